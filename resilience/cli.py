@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["sandbox"]:
-        # Its parser is its own: what follows is passed on as it is, --help included.
+        # It has its own parser: the following arguments are passed on unchanged, including --help.
         from resilience.commands import sandbox
 
         return sandbox.hand_over(given[1:])
@@ -63,8 +63,8 @@ def _carry_out(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output left (`| head`): nothing is wrong. The rest of the buffer goes to
-        # /dev/null, else the flush at exit would fail.
+        # The reader closed the pipe (`| head`), which is not an error. The rest of the buffer goes
+        # to /dev/null, else the flush at exit would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -89,9 +89,9 @@ def parser() -> Parser:
     commands.add_parser(
         "sandbox", help="start, stop and inspect the embedded cluster", add_help=False
     )
-    _add_recover(commands.add_parser("recover", help="undo what a killed run left changed"))
+    _add_recover(commands.add_parser("recover", help="undo the changes that a killed run left"))
     _add_doctor(
-        commands.add_parser("doctor", help="check this machine and the access to a cluster")
+        commands.add_parser("doctor", help="check this machine and its access to a cluster")
     )
     audit = commands.add_parser("audit", help="read a cluster or manifests and say what will break")
     audit_parsers.add_audit(audit)
@@ -100,20 +100,24 @@ def parser() -> Parser:
     _add_rbac(
         commands.add_parser("rbac", help="print the least permissions that files need, as YAML")
     )
-    _add_ledger(commands.add_parser("ledger", help="a small durable store to try ledgers on"))
+    _add_ledger(commands.add_parser("ledger", help="serve a small durable store to try ledgers on"))
     _add_completion(
         commands.add_parser("completion", help="print the completion script for a shell")
     )
     _add_history(
-        commands.add_parser("history", help="one page over many reports: trends, first failures")
+        commands.add_parser(
+            "history", help="summarize many reports on one page: trends, first failures"
+        )
     )
     _add_watch(
-        commands.add_parser("watch", help="run scenarios for ever, inside windows, one at a time")
+        commands.add_parser(
+            "watch", help="run scenarios continuously, one at a time, within time windows"
+        )
     )
     _add_convert(
         commands.add_parser(
             "convert",
-            help="scenarios from files of chaoskube, kube-monkey, krkn, Litmus and others",
+            help="convert files of chaoskube, kube-monkey, krkn, Litmus and others to scenarios",
         )
     )
     init = commands.add_parser(
@@ -129,8 +133,8 @@ def _add_convert(convert: argparse.ArgumentParser) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help="a file of chaoskube (command line, manifest, chart values), kube-monkey, krkn, "
-        "Litmus or Chaos Toolkit; - is standard input",
+        help="file of chaoskube (command line, manifest, chart values), kube-monkey, krkn, Litmus "
+        "or Chaos Toolkit; - reads standard input",
     )
     convert.add_argument(
         "--out", metavar="DIR", default="", help="write one file for each scenario into this folder"
@@ -142,26 +146,30 @@ def _add_convert(convert: argparse.ArgumentParser) -> None:
 def _add_watch(watch: argparse.ArgumentParser) -> None:
     watch.add_argument("files", nargs="+", metavar="PATH", help="scenario files or directories")
     watch.add_argument("--every", default="1h", metavar="DURATION",
-                       help="between the starts of two runs (default: %(default)s)")  # fmt: skip
+                       help="time from the start of one run to the start of the next (default: "
+                            "%(default)s)")  # fmt: skip
     watch.add_argument("--jitter", default="0", metavar="DURATION",
-                       help="start each run later by a random part of this")  # fmt: skip
+                       help="delay each run by a random time up to this")  # fmt: skip
     watch.add_argument("--window", action="append", default=[], metavar="CRON",
                        help="when runs may start, such as '* 9-16 * * mon-fri'")  # fmt: skip
     watch.add_argument("--blackout", action="append", default=[], metavar="DATE[/DATE]",
                        help="days without runs, both ends included")  # fmt: skip
-    watch.add_argument("--timezone", default="UTC", metavar="ZONE", help="of windows and blackouts")
+    watch.add_argument(
+        "--timezone", default="UTC", metavar="ZONE", help="time zone of the windows and blackouts"
+    )
     watch.add_argument("--pause", default="", metavar="NAMESPACE[/CONFIGMAP]",
-                       help="leave runs out while this ConfigMap says `paused`, or this namespace "
-                       "has the annotation resilience/paused")  # fmt: skip
+                       help="skip runs while this ConfigMap says `paused`, or this namespace has "
+                            "the annotation resilience/paused")  # fmt: skip
     watch.add_argument("--incident", default="", metavar="'URL FILTER'",
-                       help="leave runs out while this Alertmanager has active alerts that match, "
-                       "or does not answer")  # fmt: skip
+                       help="skip runs while this Alertmanager has matching active alerts, or "
+                            "does not answer")  # fmt: skip
     watch.add_argument("--keep-going", action="store_true",
-                       help="go on after a failed verdict")  # fmt: skip
+                       help="continue after a failed verdict")  # fmt: skip
     watch.add_argument("--listen", default="127.0.0.1:9402", metavar="HOST:PORT",
-                       help="where /metrics and /healthz are (default: %(default)s)")  # fmt: skip
+                       help="address that serves /metrics and /healthz (default: "
+                            "%(default)s)")  # fmt: skip
     watch.add_argument("--sandbox", action="store_true",
-                       help="run on an embedded sandbox, a new one for each run")  # fmt: skip
+                       help="run each time on a new embedded sandbox")  # fmt: skip
     _add_settings(watch, {option.name for option in OPTIONS})
     watch.set_defaults(run=_watch)
 
@@ -186,12 +194,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="files or directories (default: the current directory)",
     )
     run.add_argument(
-        "--library", metavar="NAME", help="copy this scenario or plan of the library and run it"
+        "--library", metavar="NAME", help="copy this library scenario or plan and run it"
     )
     run.add_argument(
         "--service",
         metavar="NAME",
-        help="with --library: the Service of a cluster that the scenario is about",
+        help="with --library: the Service in the cluster that the scenario tests",
     )
     _add_settings(run, {option.name for option in OPTIONS}, taken=("-n",))  # pytest-xdist's
     run.set_defaults(run=_run)
@@ -230,9 +238,11 @@ def _add_recover(recover: argparse.ArgumentParser) -> None:
     recover.add_argument("id", nargs="?", metavar="RUN", help="only this run (default: all)")
     kept = recover.add_mutually_exclusive_group()
     kept.add_argument("--force", action="store_true",
-                      help="undo even what someone else has changed since; needs RUN")  # fmt: skip
+                      help="also undo changes that someone else has modified since; needs "
+                           "RUN")  # fmt: skip
     kept.add_argument("--forget", action="store_true",
-                      help="keep what someone else has changed since; needs RUN")  # fmt: skip
+                      help="do not undo changes that someone else has modified since; needs "
+                           "RUN")  # fmt: skip
     _add_settings(recover, {"context", "kubeconfig", "journal", "journal_namespace", "lock_wait"})
     add_output(recover)
     recover.set_defaults(run=_recover)
@@ -278,16 +288,17 @@ def _add_rbac(rbac: argparse.ArgumentParser) -> None:
         metavar="NAMESPACE",
         action="append",
         default=[],
-        help="where a step chooses namespaces by their labels: grant its permissions in this one "
-        "only, instead of the whole cluster (repeatable)",
+        help="for steps that select namespaces by label: grant their permissions in this "
+        "namespace only, instead of the whole cluster (repeatable)",
     )
     rbac.add_argument(
         "--only",
         action="append",
         default=[],
         choices=("scenarios", "backup", "proof", "drill"),
-        help="print what this use of the files needs (repeatable; default all): scenarios, "
-        "`resilience backup` with a plan, its proof (`fresh` and `intact`), its drill",
+        help="print only the permissions that this use of the files needs (repeatable; default "
+        "all): scenarios, `resilience backup` with a plan, the plan's proof (`fresh` and "
+        "`intact`), its drill",
     )
     _add_settings(rbac, {"namespace", "journal_namespace", "scenarios", "plans"})
     add_output(rbac, ("yaml", "json"), default="yaml")
@@ -299,7 +310,7 @@ def _add_ledger(ledger: argparse.ArgumentParser) -> None:
 
     inner = ledger.add_subparsers(dest="ledger", required=True, metavar="COMMAND")
     serve = inner.add_parser(
-        "serve", help="serve the store until SIGTERM, right or wrong on purpose"
+        "serve", help="serve the store until SIGTERM, correctly or with a deliberate defect"
     )
     durable_store.add_arguments(serve)
     serve.set_defaults(run=durable_store.serve)
@@ -312,13 +323,13 @@ def _add_completion(completion: argparse.ArgumentParser) -> None:
 
 def _add_history(history: argparse.ArgumentParser) -> None:
     history.add_argument(
-        "place", metavar="DIR|URL", help="a folder with reports, or s3://BUCKET/PREFIX or file:DIR"
+        "place", metavar="DIR|URL", help="folder with reports, or s3://BUCKET/PREFIX or file:DIR"
     )
     history.add_argument(
         "--out",
         metavar="DIR",
         default="resilience-history",
-        help="where history.html, badge.svg and history.om are written (default: %(default)s)",
+        help="directory to write history.html, badge.svg and history.om to (default: %(default)s)",
     )
     add_output(history)
     history.set_defaults(run=_history)

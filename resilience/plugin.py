@@ -1,4 +1,4 @@
-"""The pytest plugin: options and hooks only. What they do lies in items, session and their like.
+"""The pytest plugin: only options and hooks. Their work is done in `resilience.harness`.
 
 It is loaded in every pytest run of an environment, so nothing heavy is imported until a scenario or
 plan is collected or the fixture is requested.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Every option of `settings`, on the command line and as ini keys."""
+    """Add every option of `settings` to the command line and to the ini file."""
     group = parser.getgroup("resilience", "Kubernetes resilience scenarios")
     for option in OPTIONS:
         how: dict[str, Any] = {"metavar": option.metavar}
@@ -49,7 +49,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings; a bad one ends the run with one line."""
+    """Read the settings. An invalid one ends the run with a message of one line."""
 
     def cli(option: Option) -> Any:
         return config.getoption(option.key)
@@ -71,16 +71,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _root(config: pytest.Config) -> Path:
-    """pytest's own root where it was said or configured; else it is but what the paths of the
-    command line have in common, and a kubeconfig is one of them."""
+    """pytest's own root if it was given or configured. Otherwise pytest uses the common parent of
+    all paths on the command line, and a kubeconfig is one of those."""
     if config.inipath is not None or config.getoption("rootdir", None):
         return config.rootpath
     return project_root(config.invocation_params.dir)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take what is named like a scenario or a plan, and files named on the command line that
-    begin like one."""
+    """Collect files that are named like a scenario or a plan, and files given on the command line
+    that begin like one."""
     if file_path.suffix not in naming.SUFFIXES:
         return None
     settings = parent.config.stash[SETTINGS]
@@ -98,7 +98,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_resilience_add_audit(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Rules of the audit as tests; first, so that -m and -k select among them."""
+    """Add the rules of the audit as tests. This hook comes first, so that -m and -k select among
+    them."""
     if config.stash[SETTINGS].audit:
         from resilience.harness.auditing import rule_items
 
@@ -107,7 +108,7 @@ def pytest_resilience_add_audit(
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """Refuse what may not be combined with breaking a cluster."""
+    """Refuse options and items that must not be combined with changes to a cluster."""
     if _ours(config) or any(FIXTURE_NAME in getattr(i, "fixturenames", ()) for i in items):
         from resilience.harness import collecting
 
@@ -124,7 +125,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
-    """A test in Python that fails by our fixture ends at its own line, not inside this package."""
+    """The traceback of a Python test that fails in our fixture ends at the test's own line, not
+    inside this package."""
     try:
         return (yield)
     except Exception as error:
@@ -137,7 +139,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """The exception of a test in Python decides the outcome of its run."""
+    """The exception of a Python test determines the outcome of its run."""
     if FIXTURE_NAME in getattr(item, "fixturenames", ()):
         from resilience.harness import python_tests
 
@@ -154,7 +156,7 @@ FIXTURE_NAME = "resilience"
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> Any:
-    """Which cluster, which seed."""
+    """The lines that name the cluster and the seed."""
     if not _ours(config):
         return []
     from resilience.harness import collecting
@@ -164,7 +166,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """On the controller of pytest-xdist: what a worker has to know when it begins."""
+    """On the controller of pytest-xdist: send a worker what it has to know at its start."""
     from resilience.harness.distributed import beginning
 
     beginning.prepare(node)
@@ -172,7 +174,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
-    """On the controller: whether and how scenarios are handed out to workers."""
+    """On the controller: check whether and how scenarios may be distributed to workers."""
     if any(name.partition("::")[0].endswith(naming.SUFFIXES) for name in ids):
         from resilience.harness.distributed import arrival
 
@@ -181,7 +183,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write reports, and say by the exit code what kind of failure it was."""
+    """Write the reports, and set the exit code for the kind of failure."""
     if _ours(session.config):
         from resilience.harness import ending
 
@@ -189,7 +191,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """One table of all scenarios, and the report's path."""
+    """Print a table of all scenarios, and the path of the report."""
     if _ours(config):
         from resilience.harness import ending
 
@@ -197,13 +199,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def _ours(config: pytest.Config) -> bool:
-    """Whether this run has met a scenario, plan or fixture; imports nothing to find out."""
+    """Whether this run has collected a scenario or a plan, or used the fixture. Imports nothing."""
     return SESSION in config.stash
 
 
 @pytest.fixture(scope="session")
 def resilience_cluster(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
-    """The cluster that scenarios act on; the embedded sandbox unless a context is named."""
+    """The cluster that scenarios act on: the embedded sandbox unless a context is given."""
     from resilience.harness import collecting
 
     if request.config.stash[SETTINGS].is_fleet:
@@ -224,8 +226,8 @@ def resilience_fleet(request: pytest.FixtureRequest) -> Iterator[Clusters]:
 def resilience(
     request: pytest.FixtureRequest, resilience_cluster: HttpCluster
 ) -> Iterator[Resilience]:
-    """Every verb of the scenario language as a call: `resilience.kill(pods="app=x", count=1)`,
-    `with resilience.probe.http(...)`. Its changes are undone after the test."""
+    """Call any verb of the scenario language: `resilience.kill(pods="app=x", count=1)`, `with
+    resilience.probe.http(...)`. Its changes are undone after the test."""
     from resilience.harness import python_tests
 
     yield from python_tests.serve(request, resilience_cluster)

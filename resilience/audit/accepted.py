@@ -1,4 +1,4 @@
-"""What is known and meant: a baseline file, and annotations. Neither works without a reason.
+"""Accepted findings: a baseline file, and annotations. Both require a reason.
 
 A baseline is YAML: `accepted:`, a list of `rule`, `object`, `part` and `reason`; a line for
 something that is no longer found is reported, so that the file shrinks.
@@ -20,8 +20,8 @@ PREFIX = "resilience/accept-"
 """Annotation `resilience/accept-RULE: reason`, on an object or on its namespace."""
 
 HEAD = """\
-# Findings of `resilience audit` that are known. Each needs a reason; lines that are no longer found
-# are reported. Made by: resilience audit --write-baseline FILE
+# Known findings of `resilience audit`. Each needs a reason; lines that are no longer found # are
+reported. Made by: resilience audit --write-baseline FILE
 """
 
 KEYS = ("rule", "object", "part", "reason")
@@ -44,17 +44,17 @@ class Accepted:
     known: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
 
     def reason(self, rule: str, obj: str, part: str) -> str:
-        """Why it is accepted, "" where it is not."""
+        """Why the finding is accepted; "" if it is not."""
         return self.known.get((rule, obj, part), "")
 
     def notices(self, rules: Sequence[Rule]) -> Iterator[str]:
-        """Rules that nobody knows."""
+        """Rules in the file that do not exist."""
         ids = {rule.id for rule in rules}
         for rule in sorted({key[0] for key in self.known} - ids):
             yield f"{self.file}: {rule!r} is no rule"
 
     def stale(self, found: Iterable[Finding]) -> Iterator[str]:
-        """Lines that accept nothing any more."""
+        """Lines that no longer accept anything."""
         present = {each.identity for each in found}
         for rule, obj, part in sorted(self.known.keys() - present):
             subject = f"{obj} ({part})" if part else obj
@@ -62,7 +62,7 @@ class Accepted:
 
 
 def read(path: Path) -> Accepted:
-    """BadBaseline for what cannot be used."""
+    """Raises BadBaseline for an unusable file."""
     import yaml
 
     try:

@@ -3,7 +3,7 @@
 An object that existed during the run and is gone is the service's fault, and so is one that an
 action of `when` may have been expected to create (an operator creates it, GitOps restores it).
 Without either, nothing was measured: the name or the label is most likely wrong. A Job that has
-ended may be removed since (`ttlSecondsAfterFinished`): it is what it was when it was last seen.
+ended may be removed since (`ttlSecondsAfterFinished`): its last seen state counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience.verbs.context import CheckContext, NotMet
 
 
 def named(resource: Resource, name: str, there: Sequence[Object], context: CheckContext) -> NotMet:
-    """The error for an object that does not exist; `there` are those of its kind that do."""
+    """The error for an object that does not exist; `there` are the existing ones of its kind."""
     namespace = context.namespace if resource.namespaced else ""
     names = [objects.name(obj) for obj in there]
     text = (
@@ -29,7 +29,7 @@ def named(resource: Resource, name: str, there: Sequence[Object], context: Check
     meant = did_you_mean(name, names)
     existed = last_seen(resource, name, context) is not None
     if resource == JOBS and not existed:
-        hint = "if it ended and was removed since (ttlSecondsAfterFinished), ask for it sooner"
+        hint = "if it ended and was removed since (ttlSecondsAfterFinished), check for it sooner"
         return NotMet(f"{text}; {hint}{meant}", unknown=True)
     return NotMet(f"{text}{meant}", unknown=not existed and not _may_be_coming(context))
 
@@ -59,5 +59,5 @@ def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) 
 
 
 def _may_be_coming(context: CheckContext) -> bool:
-    """Whether an action changed objects: others may follow from that."""
+    """Whether an action changed objects, so that others may be created or deleted as a result."""
     return any(change.step.startswith(Phase.WHEN.value) for change in context.changes)

@@ -1,5 +1,5 @@
 """Why Pods do not serve: each with its state (`resilience.kube.pod_state`), or else with the last
-Event about it. `ready` and `recovered` share these words.
+Event about it. `ready` and `recovered` share this text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MOST = 3
 """Pods named in one message."""
 
 _CRASHED = "BackOff"
-"""The Event that repeats that a container, or a pull, is tried again."""
+"""The Event which says that a container, or a pull, is tried again."""
 
 _REASON_ALONE = re.compile(r"Error: \w+")
 """What the kubelet writes right after the Event that holds the cause (pkg/kubelet/images)."""
@@ -25,9 +25,9 @@ _REASON_ALONE = re.compile(r"Error: \w+")
 def about_unready(
     pods: Iterable[Object], context: CheckContext, *, terminating: bool = False
 ) -> list[str]:
-    """Phrases for the first Pods that do not serve, one for those of which the same is true.
-    Terminating Pods are left out unless requested; what failed comes last, and what ended well is
-    nothing to tell."""
+    """Phrases for the first Pods that do not serve, one phrase for all Pods with the same state.
+    Terminating Pods are left out unless requested; failed Pods come last, and Pods that ended
+    successfully are not mentioned."""
     unready = [
         pod
         for pod in sorted(objects.in_order(pods), key=objects.is_finished)
@@ -68,7 +68,7 @@ def _told(pods: Sequence[Object], context: CheckContext) -> list[str]:
 
 
 def _last_events(context: CheckContext, only: str = "") -> dict[str, str]:
-    """uid to the last Event about it."""
+    """The last Event about each object, by uid."""
     found: dict[str, str] = {}
     for event in context.history(EVENTS):
         obj = event.object

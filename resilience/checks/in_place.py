@@ -1,10 +1,9 @@
 """Pods whose image was changed in place: until the kubelet has replaced the container, the old one
 is ready, and proves nothing about the change.
 
-A Pod's status does not say which image a container was started from in the words of its spec, and
-`observedGeneration` is written before the old container is ended
-(pkg/kubelet/kubelet_pods.go, generateAPIPodStatus). So the watch decides: a container belongs to
-the image that the spec named when it was first seen.
+A Pod's status does not name the image of a container as the spec does, and `observedGeneration` is
+written before the old container is ended (pkg/kubelet/kubelet_pods.go, generateAPIPodStatus). So
+the watch decides: a container belongs to the image that the spec named when it was first seen.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def _older(pod: Object, versions: Sequence[Object]) -> Iterator[str]:
 
 
 def _containers(pod: Object) -> Iterator[tuple[str, str, str]]:
-    """(name, image, container's id) of each that has one."""
+    """(name, image, container's id) of each container that has an id."""
     images = {each["name"]: each["image"] for each in (pod.get("spec") or {}).get("containers", ())}
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         container = status.get("containerID")

@@ -1,14 +1,15 @@
 """Whether a Pod that does not start can start by itself, and if not, what to do. Pure.
 
-Three classes, by who could still change something:
+There are three classes, by who could still change something:
 
-- Nobody: what was written is wrong (an image name, a Pod that its namespace's PodSecurity or quota
+- No one: the object itself is wrong (an image name, a Pod that its namespace's PodSecurity or quota
   does not admit). Final at once.
-- Someone else, by making what is missing (an image, a Secret, a key, a ServiceAccount, a node that
-  fits). Often an operator does so a moment later: final after `OTHERS` seconds in that state, which
-  is also when the kubelet has pulled twice.
+- Someone else, by creating the missing object (an image, a Secret, a key, a ServiceAccount, a node
+that
+  fits). Often an operator does so a moment later: so it is final after `OTHERS` seconds in that
+  state, which is also when the kubelet has pulled twice.
 - The cluster itself: a registry that timed out, a crash loop, a quota or node that is full, a node
-  that is not ready, a volume that is being provisioned. Never final: waited for.
+  that is not ready, a volume that is being provisioned. This is never final.
 
 Unknown states count as the third. Texts are those of the kubelet (pkg/kubelet/images, kuberuntime),
 the scheduler (framework.FitError), and the admission plugins.
@@ -27,13 +28,13 @@ from resilience.model.quantity import parse_quantity
 
 AT_ONCE = 0.0
 OTHERS = 10.0
-"""Seconds in which someone else may make what is missing."""
+"""Seconds in which someone else may create the missing object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """`kind` is equal for as long as the same thing is missing; `after` seconds of that it is
-    final. `remedy` is what to do."""
+    """`kind` stays equal as long as the same thing is missing; the state is final after it has
+    lasted `after` seconds. `remedy` says what to do."""
 
     kind: str
     after: float
@@ -42,7 +43,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`reason` of a waiting container, and what its message has to say ("" for anything)."""
+    """The `reason` of a waiting container, and a pattern for its message ("" matches anything)."""
 
     reason: str
     message: str
@@ -75,17 +76,19 @@ _WAITING = (
           r"executable file not found|no such file or directory|exec format error", _COMMAND),
 )  # fmt: skip
 
-_PLACED = Stuck("volume's node", OTHERS, "its volume is bound to a node that does not take the Pod")
+_PLACED = Stuck(
+    "volume's node", OTHERS, "its volume is bound to a node that does not accept the Pod"
+)
 _NODES = (
     (r"node affinity/selector", "correct nodeSelector or nodeAffinity"),
     (r"untolerated taint", "add a toleration"),
-    (r"Insufficient |Too many pods", "ask for less in the Pod"),
+    (r"Insufficient |Too many pods", "request less in the Pod"),
     (r"free ports", "choose another hostPort"),
     (r"topology spread", "correct topologySpreadConstraints"),
     (r"pod affinity rules", "correct podAffinity"),
     (r"anti-affinity", "correct podAntiAffinity"),
 )
-"""What may be changed in a Pod, by the scheduler's reasons against nodes."""
+"""Remedies in the Pod, by the scheduler's reasons against nodes."""
 _CLAIM = Stuck("claim", OTHERS, "create the PersistentVolumeClaim, or correct its name")
 _PASSING_ON_NODES = re.compile(
     r"were unschedulable|node\.kubernetes\.io/|untolerated taint\(s\)|unbound immediate"
@@ -94,7 +97,7 @@ _UNHELPFUL = re.compile(r"preemption: 0/(\d+) nodes are available: (\d+) Preempt
 
 _CREATION = (
     (r"must specify ", Stuck(
-        "quota", AT_ONCE, "state requests and limits in the Pod, or add a LimitRange")),
+        "quota", AT_ONCE, "set requests and limits in the Pod, or add a LimitRange")),
     (r"(maximum|minimum) \S+ usage per |\S+ max limit to request ratio per ", Stuck(
         "limit range", AT_ONCE, "change requests and limits in the Pod, or the LimitRange")),
     (r"violates PodSecurity", Stuck(
@@ -111,7 +114,7 @@ _QUANTITIES = re.compile(r"requested: (.*?), used: (.*?), limited: (.*)$")
 
 
 def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
-    """Why it cannot start; None where it may. `before` is the last result: the message of a
+    """Why the Pod cannot start; None if it may. `before` is the last result: the message of a
     back-off may lack the reason."""
     for reason, message in _reasons(pod):
         if reason in ("ErrImagePull", "ImagePullBackOff"):
@@ -126,7 +129,7 @@ def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
 
 
 def _of_pull(message: str, before: Stuck | None) -> Stuck | None:
-    if "the sandbox has " in message:  # it pulls nothing, so pushing an image cannot help
+    if "the sandbox has " in message:  # the sandbox pulls nothing, so pushing an image cannot help
         return _UNMAPPED
     if re.search(_PASSING, message, re.IGNORECASE):
         return None
@@ -151,7 +154,7 @@ def of_scheduling(message: str) -> Stuck | None:
 
 
 def of_creation(message: str) -> Stuck | None:
-    """Why a controller's Pod is not admitted; None where it may be later."""
+    """Why a controller's Pod is not admitted; None if it may be admitted later."""
     if over := _too_large(message):
         return over
     return next((stuck for text, stuck in _CREATION if re.search(text, message, re.I)), None)
@@ -165,7 +168,7 @@ def _too_large(message: str) -> Stuck | None:
     requested, _, limited = (_amounts(each) for each in found.groups())
     if any(parse_quantity(value) > parse_quantity(limited[name])
            for name, value in requested.items() if name in limited):  # fmt: skip
-        return Stuck("quota", AT_ONCE, "ask for less in the Pod, or raise the quota")
+        return Stuck("quota", AT_ONCE, "request less in the Pod, or raise the quota")
     return None
 
 

@@ -1,8 +1,8 @@
 """`ready`: a workload, some Pods, or everything in the namespace is ready.
 
-After an action that means more than a number in a status: each victim's disruption shows in this
-run's watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of the
-newest revision (`resilience.kube.readiness`). `all` checks every Pod, with any owner or none
+After an action, `ready` requires more than a number in a status: each victim's disruption shows in
+this run's watch, the controller has seen the newest spec, and as many Pods as wanted serve, all of
+the newest revision (`resilience.kube.readiness`). `all` checks every Pod, with any owner or none
 (`resilience.cluster.survey`). An object that never existed, and a workload of zero Pods, are not
 measured (`resilience.checks.absent`).
 """
@@ -109,7 +109,7 @@ def _all(context: CheckContext) -> str:
     if missing := missing or _unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
     if found.empty:
-        text = f"namespace {context.namespace} holds no workload and no unfinished Pod"
+        text = f"namespace {context.namespace} contains no workload and no unfinished Pod"
         raise NotMet(text, unknown=not context.victims)
     return "; ".join(
         [
@@ -120,8 +120,8 @@ def _all(context: CheckContext) -> str:
 
 
 def _unhealed(context: CheckContext) -> list[str]:
-    """Owners of unknown kinds have not yet replaced what was taken from them: how many Pods they
-    want is not known, so as many as before are expected.
+    """Pods that owners of unknown kinds have not replaced yet; the number that they want is
+    unknown, so as many as before are expected.
     """
     known = {resource.kind.lower() for resource in WORKLOADS}
     theirs = [
@@ -162,8 +162,8 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
 
 
 def _require_begun(workload: Object, context: CheckContext) -> None:
-    """Not measured where this run changed the template, and no Pod has the new one: all Pods are
-    ready, and prove nothing about the change."""
+    """Not measured if this run changed the template but no Pod has the new one: then all Pods are
+    ready, but prove nothing about the change."""
     now = (workload.get("spec") or {}).get("template")
     since = [
         change.since
@@ -174,8 +174,9 @@ def _require_begun(workload: Object, context: CheckContext) -> None:
     if since and want and not _has_begun(workload, want, max(since), context):
         raise NotMet(
             f"{_title(workload)}: this run changed its Pod template, and no Pod has the new one: by"
-            f" {readiness.kept_by(workload)} all {want} Pods keep the older; delete a Pod (`kill`)"
-            " or change that setting, so that there is something to judge",
+            f" {readiness.kept_by(workload)} all {want} Pods keep the old one; delete a Pod "
+            "(`kill`)"
+            " or change that setting, so that the change can be judged",
             final=True,
             unknown=True,
         )
@@ -197,7 +198,7 @@ def _title(workload: Object) -> str:
 
 def _simple(obj: Object, title: str, context: CheckContext) -> str:
     if obj.get("kind", "Pod") == "Pod" and objects.is_finished(obj):
-        text = f"{title} has ended, so it is never ready again: {pod_state.of(obj).text}"
+        text = f"{title} has ended, so it will never be ready again: {pod_state.of(obj).text}"
         raise NotMet(text, final=True)
     if not readiness.is_ready(obj) or objects.is_terminating(obj):
         condition = objects.condition(obj, "Ready")
@@ -237,7 +238,7 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
 
 def _rolling(selector: Selector, context: CheckContext) -> str:
     """Non-empty while a workload that this run changed has not replaced all of its matching
-    Pods: until then the old ones are ready, and prove nothing.
+    Pods: until then the old Pods are ready, but prove nothing.
     """
     changed = {
         (change.kind, change.name)
@@ -257,8 +258,8 @@ def _rolling(selector: Selector, context: CheckContext) -> str:
 
 
 def _healing(selector: Selector, context: CheckContext) -> str:
-    """Non-empty while a workload of such Pods has fewer than before it was hit: right after a
-    DELETE the remaining Pods are all ready, and the new one does not exist yet.
+    """Non-empty while a workload of such Pods has fewer of them than before the action: right after
+    a DELETE the remaining Pods are all ready, and the new one does not exist yet.
     """
     hit = {objects.uid(event.object) for event in context.history(PODS)
            if selector.matches(objects.labels(event.object))}  # fmt: skip
@@ -283,7 +284,7 @@ def _late(context: CheckContext, workloads: set[str] | None) -> str:
     ]
     hidden = not_yet(concerned, lambda uid: _by_uid(context, uid))
     names = ", ".join(f"{victim.namespace}/{victim.name}" for victim in hidden)
-    return f"the watch does not show yet what happened to {names}" if hidden else ""
+    return f"the watch does not show the disruption of {names} yet" if hidden else ""
 
 
 def _by_uid(context: CheckContext, uid: str) -> Object | None:

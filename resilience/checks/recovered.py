@@ -1,9 +1,9 @@
-"""`recovered`: how long each action's harm lasted, read from the watch.
+"""`recovered`: how long each action's disruption lasted, as seen by the watch.
 
-For every action and every workload that it hit: the seconds from the strike until the harm was
+For every action and every affected workload: the seconds from the action until the disruption was
 visible and the workload again had as many serving Pods as before, or as many as it wants now if
 that is fewer. A `within` is the limit for each of these numbers; without one it is enough that the
-workload recovered. What did not serve before does not have to come back; where nothing served, no
+workload recovered. Pods that did not serve before do not have to come back; if none served, no
 recovery was measured.
 """
 
@@ -24,8 +24,8 @@ from resilience.model.verdict import Figure, Finding, Result, Unit
 from resilience.verbs.context import CheckContext, NotMet
 
 STEADY = 10.0
-"""Seconds after which a container that was started again is no crash loop: it begins with that
-back-off."""
+"""Seconds that a restarted container must stay up not to count as a crash loop: the first back-off
+is that long."""
 
 _KINDS = frozenset(resource.kind.lower() for resource in WORKLOADS)
 
@@ -52,7 +52,7 @@ def run(_: Recovered, context: CheckContext) -> str:
     judged = [each for each in found if each.seconds is None or not each.vain]
     if not judged:
         text = "; ".join(each.text for each in found)
-        raise NotMet(f"nothing that served was harmed: {text}", final=True, unknown=True)
+        raise NotMet(f"no serving Pod was harmed: {text}", final=True, unknown=True)
     findings = [_finding(each, promise, context) for each in judged]
     for finding in findings:
         context.add_finding(finding)
@@ -65,7 +65,7 @@ def run(_: Recovered, context: CheckContext) -> str:
 
 
 def _crashing(found: Sequence[Recovery], context: CheckContext) -> list[str]:
-    """Of whom nobody can say yet that it stays up: a container was started again just now."""
+    """Workloads with a container that was restarted too recently to know whether it stays up."""
     now = context.clock.monotonic()
     return [
         f"{each.workload} serves, but a container was started again less than {STEADY:g}s ago"
@@ -75,7 +75,7 @@ def _crashing(found: Sequence[Recovery], context: CheckContext) -> list[str]:
 
 
 def _nobody(context: CheckContext) -> str:
-    """Without a victim: fine if everything that was removed had already finished."""
+    """The result without a victim: good if all removed Pods had already finished."""
     if not context.finished:
         text = "no Pod was harmed, so there was nothing to recover"
         raise NotMet(text, final=True, unknown=True)
@@ -96,7 +96,7 @@ def _reasons(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
 
 
 def _not_made(open_: Sequence[Recovery], context: CheckContext) -> Iterator[str]:
-    """Why Pods are missing altogether: their workload is gone, or they are not admitted."""
+    """Why Pods do not exist: their workload is gone, or they are not admitted."""
     workloads = _by_title(context)
     for each in open_:
         living = [pod for pod in each.unready if not objects.is_terminating(pod)]
@@ -122,7 +122,7 @@ def _by_title(context: CheckContext) -> dict[str, Object]:
 
 
 def _stuck(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
-    """What to do, where no waiting brings the successors."""
+    """What to do if waiting cannot bring the new Pods."""
     unready = {objects.uid(pod): pod for each in open_ for pod in each.unready}
     titles = {each.workload for each in open_}
     owners = [found for title, found in _by_title(context).items() if title in titles]
@@ -130,7 +130,8 @@ def _stuck(open_: Sequence[Recovery], context: CheckContext) -> list[str]:
 
 
 def _last_moment(context: CheckContext) -> float:
-    """When this check is evaluated for the last time: at once where `then` has no `within`."""
+    """When this check is evaluated for the last time: at once if the step under `then` has no
+    `within`."""
     once = context.step.phase is Phase.THEN and not context.step.within_given
     return context.asked_since if once else context.deadline
 
@@ -158,7 +159,7 @@ def _finding(recovery: Recovery, promise: float | None, context: CheckContext) -
 
 
 def _result(recovery: Recovery, promise: float | None) -> Result:
-    """By the best and the worst case: between them lies what nobody saw."""
+    """Judge by the best and the worst case, between which the cluster was not observed."""
     if recovery.seconds is None:
         return Result.FAILED
     if promise is None or recovery.seconds <= promise:
@@ -176,11 +177,11 @@ VERB = Verb(
     name="recovered",
     family=Family.CHECK,
     parameters=Recovered,
-    summary="Every workload that was hit has as many serving Pods as before, or as many as it"
-    " wants now; reports how long that took.",
+    summary="Every affected workload has as many serving Pods as before, or as many as it wants "
+    "now; reports how long that took.",
     phases=frozenset({Phase.WHEN, Phase.THEN}),
     run=run,
-    describe=lambda _: "the harm of every action is healed",
+    describe=lambda _: "every action's disruption is over",
     rights=_rights,
     example="recovered: {}",
 )

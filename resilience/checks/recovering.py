@@ -19,7 +19,7 @@ _KINDS = {resource.kind.lower(): resource for resource in WORKLOADS}
 
 
 def found(victims: Sequence[Victim], context: CheckContext) -> list[Recovery]:
-    """One per action and workload, as of now."""
+    """The current recoveries, one per action and workload."""
     if not victims:
         return []
     wanting = _Wanting(victims, context)
@@ -35,8 +35,8 @@ def found(victims: Sequence[Victim], context: CheckContext) -> list[Recovery]:
 
 
 class _Wanting:
-    """What workloads want. `events` are of those in the run's own namespace; each one elsewhere
-    is requested once.
+    """What workloads want. `events` concern workloads in the run's own namespace; workloads
+    elsewhere are requested once each.
     """
 
     def __init__(self, victims: Sequence[Victim], context: CheckContext) -> None:
@@ -52,7 +52,7 @@ class _Wanting:
             ]
 
     def of(self, victim: Victim, moment: float) -> int | None:
-        """The number at that moment; None if it is unknown."""
+        """The number of wanted Pods at that moment; None if it is unknown."""
         if _resource(victim) is None:
             return None
         if victim.namespace == self._context.namespace:
@@ -62,7 +62,8 @@ class _Wanting:
         return self._asked[victim.workload]
 
     def _watched(self, uid: str, moment: float) -> int | None:
-        """From the last event up to then; before the first event, from what that one shows."""
+        """Read from the last event up to that moment; before the first event, from the first
+        one."""
         events = [event for event in self.events if objects.uid(event.object) == uid]
         until = [event for event in events if event.received <= moment]
         return readiness.wanted((until or events)[-1 if until else 0].object) if events else None
@@ -78,7 +79,7 @@ class _Wanting:
 
 
 def _resource(victim: Victim) -> Resource | None:
-    """The kind of its workload; None for a bare Pod and for unknown kinds."""
+    """The kind of a victim's workload; None for a bare Pod and for unknown kinds."""
     if not victim.workload:
         return None
     return _KINDS.get(victim.workload_title.partition("/")[0])

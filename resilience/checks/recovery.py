@@ -1,4 +1,4 @@
-"""Time to recover, computed from what the watch has shown. Pure.
+"""Computes the time to recover from the events of the watch. Pure.
 
 The number of Pods that have to come back is the smaller of two: how many Pods of the workload
 served (Ready, not terminating) at the strike, and how many it wants now, since nothing recreates
@@ -29,9 +29,10 @@ Wanting = Callable[[Victim, float], int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """One action's disruption of one workload. `before` served at the strike, `due` have to serve
-    now. `seconds` None: not recovered (yet); it may have been as early as `fewest`, if the cluster
-    was not observed in between. `unready` are Pods of it that do not serve."""
+    """One action's disruption of one workload. `before` Pods served at the time of the action;
+    `due` Pods have to serve now. `seconds` is None if it has not recovered (yet). It may have
+    recovered as early as after `fewest` seconds, if the cluster was not observed in between.
+    `unready` are Pods of it that do not serve."""
 
     step: str
     workload: str
@@ -54,7 +55,7 @@ class Recovery:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the moment of the recovery was not seen."""
+        """Whether the cluster was not observed at the moment of the recovery."""
         return None not in (self.fewest, self.seconds) and self.fewest != self.seconds
 
     @property
@@ -63,7 +64,7 @@ class Recovery:
         if self.seconds is None:
             return f"{self.workload} has {self.serving} of {self.due} serving Pods back"
         if self.vain:
-            return f"{self.workload} had no serving Pod when it was hit: none has to come back"
+            return f"{self.workload} had no serving Pod before: none has to come back"
         if self.doubtful:
             span = f"between {self.fewest:.2f}s and {self.seconds:.2f}s"
             return f"{self.workload} recovered after {span} (the API server did not answer then)"
@@ -78,27 +79,27 @@ def recoveries(
     wanting: Wanting = lambda victim, moment: None,
     earliest: Earliest = lambda received: received,
 ) -> list[Recovery]:
-    """One per action and workload, in order of the strikes. `pods` may hold events of workloads
-    as well: each is a moment at which the wanted number may have changed.
+    """One recovery per action and workload, in order of the actions. `pods` may hold events of
+    workloads as well: each is a moment at which the wanted number may have changed.
     """
     groups: dict[tuple[str, str], list[Victim]] = {}
     for victim in victims:
         groups.setdefault((victim.step, victim.workload or victim.uid), []).append(victim)
-    # ReplicaSets are watched only in the run's namespace: elsewhere the victim's record names its
-    # own.
+    # ReplicaSets are watched only in the run's namespace: for other namespaces the victim's record
+    # contains its ReplicaSet.
     own = {victim.owner: victim.workload for victim in victims if victim.owner and victim.workload}
     above = own | _above(replicasets)
     return [_Harm(group, above, wanting, earliest).recovery(pods) for group in groups.values()]
 
 
 def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
-    """uid of a ReplicaSet to uid of its controller."""
+    """The uid of each ReplicaSet's controller, by the ReplicaSet's uid."""
     return {objects.uid(event.object): objects.controller_uid(event.object) or
             objects.uid(event.object) for event in replicasets}  # fmt: skip
 
 
 class _Harm:
-    """What one action did to one workload, followed through the events."""
+    """Follows the effect of one action on one workload through the events."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """`restarts`: how often containers were restarted since the run began.
 
-Counted from the watch: a Pod that restarted and is gone still counts, and restarts from before the
-run do not. Without any Pod the check is not measured.
+Restarts are counted from the watch, so a restarted Pod that is gone still counts, and earlier
+restarts do not. Without any Pod the check is not measured.
 """
 
 from __future__ import annotations

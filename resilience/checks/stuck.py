@@ -1,4 +1,5 @@
-"""What does not come by waiting: Pods that cannot start by themselves or are not admitted.
+"""Finds Pods that waiting does not bring: those that cannot start by themselves or are not
+admitted.
 
 A finding of `prospects` counts once the state has lasted, by the run's own watch, for as long as
 the rule requires. On the sandbox, which pulls nothing, a missing image is final at once. A node

@@ -13,8 +13,8 @@ __all__ = ["connect", "open_context"]
 
 
 def connect(access: Access, *, run: str = "", gate: Gate | None = None) -> HttpCluster:
-    """A cluster to talk to; nothing is sent yet. `run` goes into the User-Agent; `gate` sees all
-    that is about to be sent and may refuse it."""
+    """Create a cluster client; nothing is sent yet. `run` goes into the User-Agent; `gate` sees
+    each request before it is sent and may refuse it."""
     from resilience.cluster.transport import HttpCluster
 
     return HttpCluster(access, run=run, gate=gate)

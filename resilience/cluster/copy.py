@@ -29,7 +29,7 @@ class Copy:
         return self._sorted
 
     def by_uid(self, uid: str) -> Object | None:
-        """None once it is gone."""
+        """The object with that uid; None once it is gone."""
         name = self._names.get(uid)
         return None if name is None else self._objects[name]
 
@@ -82,7 +82,7 @@ def _name(obj: Object) -> Name:
 
 
 def _uid(obj: Object) -> str:
-    # Objects without a uid exist only in tests' lists; their name is identity enough there.
+    # Objects without a uid exist only in tests, where the name identifies them.
     metadata = obj["metadata"]
     return str(metadata.get("uid") or "/".join(_name(obj)))
 

@@ -2,7 +2,7 @@
 
 `gate` is on the wire and sees every request before it is sent, from any caller: reads, access
 reviews, and writes that are dryRun=All already pass; everything else raises `NotSent`. `ask` turns
-ordinary writes into such. Streams into containers and requests that are not API resources never
+ordinary writes into dry runs. Streams into containers and requests that are not API resources never
 pass.
 """
 
@@ -30,7 +30,7 @@ class NotSent(ClusterError):
 def gate(method: str, path: str, query: Mapping[str, str], body: Any) -> None:
     """Raise NotSent for anything that is not harmless."""
     if not is_harmless(method, path, query, body):
-        raise NotSent(f"{method} {path}: held back, this is a dry run")
+        raise NotSent(f"{method} {path}: not sent, because this is a dry run")
 
 
 def is_harmless(method: str, path: str, query: Mapping[str, str], body: Any) -> bool:

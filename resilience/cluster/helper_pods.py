@@ -4,8 +4,8 @@ nodes.
 Every Pod passes PodSecurity `restricted` unless it needs more privileges. It sets requests and
 limits, so that a namespace with a quota admits it, mounts no token, and carries the label that
 keeps helpers from being chosen as victims. A Pod that works in place of another one (`StandIn`)
-takes over what that one needs to be scheduled, to pull images and to read its files. The image is
-one setting."""
+takes over what that one needs to be scheduled, to pull images and to read its files. One setting
+determines the image of all of them."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
      "CreateContainerConfigError"}
 )  # fmt: skip
-"""Reasons of a waiting container that do not pass by waiting a little."""
+"""Reasons of a waiting container that a short wait does not resolve."""
 
 _NO_MESH = {"sidecar.istio.io/inject": "false"}
-"""A sidecar that never ends would keep a finished helper from ending."""
+"""Annotation against sidecars: one that never ends would keep a finished helper running."""
 
 _FILES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP")
 """Capabilities to read and restore the files of any user; PodSecurity `baseline` allows them."""
 
 
-class Access(Enum):
-    """What a helper may do inside its container."""
+class HelperAccess(Enum):
+    """The security context of a helper's container."""
 
     RESTRICTED = "restricted"  # nothing: PodSecurity `restricted` admits it
     FILES = "files"  # root for the files of a mounted volume: `baseline` admits it
@@ -77,7 +77,7 @@ class HelperPod:
     mounts: Sequence[Mount] = ()
     node: str = ""
     stands_in: StandIn = NOBODY
-    access: Access = Access.RESTRICTED
+    access: HelperAccess = HelperAccess.RESTRICTED
     in_mesh: bool = False
 
     def body(self) -> Object:
@@ -105,7 +105,7 @@ class HelperPod:
         }
         if self.mounts:
             spec["volumes"] = [{"name": each.name, **each.source} for each in self.mounts]
-        if self.access is Access.HOST:  # the kubelet admits it without the scheduler
+        if self.access is HelperAccess.HOST:  # the kubelet admits it without the scheduler
             spec |= {"nodeName": self.node, "hostPID": True}
             spec["tolerations"] = [{"operator": "Exists"}]
             spec.pop("affinity", None)
@@ -128,18 +128,18 @@ class HelperPod:
         return container
 
     def _pod_security(self) -> dict[str, Any]:
-        if self.access is Access.HOST:
+        if self.access is HelperAccess.HOST:
             return {}
         profile = {"seccompProfile": {"type": "RuntimeDefault"}}
-        if self.access is Access.FILES:
+        if self.access is HelperAccess.FILES:
             return {**self.stands_in.sharing(), "runAsUser": 0, "runAsGroup": 0, **profile}
         return {**self.stands_in.user(), "runAsNonRoot": True, **profile}
 
     def _container_security(self) -> dict[str, Any]:
-        if self.access is Access.HOST:
+        if self.access is HelperAccess.HOST:
             return {"privileged": True, "runAsUser": 0}
         capabilities: dict[str, Any] = {"drop": ["ALL"]}
-        if self.access is Access.FILES:
+        if self.access is HelperAccess.FILES:
             capabilities["add"] = list(_FILES)
         return {
             "allowPrivilegeEscalation": False,
@@ -177,7 +177,7 @@ def why_not_running(pod: Object) -> str:
 
 
 def hopeless(pod: Object) -> str:
-    """Why waiting cannot help; "" while it may."""
+    """Why waiting cannot help; "" as long as it may."""
     status = pod.get("status") or {}
     for each in status.get("containerStatuses") or ():
         waiting = (each.get("state") or {}).get("waiting") or {}

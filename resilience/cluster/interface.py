@@ -1,4 +1,4 @@
-"""The seam to Kubernetes: what actions, checks and libraries may request from a cluster.
+"""The interface to Kubernetes: what actions, checks and libraries may request from a cluster.
 
 `resilience.cluster.transport` implements it over HTTP for real clusters and the sandbox alike;
 tests may pass anything of this shape. Methods block, are safe to call from several threads and
@@ -105,15 +105,15 @@ class View(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why it may be out of date now; "" while its watch is open."""
+        """Why the view may be out of date now; "" while its watch is open."""
 
 
 class Cluster(Protocol):
-    """A cluster that may be touched."""
+    """A cluster on which requests can be made."""
 
     @property
     def means(self) -> Means:
-        """What can be done to it beside its API."""
+        """What can be done to the cluster outside of its API."""
 
     def now(self) -> float:
         """The API server's time, in seconds since the epoch: the clock of its timestamps."""
@@ -144,7 +144,7 @@ class Cluster(Protocol):
         stderr: Sink | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Result:
-        """Run a command in a container. A sink gets the bytes as they arrive. Unreachable when
+        """Run a command in a container. A sink receives the bytes as they arrive. Unreachable when
         the stream ends without an exit code."""
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
@@ -238,7 +238,7 @@ class Cluster(Protocol):
 
     def ended(self) -> str:
         """Why the cluster has ended permanently, with everything in it; "" while it has not, even
-        if it does not answer. Quick: nothing is sent. From then on requests raise
+        if it does not answer. This is quick: nothing is sent. From then on requests raise
         `ClusterEnded`."""
 
     def server_version(self) -> str:

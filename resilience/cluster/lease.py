@@ -1,4 +1,4 @@
-"""A lock that everyone who may touch a namespace respects: a Lease, taken by compare-and-swap.
+"""A lock on a namespace: a Lease, taken by compare-and-swap.
 
 One holder at a time. A dead holder is detected by watching its renewals with the local clock for a
 whole lease duration: clocks of different hosts are never compared (as in client-go's leader
@@ -34,7 +34,7 @@ ASK_EVERY = 1.0
 """Seconds between looks at a lock that someone else holds."""
 
 
-class Clock(Protocol):
+class LeaseClock(Protocol):
     """Time as an argument."""
 
     def monotonic(self) -> float: ...
@@ -55,8 +55,8 @@ class Held(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Acquired:
-    """The lock was taken. `after` is the dead holder it was taken from ("" for none): what that
-    one left is to be undone first."""
+    """The lock was taken. `after` is the dead holder it was taken from ("" for none): its leftovers
+    are to be undone first."""
 
     after: str = ""
 
@@ -71,7 +71,7 @@ def _micro(wall: float) -> str:
 
 
 class LeaseLock:
-    """One Lease, wanted by one holder. Not reentrant; use one per run and namespace."""
+    """One Lease, as one holder uses it. Not reentrant; use one per run and namespace."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class LeaseLock:
         namespace: str,
         name: str,
         holder: str,
-        clock: Clock,
+        clock: LeaseClock,
         waiting: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._cluster = cluster
@@ -104,8 +104,8 @@ class LeaseLock:
     def acquire(self, within: float, known_dead: Collection[str] = ()) -> Acquired:
         """Take the lock, or wait up to `within` seconds for it; Held when another keeps it.
 
-        A dead holder costs a whole DURATION of watching, so `within` should exceed that; one that
-        is `known_dead` costs nothing.
+        Detecting a dead holder takes DURATION, so `within` should be longer; a holder that is
+        `known_dead` is not waited for.
         """
         deadline = self._clock.monotonic() + within
         seen: tuple[str, str] | None = None
@@ -146,7 +146,7 @@ class LeaseLock:
         return self._cluster.send(Request("PUT", path, body=lease, timeout=ANSWER_WITHIN))
 
     def _take(self, lease: Object | None) -> bool:
-        """Compare and swap; False when someone was faster."""
+        """Compare and swap; False when someone else wrote first."""
         now = _micro(self._clock.wall())
         spec: dict[str, Any] = {
             "holderIdentity": self._holder,
@@ -207,7 +207,8 @@ class LeaseLock:
         return ""
 
     def _reread(self) -> str:
-        """Our version is stale: did someone take the lock, or only touch its labels?"""
+        """The known version is stale: find out whether someone took the lock or only changed its
+        labels."""
         try:
             lease = self._read()
         except ClusterError:
@@ -254,7 +255,7 @@ def silent(
     cluster: Cluster,
     namespace: str,
     names: Collection[str],
-    clock: Clock,
+    clock: LeaseClock,
     watching: Callable[[float], None],
     *,
     within: float,
@@ -278,7 +279,7 @@ def silent(
         passed = clock.monotonic() - began
         for name, mark in marks.items():
             if mark[0] in lasts and _mark(_read(cluster, namespace, name)) != mark:
-                del lasts[mark[0]]  # it is alive, or has released the lock
+                del lasts[mark[0]]  # the holder is alive, or has released the lock
         over = {who for who, seconds in lasts.items() if passed >= seconds}
         dead |= over
         lasts = {who: seconds for who, seconds in lasts.items() if who not in over}

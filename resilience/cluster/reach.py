@@ -36,7 +36,9 @@ def address(
     if spec.get("type") == "ExternalName":
         return str(spec.get("externalName", "")), number
     if spec.get("clusterIP") in (None, "", "None"):
-        raise _refuse(f"{what} is headless: it has no address of its own; name its Pods by `url:`")
+        raise _refuse(
+            f"{what} is headless: it has no address of its own; address its Pods with `url:`"
+        )
     if cluster.means.loopback:
         return str(spec["clusterIP"]), _published(found).get(number, number)
     return str(spec["clusterIP"]), number

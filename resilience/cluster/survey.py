@@ -1,5 +1,5 @@
 """Whether everything in a namespace is ready: its Pods first, with any owner or none, then the
-wanted state of each workload. Pure: objects in, what is missing out.
+wanted state of each workload. Pure functions: they take objects and return what is missing.
 
 Every Pod that is not finished has to be Ready, also one with an owner of an unknown kind. A
 terminating Pod does not count: its workload has to have another, and without a known workload it is
@@ -55,7 +55,7 @@ class Survey:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing exists that could be ready."""
+        """Whether there is nothing that could be ready."""
         return not (self.complete or self.short or self.serving or self.unready)
 
 

@@ -62,6 +62,6 @@ def command(host: str, port: str, *, control: bool, patience: float = PATIENCE) 
 
 
 NOT_ENFORCED = (
-    "the cluster accepted the NetworkPolicy and does not enforce it: a canary still connects after "
+    "the cluster accepted the NetworkPolicy but does not enforce it: a canary still connects after "
     f"{PATIENCE} s. NetworkPolicies need a network plugin that enforces them (Calico, Cilium ...)"
 )

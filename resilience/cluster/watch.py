@@ -151,7 +151,7 @@ class LiveView:
         with self._changed:
             return self._trouble
 
-    # How it is kept
+    # How the copy is updated
 
     def _catch_up(self) -> None:
         """Return once every write of this process shows; Behind when it does not."""
@@ -201,7 +201,7 @@ class LiveView:
         try:
             self._keep_watching()
         except BaseException as error:
-            # Only a listener can raise here. From now on this copy must not pass for a live one.
+            # Only a listener can raise here. From now on this copy must not be treated as live.
             self._note(f"a listener failed: {error!r}")
             raise
         finally:
@@ -256,7 +256,8 @@ class LiveView:
         return float(longest * self._random.uniform(0.5, 1.0))
 
     def _watch(self) -> bool:
-        """One watch to its end; returns whether it lived, so that it may be resumed at once."""
+        """Run one watch to its end; return whether it had worked, so that it may be resumed at
+        once."""
         began = time.monotonic()
         stream = Stream(
             self._wire,

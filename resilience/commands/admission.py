@@ -1,4 +1,4 @@
-"""Admits a command to a cluster: gets consent and holds its locks for a block.
+"""Admits a command to a cluster: obtains consent, and holds locks while a block runs.
 
 The rules are those of a run: by target or by label, for every namespace; on a real cluster under
 the Leases that scenarios take, so that a restore and a scenario never overlap. A dry run needs
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def admitted(
     cluster: HttpCluster, reach: Reach, title: str, *, dry_run: bool = False
 ) -> Iterator[HttpCluster]:
-    """The cluster through which the command may act. CommandError when consent or a lock is
-    missing; nothing was touched then.
+    """The cluster through which the command may act. Raises CommandError when consent or a lock is
+    missing; then nothing was changed.
     """
     from resilience.config.root import project_root
     from resilience.config.targets import BadTarget, load
@@ -64,7 +64,7 @@ def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpC
     except Refused as problem:
         raise CommandError(f"{problem}\n{title}: nothing was touched") from problem
     try:
-        locks.keep(lambda why: None)  # the door calls `lost` before each write
+        locks.keep(lambda why: None)  # `lost` is called before each write
         yield agreed.given_to(cluster, title, lambda: locks.lost)
     finally:
         locks.release()

@@ -56,7 +56,7 @@ def audit(options: argparse.Namespace) -> int:
 
 
 def failed(found: Audit, least: Level | None) -> bool:
-    """Whether it should stop a pipeline."""
+    """Whether the report should fail a pipeline."""
     return bool(found.unread) or (
         least is not None and found.worst is not None and found.worst >= least
     )
@@ -85,7 +85,7 @@ def from_files(
 def from_cluster(
     given: Settings, *, everywhere: bool = False
 ) -> tuple[Inventory, Sequence[str], Sequence[str]]:
-    """The same of a cluster; CommandError where the namespace does not exist."""
+    """The same for a cluster; CommandError if the namespace does not exist."""
     from resilience.audit.reading import live
     from resilience.cluster import open_context
     from resilience.cluster.errors import NotFound
@@ -112,7 +112,7 @@ def from_cluster(
 
 
 def _planned(given: Settings) -> Iterable[str]:
-    """Namespaces of the plans beside us and below `backups`."""
+    """Namespaces of the plans in this directory and below `backups`."""
     from resilience.language import load
     from resilience.verbs.catalogue import catalogue as verbs
 
@@ -129,7 +129,7 @@ def _rules(options: argparse.Namespace) -> tuple[Sequence[Rule], Sequence[str]]:
     ids = {rule.id for rule in rules}
     for name in (*(options.only or ()), *(options.skip or ())):
         if name not in ids:
-            raise CommandError(f"{name!r} is no rule; `resilience audit --list` shows all")
+            raise CommandError(f"{name!r} is not a rule; `resilience audit --list` shows all")
     chosen = [rule for rule in rules if not options.only or rule.id in options.only]
     return [rule for rule in chosen if rule.id not in (options.skip or ())], wrong
 

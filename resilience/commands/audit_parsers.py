@@ -23,7 +23,7 @@ def add_init(init: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--from-namespace",
         metavar="NS",
-        help="write scenarios, plans and a target for what is in this namespace of a cluster",
+        help="write scenarios, plans and a target for the workloads in this namespace of a cluster",
     )
     source.add_argument(
         "--from-manifests",
@@ -36,9 +36,14 @@ def add_init(init: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=float,
         default=30,
-        help="how long each Service is measured for its objectives (default: %(default)s); 0: not",
+        help="how long to measure each Service to set its objectives (default: %(default)s; 0: do "
+        "not measure)",
     )
-    init.add_argument("--gitlab", action="store_true", help="with ci: GitLab's form, not GitHub's")
+    init.add_argument(
+        "--gitlab",
+        action="store_true",
+        help="with ci: write a workflow for GitLab instead of GitHub",
+    )
     for name in ("context", "kubeconfig", "namespace"):
         option = next(each for each in OPTIONS if each.name == name)
         short = ("-n",) if name == "namespace" else ()
@@ -60,7 +65,8 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
         "paths",
         nargs="*",
         metavar="FILE",
-        help="manifests or folders of manifests; - for standard input; a cluster without any",
+        help="manifests or folders of manifests; - reads standard input; without any, the cluster "
+        "is read",
     )
     where = audit.add_mutually_exclusive_group()
     where.add_argument(
@@ -68,7 +74,7 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
         "--namespace",
         dest="resilience_namespace",
         metavar="NS",
-        help="namespace to read; for manifests, that of objects without one",
+        help="namespace to read; for manifests, the namespace of objects that do not set one",
     )
     where.add_argument("-A", "--all-namespaces", action="store_true", help="read all namespaces")
     for name in ("context", "kubeconfig"):
@@ -79,7 +85,9 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
             metavar=option.metavar,
             help="kubeconfig context" if name == "context" else "kubeconfig file",
         )
-    audit.add_argument("-o", "--output", choices=FORMS, default="table", help="form of the report")
+    audit.add_argument(
+        "-o", "--output", choices=FORMS, default="table", help="format of the report"
+    )
     audit.add_argument("--out", metavar="FILE", help="write the report to this file")
     audit.add_argument(
         "--fail-on",
@@ -90,6 +98,6 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--only", action="append", metavar="RULE", help="check only this rule")
     audit.add_argument("--skip", action="append", metavar="RULE", help="do not check this rule")
     audit.add_argument("--list", action="store_true", help="list the rules")
-    audit.add_argument("--baseline", metavar="FILE", help="findings that are accepted")
-    audit.add_argument("--write-baseline", metavar="FILE", help="accept all that is found now")
+    audit.add_argument("--baseline", metavar="FILE", help="file with the accepted findings")
+    audit.add_argument("--write-baseline", metavar="FILE", help="accept all current findings")
     audit.add_argument("--reason", metavar="TEXT", help="why, for --write-baseline")

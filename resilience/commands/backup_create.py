@@ -50,7 +50,7 @@ CLOCK = SystemClock()
 
 def by_hand(options: argparse.Namespace) -> int:
     if bool(options.plan) == bool(options.namespace):
-        raise BadRequest("name either a plan file or --namespace with --store")
+        raise BadRequest("give either a plan file or --namespace with --store")
     plan = plan_in(options.plan) if options.plan else None
     if not plan and not options.store:
         raise BadRequest("--namespace needs --store")
@@ -140,7 +140,7 @@ def _warn(text: str) -> None:
 
 
 def show_due(options: argparse.Namespace) -> int:
-    """Print the snapshots that each plan's schedule requires now. A store that does not answer does
+    """Print the snapshots that are due by each plan's schedule. A store that does not answer does
     not hide other plans."""
     (plans, failed), answers = plans_in(options.plan), Answers(options.output)
     for plan in plans:
@@ -166,7 +166,7 @@ def by_schedule(options: argparse.Namespace) -> int:
         for plan in plans:
             try:
                 report = _made_if_due(plan, cluster, plan_store(plan, options.store), given)
-            except Busy as problem:  # another process takes it at this moment
+            except Busy as problem:  # another process is taking this snapshot
                 left = f"left to another run: {problem}"
                 answers.add({"plan": plan.id, "left": left}, f"{plan.id}: {left}")
             except (BackupError, CommandError) as problem:

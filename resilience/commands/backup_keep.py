@@ -1,4 +1,4 @@
-"""`resilience backup prune`, `delete`, `undelete` and `copy`: what becomes of snapshots later."""
+"""`resilience backup prune`, `delete`, `undelete` and `copy`: what happens to snapshots later."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def show_again(options: argparse.Namespace) -> int:
 
 
 def to_other_store(options: argparse.Namespace) -> int:
-    """`--to` takes what `--store` takes."""
+    """`--to` accepts the same values as `--store`."""
     store, target = existing(options.store), located(options.to, required=True)
     name = resolved(store, options.name)
     total = copy(store, open_store(target), name, clock=CLOCK)
@@ -83,7 +83,7 @@ def by_name(options: argparse.Namespace) -> int:
 def _confirmed(names: Sequence[str], url: str) -> bool:
     if not sys.stdin.isatty():
         raise BadRequest(
-            f"{', '.join(names)} would be deleted from {url} for good; add --confirm to do it"
+            f"{', '.join(names)} would be deleted from {url} permanently; add --confirm to do it"
         )
-    answer = input(shown(f"Delete {', '.join(names)} from {url} for good? [y/N] "))
+    answer = input(shown(f"Delete {', '.join(names)} from {url} permanently? [y/N] "))
     return answer.strip().lower() in ("y", "yes")

@@ -80,14 +80,14 @@ def show_verified(options: argparse.Namespace) -> int:
 def _recorded(
     snapshot: Snapshot, found: Verified, options: argparse.Namespace, archive: str = ""
 ) -> int:
-    """`fresh` goes by the record; without permission to write one, the answer is still given."""
+    """`fresh` uses the record; without permission to write one, the result is still printed."""
     if options.no_record:
         return 0
     try:
         record(snapshot, found, CLOCK.now(), archive=archive)
     except StoreError as problem:
         raise CommandError(
-            f"this verification could not be recorded: {problem}; --no-record does not try"
+            f"this verification could not be recorded: {problem}; use --no-record to skip it"
         ) from None
     return 0
 
@@ -126,11 +126,11 @@ def show_changes(options: argparse.Namespace) -> int:
 
 
 def _compared(options: argparse.Namespace) -> tuple[str, str]:
-    """What to compare with what; "" is the cluster. A day given to `since` is included."""
+    """The two sides to compare; "" is the cluster. A day given to `since` is included."""
     if bool(options.was) == bool(options.since):
-        raise BadRequest("name either a snapshot or a time with --since")
+        raise BadRequest("give either a snapshot or a time with --since")
     if options.now and options.until:
-        raise BadRequest("name either a second snapshot or a time with --until")
+        raise BadRequest("give either a second snapshot or a time with --until")
     first = start_of(options.since) if options.since else options.was
     return first, options.until or options.now or ""
 

@@ -13,7 +13,7 @@ from typing import Any
 from resilience.commands.outputs import add_output
 
 Subparsers = Any
-"""argparse's own type for this is private."""
+"""The type of argparse's subparsers, which is private."""
 
 
 def add_parsers(subparsers: Subparsers) -> None:
@@ -35,7 +35,7 @@ def add_parsers(subparsers: Subparsers) -> None:
 def _added(actions: Subparsers, name: str, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text)
     parser.set_defaults(run=_act(name))
-    if name != "list":  # it has one format more
+    if name != "list":  # this command has an additional format
         add_output(parser)
     return parser
 
@@ -112,8 +112,8 @@ def _keys(parser: argparse.ArgumentParser, *, writing: bool = False) -> None:
 
 
 _SNAPSHOT = (
-    "a snapshot's name; `latest`; or a time, such as 2026-03-01 or 2026-03-01T10:00 (UTC), for the "
-    "newest that began by then; PLAN@latest and PLAN@TIME for one plan of several"
+    "a snapshot's name; `latest`; or a time, such as 2026-03-01 or 2026-03-01T10:00 (UTC), for "
+    "the newest that began at or before then; PLAN@latest and PLAN@TIME for one plan of several"
 )
 
 
@@ -161,7 +161,7 @@ def _what_to_take(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         action="append",
         default=[],
-        help="leave out these kinds (repeatable)",
+        help="do not include these kinds (repeatable)",
     )
     parser.add_argument(
         "--labels", metavar="SELECTOR", default="", help="only objects matching this label selector"
@@ -171,7 +171,7 @@ def _what_to_take(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         action="append",
         default=[],
-        help="kind or group/version that may be unreadable (repeatable)",
+        help="kind or group/version to leave out if it cannot be read (repeatable)",
     )
     parser.add_argument(
         "--cluster-scoped",
@@ -187,7 +187,7 @@ def _data_to_take(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=0,
         metavar="N",
-        help="retention lock (S3 Object Lock, compliance) for N days",
+        help="lock the snapshot against deletion for N days (S3 Object Lock, compliance mode)",
     )
     parser.add_argument(
         "--volumes", action="store_true", help="include the data of bound claims, as a tar stream"
@@ -196,7 +196,7 @@ def _data_to_take(parser: argparse.ArgumentParser) -> None:
         "--volumes-from",
         choices=("live", "snapshot", "clone"),
         default="",
-        help="read that data from the claim, a VolumeSnapshot or a clone of it",
+        help="read volume data from the claim, a VolumeSnapshot of it or a clone of it",
     )
     parser.add_argument(
         "--engine",
@@ -241,17 +241,20 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since",
         metavar="TIME",
-        help="in place of A: the newest snapshot that began by then, of a date by its first moment",
+        help="instead of A: the newest snapshot that began at or before this time; a date means "
+        "00:00 of that day",
     )
     parser.add_argument(
         "--until",
         metavar="TIME",
-        help="in place of B: the newest snapshot that began by then, of a date by its last moment",
+        help="instead of B: the newest snapshot that began at or before this time; a date means "
+        "the end of that day",
     )
     parser.add_argument(
         "--recorded-only",
         action="store_true",
-        help="compare recorded objects only: do not list objects added to the cluster since",
+        help="compare only the recorded objects: do not list objects that were added to the "
+        "cluster since",
     )
     _json(parser)
     _namespaces(parser, "compare only this namespace, a name or a glob (repeatable)")
@@ -303,8 +306,8 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--before",
         metavar="TIME",
-        help="in place of NAME: the newest snapshot that began by then, of a date by its first "
-        "moment",
+        help="instead of NAME: the newest snapshot that began at or before this time; a date "
+        "means 00:00 of that day",
     )
     parser.add_argument(
         "--into",
@@ -329,9 +332,9 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "--volumes",
         choices=("fail", "skip", "fill-empty", "overwrite"),
         default="",
-        help="what to do with claims that exist: refuse unless they are empty, leave their data, "
-        "fill only empty ones, replace their data; default: fail, with --existing skip it is "
-        "skip, with --existing update it is fill-empty",
+        help="what to do with claims that exist: fail (refuse unless they are empty), skip (leave "
+        "their data), fill-empty (fill only empty ones), overwrite (replace their data); "
+        "default: fail; skip with --existing skip; fill-empty with --existing update",
     )
     _selecting(parser)
     _changing(parser)
@@ -345,20 +348,21 @@ def _restore(parser: argparse.ArgumentParser) -> None:
 
 
 def _changing(parser: argparse.ArgumentParser) -> None:
-    """Objects that come back otherwise than they were recorded."""
+    """Options that change objects on restore."""
     parser.add_argument(
         "--set-image-registry",
         metavar="OLD=NEW",
         action="append",
         default=[],
-        help="pull images of OLD, a registry or the beginning of a path in it, from NEW "
-        "(repeatable); docker.io stands for images without a registry",
+        help="pull images from NEW instead of OLD; OLD is a registry or a path prefix in it "
+        "(repeatable); images without a registry belong to docker.io",
     )
     parser.add_argument(
         "--replicas",
         type=_count,
         metavar="N",
-        help="replicas of every Deployment, StatefulSet, ReplicaSet and ReplicationController",
+        help="replica count for every Deployment, StatefulSet, ReplicaSet and "
+        "ReplicationController",
     )
     parser.add_argument(
         "--modifiers",
@@ -411,8 +415,8 @@ def _what_to_bring(parser: argparse.ArgumentParser) -> None:
         "--allocations",
         choices=("chosen", "keep", "new"),
         default="chosen",
-        help="cluster IPs and node ports to restore: those a client set (default), all recorded "
-        "ones, or none",
+        help="which cluster IPs and node ports to restore: those that a client set (default), all "
+        "recorded ones, or none",
     )
     parser.add_argument(
         "--status",
@@ -424,12 +428,12 @@ def _what_to_bring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unverified",
         action="store_true",
-        help="restore a damaged snapshot as far as it can be read, without verifying it",
+        help="restore as much of a damaged snapshot as can be read, without verifying it",
     )
     parser.add_argument(
         "--without-volume-data",
         action="store_true",
-        help="leave volumes empty whose data only Velero can read",
+        help="leave volumes empty if only Velero can read their data",
     )
     parser.add_argument(
         "--without-cluster-scoped", action="store_true", help="namespaced objects only"
@@ -444,17 +448,17 @@ def _selecting(parser: argparse.ArgumentParser) -> None:
         metavar="KIND[/NAME]",
         action="append",
         default=[],
-        help="only these objects, such as `secrets` or `deployments/checkout`; what they cannot "
-        "exist without is created where it is missing",
+        help="restore only these objects, such as `secrets` or `deployments/checkout`; missing "
+        "objects that they depend on are created as well",
     )
     parser.add_argument(
         "--exclude",
         metavar="KIND[/NAME]",
         action="append",
         default=[],
-        help="all but these objects; may be given again",
+        help="do not restore these objects (repeatable)",
     )
-    parser.add_argument("--labels", metavar="SELECTOR", help="only objects with such labels")
+    parser.add_argument("--labels", metavar="SELECTOR", help="only objects with these labels")
 
 
 _ACTIONS: Mapping[str, tuple[Callable[[argparse.ArgumentParser], None], str]] = {

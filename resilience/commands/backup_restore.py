@@ -23,7 +23,7 @@ from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest, RestoreRefused
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.modify.modifier_file import rules
-from resilience.backup.modify.modifiers import Change, Modifiers
+from resilience.backup.modify.modifiers import Modification, Modifiers
 from resilience.backup.modify.shorthands import Registry, Replicas
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Pattern, Selection
@@ -71,7 +71,9 @@ def bring_back(options: argparse.Namespace) -> int:
         on_begin=begun.set,
     )
     request = replace(request, modify=modify)
-    reach = _reach(request, snapshot)  # fails early, without a cluster
+    reach = _reach(
+        request, snapshot
+    )  # called early, so that a mistake is reported without a cluster
     with (
         cluster_of(options) as opened_cluster,
         admitted(opened_cluster, reach, "resilience restore", dry_run=options.dry_run) as cluster,
@@ -107,7 +109,7 @@ def _patience(options: argparse.Namespace) -> float:
 
 def _modifiers(options: argparse.Namespace) -> Modifiers:
     """The modifications in the order of the help; later ones see the result of earlier ones."""
-    changes: list[Change] = list(map(Registry.parse, options.set_image_registry))
+    changes: list[Modification] = list(map(Registry.parse, options.set_image_registry))
     if options.replicas is not None:
         changes.append(Replicas(options.replicas))
     changes += [rule for path in options.modifiers for rule in rules(path)]

@@ -29,7 +29,8 @@ def _fish(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _of(
     parser: argparse.ArgumentParser, path: Sequence[str], beside: Sequence[str] = ()
 ) -> Iterator[str]:
-    """`beside`: commands of the same level; `run` is one, and one of `backup` as well."""
+    """`beside` are the commands of the same level, because names such as `run` exist at two
+    levels."""
     inner = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
     names = [name for each in inner for name in each.choices]
     here = _typed(path, [*names, *(each for each in beside if each not in path)])

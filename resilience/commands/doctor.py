@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of one check; `good` None: not relevant here."""
+    """The result of one check; `good` is None if it is not relevant here."""
 
     good: bool | None
     what: str
@@ -68,7 +68,9 @@ def _ask(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     if settings.context or settings.kubeconfig:
         yield from _cluster(settings, paths)
     else:
-        yield Answer(None, "cluster", "none named (--context NAME); scenarios use the sandbox")
+        yield Answer(
+            None, "cluster", "no context given (--context NAME); scenarios use the sandbox"
+        )
         if paths:
             yield from _images(settings, paths)
 

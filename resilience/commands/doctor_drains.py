@@ -61,7 +61,7 @@ def _nodes(step: Step, cluster: Cluster, namespace: str) -> set[str]:
     found = list(nodes)
     if isinstance(node, str | NodeQuery):
         pods = [pod for pod in cluster.list(PODS, namespace) if not objects.is_ours(pod)]
-        if node != BIGGEST or pods:  # a namespace without Pods has no biggest node yet
+        if node != BIGGEST or pods:  # a namespace without Pods has no node with the most Pods yet
             found = candidates(node, nodes, pods) or found
     return {objects.name(each) for each in found}
 

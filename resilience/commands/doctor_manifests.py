@@ -28,7 +28,7 @@ BUILT_IN = ("", "apps", "batch", "policy", "autoscaling", "extensions")
 
 
 def manifests(cluster: Cluster, scenarios: Sequence[Scenario]) -> Iterator[Line]:
-    """One line for each object that would be refused, or one for all."""
+    """One line for each object that would be refused, or a single line if none would."""
     found = [manifest for file in _files(scenarios) for manifest in read(file)]
     wrong, strange = 0, 0
     for manifest in found:
@@ -41,7 +41,7 @@ def manifests(cluster: Cluster, scenarios: Sequence[Scenario]) -> Iterator[Line]
             wrong += 1
             yield False, "manifests", said
     if found and not wrong:
-        text = f"the sandbox would take {many(len(found) - strange, 'object')}"
+        text = f"the sandbox would accept {many(len(found) - strange, 'object')}"
         more = f"; {many(strange, 'object')} of kinds unknown to it not checked" if strange else ""
         yield True, "manifests", f"{text}{more}"
 

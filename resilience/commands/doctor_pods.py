@@ -9,7 +9,7 @@ from __future__ import annotations
 from resilience.backup.data.helper_pod import helper
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
-from resilience.cluster.helper_pods import Access, HelperPod
+from resilience.cluster.helper_pods import HelperAccess, HelperPod
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
 from resilience.engine.guard.limits import PAUSED
 
@@ -48,10 +48,10 @@ def _helpers(cluster: Cluster, namespace: str) -> Line:
 
 def _volumes(cluster: Cluster, namespace: str, level: str) -> Line:
     where = f"namespace {namespace} (PodSecurity: {level})"
-    refused_root = _refusal(cluster, _of_volume(cluster, namespace, Access.FILES))
+    refused_root = _refusal(cluster, _of_volume(cluster, namespace, HelperAccess.FILES))
     if not refused_root and level != "restricted":
         return True, "helpers", f"{where} admits probers, canaries and volume helpers"
-    if refused := _refusal(cluster, _of_volume(cluster, namespace, Access.RESTRICTED)):
+    if refused := _refusal(cluster, _of_volume(cluster, namespace, HelperAccess.RESTRICTED)):
         return False, "helpers", f"{where} admits canaries, but no volume helper: {refused}"
     return True, "helpers", (
         f"{where} admits probers and canaries; volume helpers run there as the user of the Pod that"
@@ -69,7 +69,7 @@ def _plain(cluster: Cluster, namespace: str) -> Object:
     ).body()
 
 
-def _of_volume(cluster: Cluster, namespace: str, access: Access) -> Object:
+def _of_volume(cluster: Cluster, namespace: str, access: HelperAccess) -> Object:
     image = helper_pods.image(cluster)
     return helper("doctor", namespace, image=image, run="doctor", writing=True, access=access)
 

@@ -63,7 +63,8 @@ def _write(found: Archive, trends: Sequence[ScenarioHistory], out: Path, place: 
 
 
 def _relink(found: Archive, out: Path, place: str) -> None:
-    """Pages lie relative to the folder that was read; links are relative to where we write."""
+    """Convert links: pages are relative to the folder that was read, links to the folder that is
+    written."""
     from urllib.parse import quote
 
     for run, path in found.pages.items():

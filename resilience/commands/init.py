@@ -25,17 +25,17 @@ given: # the starting state: created here, and undone at the end
   - ready: deployment/hello
     within: 60s
 
-while: # measured from before the first action until all is over
+while: # measured from before the first action to the end
   - http: {{service: hello, port: http, path: /hostname}}
     name: hello
     rate: 100/s
     objective: {{availability: 99%, longest_outage: 2s}}
 
-when: # what happens to it, one step after another
+when: # the actions, one after another
   - kill: {{pods: app=hello, count: 1}}
   - ready: deployment/hello # a check in this place waits until it holds
 
-then: # what must be true in the end
+then: # what must hold at the end
   - recovered: {{}}
     within: 30s
 """
@@ -57,7 +57,7 @@ spec:
       containers:
         - name: web
           image: registry.k8s.io/e2e-test-images/agnhost:2.53
-          # It goes on answering for 3 s after SIGTERM, until every node knows that it leaves.
+          # It keeps answering for 3 s after SIGTERM, until every node knows that the Pod ends.
           args: [netexec, --http-port=8080, --delay-shutdown=3]
           ports:
             - {name: http, containerPort: 8080}

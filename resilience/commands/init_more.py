@@ -1,4 +1,4 @@
-"""`resilience init ci`, `init plan` and `init target`: what surrounds scenarios."""
+"""`resilience init ci`, `init plan` and `init target`: files around scenarios."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def ci(options: argparse.Namespace) -> int:
     namespace = settings(options).namespace
     made = ci_draft.gitlab if options.gitlab else ci_draft.github
     path = GITLAB if options.gitlab else GITHUB
-    return save({path: made("scenarios/", namespace)}, ["put your application in at its comment"])
+    return save(
+        {path: made("scenarios/", namespace)}, ["add your application at the comment in it"]
+    )
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -50,7 +52,9 @@ def target(options: argparse.Namespace) -> int:
     given = settings(options)
     with open_context(given.context, given.kubeconfig) as cluster:
         if cluster.is_sandbox:
-            raise CommandError("this is a sandbox, which needs no target: it may be broken freely")
+            raise CommandError(
+                "this is a sandbox, which needs no target: anything may be changed there"
+            )
         nodes = len(cluster.list(NODES)) > 1
         text = target_text(cluster, [given.namespace], nodes=nodes)
     return save({Path("resilience.toml"): text}, ["read it: it is your consent"])

@@ -160,7 +160,7 @@ def target_text(cluster: HttpCluster, namespaces: Sequence[str], *, nodes: bool)
 def drafts(
     inventory: Inventory, subjects: Sequence[Subject], place: Place, folder: str, context: str
 ) -> dict[Path, str]:
-    """All files, by path; CommandError where there is nothing to write about."""
+    """All files, by path; Raises CommandError if there is nothing to write about."""
     from resilience.commands.schema import schema_text
 
     if not subjects:

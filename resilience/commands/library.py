@@ -2,7 +2,7 @@
 
 Without `--service` it is copied with its manifests and creates its own service. With `--service` a
 scenario is pointed at a Service of a cluster: the workload behind it, its labels, its port and the
-answer that it gives now take the place of checkout's. A copy that is there already is run as it is.
+answer that it gives now take the place of checkout's. An existing copy is run unchanged.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def copied(name: str, service: str, given: Settings, folder: Path = Path("scenar
         meant = did_you_mean(name, known)
         raise CommandError(f"the library has no {name!r}; it has: {', '.join(known)}{meant}")
     text = (HOME / f"{name}{SUFFIX}").read_text(encoding="utf-8")
-    text = text.replace("file:../../.resilience", "file:../.resilience")  # a folder less deep
+    text = text.replace(
+        "file:../../.resilience", "file:../.resilience"
+    )  # manifests are copied one folder level higher
     path = folder / (f"{name}-{service}{SUFFIX}" if service else f"{name}{SUFFIX}")
     if path.exists():
         say(f"{path} exists already and is run as it is")
@@ -94,7 +96,7 @@ def _copied_plan(name: str, service: str, folder: Path = Path("backups")) -> Pat
 
 
 def fits_any(text: str) -> bool:
-    """Whether a scenario is about any service, and makes nothing else."""
+    """Whether a scenario works with any service and creates nothing else."""
     if _OF_API_SERVER.search(text):
         return True
     return not set(_MANIFEST.findall(text)) - _THEIRS and f"deployment/{OWN}" in text
@@ -148,7 +150,7 @@ def _behind(
 
 
 def pointed(text: str, workload: Workload, question: Question, namespace: str) -> str:
-    """The scenario with another subject. Values only: its steps stay as they are."""
+    """The scenario with another subject. Only values are changed; the steps stay the same."""
     from resilience.audit.base.proofs import labels_of, scalar
 
     text = _certified(text, question)

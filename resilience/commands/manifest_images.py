@@ -38,7 +38,7 @@ def _images(scenario: Scenario) -> Iterator[tuple[str, str]]:
         try:
             manifests = read(placed(step.parameters, directory).file)
         except ActionFailed:
-            continue  # the step itself reports what is wrong with its file
+            continue  # the step itself reports an unreadable file
         for manifest in manifests:
             for image in _in(manifest.body):
                 yield f"{manifest.place} {manifest.title}", image

@@ -61,7 +61,7 @@ class Answers:
         self._held: list[Any] = []
 
     def add(self, data: Any, lines: str | Iterable[str]) -> None:
-        """One more, in both forms."""
+        """Add one answer, in both forms."""
         if self._form == "table":
             say(lines)
         else:

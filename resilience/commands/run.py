@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 
+from resilience.commands.saying import warn
 from resilience.config.settings import OPTIONS
+from resilience.model.nearest import asked, nearest
 
 PLUGIN = "resilience.plugin"
 KNOWN = "ignore:Module already imported so cannot be rewritten; resilience"
@@ -26,12 +29,28 @@ def run(options: argparse.Namespace) -> int:
             str(library.copied(options.library, options.service or "", settings(options)))
         )
     try:
-        return int(pytest.main(arguments(options)))
+        code = int(pytest.main(arguments(options)))
+        if code == pytest.ExitCode.USAGE_ERROR and (hint := misspelt(options.rest)):
+            warn(f"error: {hint}; see `resilience run --help`")
+        return code
     except BrokenPipeError:
-        # The reader left (`| head`) before the end: scenarios that have not run must not count as
+        # The reader closed the pipe (`| head`): scenarios that have not run must not count as
         # passed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(pytest.ExitCode.TESTS_FAILED)
+
+
+def misspelt(rest: Sequence[str]) -> str:
+    """The nearest option of this project for a misspelt short one; "" if there is none."""
+    known = {
+        option.name.replace("_", "-"): f"--{option.name.replace('_', '-')}" for option in OPTIONS
+    }
+    for word in rest:
+        dashes, _, name = word.partition("=")[0].rpartition("--")
+        close = nearest(name, known) if word.startswith("--") and not dashes else []
+        if close:
+            return f"unknown option '--{name}'{asked([known[close[0]]])}"
+    return ""
 
 
 def arguments(options: argparse.Namespace) -> list[str]:

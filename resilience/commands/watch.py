@@ -1,4 +1,5 @@
-"""`resilience watch FILE...`: runs scenarios for ever, one at a time, each judged as ever.
+"""`resilience watch FILE...`: runs scenarios continuously, one at a time, each with its usual
+verdict.
 
 Each run is a pytest of its own with the same options, so consent, limits, locks, journal and
 reports are those of any run. On SIGTERM the watch undoes the current run and ends.
@@ -33,8 +34,8 @@ LEAST = 1.0
 
 
 class Waiting:
-    """A clock whose waits end when the watch does. A pipe, because a signal handler may write to it
-    at any time."""
+    """A clock whose waits end together with the watch. A pipe, because a signal handler may write
+    to it at any time."""
 
     def __init__(self) -> None:
         self.wall = RealClock().wall
@@ -42,7 +43,7 @@ class Waiting:
         os.set_blocking(self._write, False)
 
     def wait(self, seconds: float) -> None:
-        """Until then, or until `end`."""
+        """Wait until that time, or until `end` is called."""
         select.select([self._read], [], [], seconds)
 
     def end(self) -> None:
@@ -117,7 +118,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def _asking(options: argparse.Namespace, given: Settings, stack: ExitStack) -> Iterator[Halt]:
-    """Those that need an answer of the cluster or of Alertmanager."""
+    """Reasons against a run that depend on the cluster or on Alertmanager."""
     if options.incident:
         url, _, unless = options.incident.partition(" ")
         if not url.startswith(("http://", "https://")) or not unless.strip():
@@ -132,7 +133,7 @@ def _asking(options: argparse.Namespace, given: Settings, stack: ExitStack) -> I
     if not namespace or (slash and not name):
         raise CommandError(f"--pause {options.pause!r}: expected NAMESPACE or NAMESPACE/CONFIGMAP")
     if options.sandbox:
-        raise CommandError("--pause asks a cluster: it needs --context, not --sandbox")
+        raise CommandError("--pause reads from a cluster: use --context, not --sandbox")
     opened = clusters.open_context(given.context, given.kubeconfig)
     cluster = stack.enter_context(opened)
     if name:

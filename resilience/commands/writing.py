@@ -1,4 +1,5 @@
-"""Write the files that a command makes for its user. No command writes any by itself."""
+"""Write the files that a command makes for its user. Commands write files only through this
+module."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def write_files(files: Mapping[Path, str]) -> None:
 
 
 def write_file(path: Path, text: str) -> None:
-    """The same for one file, without a word."""
+    """The same for one file, without printing anything."""
     with _named():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -35,7 +36,7 @@ def folders(paths: Iterable[Path]) -> Iterator[None]:
     made: list[Path] = []
     try:
         with _named():
-            for each in wanted:  # the outer ones come first
+            for each in wanted:  # outer folders come first
                 if not each.exists():
                     each.mkdir()
                     made.append(each)

@@ -39,11 +39,11 @@ _JOINED = (
     ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}"),
     ("{BITBUCKET_GIT_HTTP_ORIGIN}/pipelines/results/{BITBUCKET_BUILD_NUMBER}"),
 )
-"""Links that a system gives in pieces only."""
+"""Links that a CI system provides only in parts."""
 
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 MOST = 200
-"""Characters of one value: a variable may hold anything."""
+"""Maximum length of a value, since a variable may contain anything."""
 
 
 def provenance(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _links(environment: Mapping[str, str]) -> Iterator[str]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a container's uid without a name
+    except (OSError, KeyError):  # a user id without a name, as in containers
         return ""
 
 

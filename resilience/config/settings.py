@@ -133,7 +133,7 @@ def _globs(value: Any) -> tuple[str, ...]:
     return tuple(parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Option:
     """One option. Its flag is `--resilience-NAME`; its ini key and variable are derived from
     `name`.
@@ -206,8 +206,8 @@ OPTIONS: tuple[Option, ...] = (
         name="report",
         metavar="DIR|URL",
         parse=_report,
-        help="directory for report.json and report.html; with s3://BUCKET/PREFIX or file:DIR, each "
-        "session's report is kept there in a folder of its own",
+        help="directory for report.json and report.html; with s3://BUCKET/PREFIX or file:DIR, "
+        "each session's report is kept there in its own folder",
     ),
     Option(
         name="report_keep",
@@ -218,26 +218,26 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="metrics",
         metavar="FILE",
-        help="file for metrics of the last run of each scenario, in Prometheus' text format",
+        help="file for the metrics of each scenario's last run, in the Prometheus text format",
     ),
     Option(
         name="push",
         metavar="URL",
         parse=_gateway,
-        help="Pushgateway that gets the same metrics; RESILIENCE_PUSH_USER and "
-        "RESILIENCE_PUSH_PASSWORD log in",
+        help="Pushgateway to send the same metrics to; RESILIENCE_PUSH_USER and "
+        "RESILIENCE_PUSH_PASSWORD are the credentials",
     ),
     Option(
         name="traces",
         metavar="URL",
         parse=_collector,
-        help="OTLP collector (HTTP) that gets a trace of each run, a span for each step",
+        help="OTLP collector (HTTP) to send a trace of each run to, with a span for each step",
     ),
     Option(
         name="notify_on",
         metavar="EVENTS",
         parse=_events,
-        help="what is sent to the URLs of RESILIENCE_NOTIFY (apprise): some of started, failed, "
+        help="events to send to the URLs in RESILIENCE_NOTIFY (apprise), out of started, failed, "
         "recovered, missed (default failed,recovered,missed)",
     ),
     Option(
@@ -250,7 +250,8 @@ OPTIONS: tuple[Option, ...] = (
         name="audit",
         flag=True,
         parse=_flag,
-        help="add the rules of `resilience audit` as tests of the namespace; changes nothing",
+        help="also check the namespace with the rules of `resilience audit`, each as a test; "
+        "changes nothing",
     ),
     Option(
         name="sandbox_nodes",
@@ -262,7 +263,7 @@ OPTIONS: tuple[Option, ...] = (
         name="live",
         metavar="auto|on|off",
         parse=_live,
-        help="print steps while they run; auto means unless -q is given",
+        help="print steps while they run; auto: unless -q is given",
     ),
     Option(
         name="journal",
@@ -303,7 +304,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="replay",
         metavar="FILE",
-        help="choose the victims of this report.json again, with its seeds",
+        help="choose the same victims as the run of this report.json, with its seeds",
     ),
     Option(
         name="public",
@@ -311,8 +312,8 @@ OPTIONS: tuple[Option, ...] = (
         parse=_globs,
         many=True,
         help=(
-            "environment variables whose values may be shown; every other value of 6 characters or "
-            "more that a file takes as ${NAME} is shown as ***"
+            "environment variables whose values may be shown; all other values that files take as "
+            "${NAME} are shown as *** if they have 6 or more characters"
         ),
     ),
     Option(
@@ -332,7 +333,7 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """The settings. `origins` says where each value came from: "--resilience-seed",
     "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that was not set is missing from

@@ -67,7 +67,7 @@ KEYS: Mapping[str, Key] = {
         "Namespaces that a run may change, and create if they do not exist. `kube-system`,"
         " `kube-public` and `kube-node-lease` only if they are listed here.",
         '["shop"]',
-        "those that are labelled",
+        "namespaces that consent by label",
     ),
     "namespace_selectors": _texts(
         "Namespaces with these labels as well, but never system namespaces.",
@@ -104,7 +104,7 @@ KEYS: Mapping[str, Key] = {
     "rate": Key(
         'a rate such as "20/s"',
         _is_text,
-        "Requests per second of actions, on average. The undo has a budget of its own, as large.",
+        "Requests per second of actions, on average. The undo has its own budget of the same size.",
         '"50/s"',
         "`20/s`",
     ),
@@ -113,14 +113,14 @@ KEYS: Mapping[str, Key] = {
         "a table",
         lambda value: isinstance(value, dict),
         "Queried before each action: `prometheus` or `alertmanager`, a URL, and `unless`, a query"
-        " or filter. A non-empty result refuses the action, and so does no answer.",
+        " or filter. A non-empty result, or no answer, refuses the action.",
         '{prometheus = "http://prometheus:9090", unless = "ALERTS{severity=\'critical\'}"}',
         "none",
     ),
     "driver": Key(
         "a list of texts, or a table",
         lambda value: _is_texts(value) or isinstance(value, dict),
-        "What stops and starts nodes, for `node_down` and `reboot`: a driver that is ready to use"
+        "How to stop and start nodes, for `node_down` and `reboot`: a driver that is ready to use"
         ' (`kind`, see below), or a command such as `["./power.sh", "staging"]`, called with'
         " `down`, `up` or `reboot` and the node's name appended.",
         '{kind = "ec2", region = "eu-central-1"}',

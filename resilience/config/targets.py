@@ -23,8 +23,8 @@ from resilience.model.values import Rate, Share
 T = TypeVar("T")
 
 RATE = 20.0
-"""Requests a second that actions send to a real API server: the steady state that Kubernetes' own
-scalability envelope is defined by leaves no more to a guest."""
+"""Default rate of actions' requests to a real API server, low enough not to affect other
+clients."""
 
 BURST = 40
 """Requests at once."""

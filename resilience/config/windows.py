@@ -1,4 +1,4 @@
-"""When a target may be touched: windows as cron ranges, blackout dates that always win.
+"""When a target may be changed: windows as cron ranges, and blackout dates that take precedence.
 
 A window is a cron expression that matches the minutes in which acting is allowed, such as
 `* 9-16 * * mon-fri`:
@@ -34,7 +34,7 @@ class Blackout:
             made = cls(date.fromisoformat(start), date.fromisoformat(end if slash else start))
         except ValueError as error:
             raise ValueError(
-                "a date or two, such as 2026-12-24 or 2026-12-24/2027-01-02"
+                "one date or two, such as 2026-12-24 or 2026-12-24/2027-01-02"
             ) from error
         if made.last < made.first:
             raise ValueError("the earlier date first")
@@ -64,7 +64,8 @@ class Windows:
         )
 
     def closed(self, moment: datetime) -> str:
-        """Why nothing may be touched at `moment` (aware), and until when; "" when it may."""
+        """Why nothing may be changed at `moment` (aware), and until when; "" if changes are
+        allowed."""
         today = moment.astimezone(self.zone).date()
         for blackout in self.blackouts:
             if blackout.first <= today <= blackout.last:

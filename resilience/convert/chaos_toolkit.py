@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def is_ours(document: Any) -> bool:
-    """Whether it is an experiment."""
+    """Whether the document is an experiment."""
     return (
         isinstance(document, Mapping)
         and isinstance(document.get("method"), list)
@@ -198,7 +198,7 @@ def _terminate(keys: Keys, draft: Draft) -> None:
 
 
 def _microservice(keys: Keys, draft: Draft) -> None:
-    """It deletes the Deployment; `delete` does so, and puts it back at the end."""
+    """Delete a Deployment with `delete`; the original does not restore it either."""
     _place(keys, draft)
     if name := keys.text("name"):
         draft.when.append({"delete": [f"deployment/{name}"]})
@@ -253,7 +253,7 @@ def _on_node(verb: str) -> Callable[[Keys, Draft], None]:
 
 
 def _nothing(keys: Keys, draft: Draft) -> None:
-    """Undone at the end of a scenario by itself."""
+    """Not translated: a scenario undoes this at its end."""
     keys.take("name", "label_selector", "ns")
 
 

@@ -166,7 +166,7 @@ def _namespaces(keys: Keys, made: Translation, missing: Missing) -> str:
     parts = [f"{NAME} in ({', '.join(wanted)})"] if wanted else []
     parts += [f"{NAME} notin ({', '.join(without)})"] if without else []
     parts += [keys.text("namespace-labels")] if keys.text("namespace-labels") else []
-    scope = keys.text("client-namespace-scope")  # chaoskube sees no other namespace
+    scope = keys.text("client-namespace-scope")  # chaoskube acts only in these namespaces
     parts += [f"{NAME}={scope}"] if scope else []
     if not wanted and not scope:
         parts.insert(0, "resilience/consent=allow")

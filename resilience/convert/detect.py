@@ -1,4 +1,4 @@
-"""Whose file it is, and its translation."""
+"""Detects the tool of a file, and translates it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOOLS = "chaoskube, kube-monkey, krkn, Litmus or Chaos Toolkit"
 
 
 def translated(text: str) -> Translation:
-    """NotOurs for a file of none of these tools, and for one that cannot be read."""
+    """Raises NotOurs for a file of another tool, and for an unreadable one."""
     said = kube_monkey.config(text)
     if said is not None:
         return kube_monkey.translated(said)
@@ -23,7 +23,7 @@ def translated(text: str) -> Translation:
     if found is None and (flags := chaoskube.from_line(text)):
         found = chaoskube.translated([flags])
     if found is None:
-        raise NotOurs(f"it is no file of {TOOLS}")
+        raise NotOurs(f"it is not a file of {TOOLS}")
     return found
 
 
@@ -38,8 +38,8 @@ def _documents(text: str) -> list[Any]:
             return []
         place = getattr(error, "problem_mark", None)
         where = f" (line {place.line + 1})" if place else ""
-        raise NotOurs(f"it is neither YAML nor JSON nor TOML{where}: templates have to be rendered"
-                      " first, with `helm template` say") from None  # fmt: skip
+        raise NotOurs(f"it is neither YAML nor JSON nor TOML{where}: render templates first, for "
+                      "instance with `helm template`") from None  # fmt: skip
 
 
 def _of_documents(documents: list[Any]) -> Translation | None:

@@ -1,4 +1,4 @@
-"""Reads the YAML (or JSON, which is YAML) of other tools, with an end to what aliases repeat."""
+"""Reads the YAML (or JSON, which is YAML) of other tools, with a limit on what aliases repeat."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ MOST = 100_000
 
 
 class TooMuch(ValueError):
-    """A document that its aliases make too large, or endless."""
+    """The aliases of a document make it too large, or endless."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Counts before anything is built: merge keys repeat while it is built."""
+    """Counts values before anything is built, because merge keys repeat values while it is
+    built."""
 
     def construct_document(self, node: yaml.Node) -> Any:
         if _size(node, {}) > MOST:
@@ -33,7 +34,7 @@ def _size(node: yaml.Node, known: dict[int, int]) -> int:
     found = known.get(id(node))
     if found is not None:
         if not found:
-            raise TooMuch("an alias stands inside of what it repeats")
+            raise TooMuch("an alias is inside of what it repeats")
         return found
     known[id(node)] = 0
     known[id(node)] = size = 1 + sum(_size(each, known) for each in _parts(node))

@@ -32,7 +32,7 @@ NAMED = {
     "kubevirt_vm_outage": "virtual machines", "storage_throttle": "slow disks",
     "http_load_scenario": "load", "http_load": "load",
 }  # fmt: skip
-"""A key that tells a file of krkn which has no counterpart, and what it does."""
+"""Keys that identify krkn files without a counterpart, and what those do."""
 
 
 def is_ours(document: Any) -> bool:
@@ -73,7 +73,7 @@ def _list(value: Any, where: str) -> Sequence[Any]:
 
 
 def _config(document: Mapping[str, Any], made: Translation) -> None:
-    """It names files; each of them is converted by itself."""
+    """A list of files; each of them is converted separately."""
     kraken = document["kraken"]
     for entry in _list(kraken.get("chaos_scenarios") or [], "kraken.chaos_scenarios"):
         for kind, files in entry.items() if isinstance(entry, Mapping) else ():
@@ -183,18 +183,20 @@ def _node(keys: Keys, made: Translation) -> None:
 
 
 def _refuse_exclusions(keys: Keys, missing: Missing) -> None:
-    """Of what the counterpart has no `exclude` for: without them more would be struck."""
+    """Refuse exclusions that the counterpart cannot express: without them more objects would be
+    affected."""
     for name in ("exclude_label", "exclude_labels"):
         if value := keys.take(name):
             missing.refuse(
-                f"{name}={value}: nothing can be left out here, and more would be struck"
+                f"{name}={value}: exclusions are not possible here, and more objects would be "
+                "affected"
             )
 
 
 def _stopped(verb: str, node: Any, down: str, missing: Missing) -> dict[str, Any]:
     if verb == "reboot":
         return {"reboot": {"node": node}}
-    if verb == "kubelet":  # a machine comes back at the end of the scenario
+    if verb == "kubelet":  # a machine is started again at the end of the scenario
         return {"node_down": {"node": node, **translation.without_kubelet(down, missing)}}
     return {"node_down": {"node": node}}
 

@@ -1,4 +1,4 @@
-"""What a translation is made of: scenarios as plain mappings, and what has no counterpart."""
+"""The parts of a translation: scenarios as plain mappings, and keys without a counterpart."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from resilience.kube.selectors import Selector
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 PLACEHOLDER = re.compile(r"<[^>]*>|\{\{.*?\}\}|\$\{?[A-Za-z_]\w*\}?|REPLACE")
 RECOVERY = "5m"
-"""`within` of `recovered` where the file promises nothing."""
+"""`within` of `recovered` if the file sets no objective."""
 
 
 class NotOurs(ValueError):
-    """The file is none of a tool that can be translated, or cannot be read at all."""
+    """The file belongs to no tool that can be translated, or it cannot be read."""
 
 
 class Missing(list[str]):
-    """Lines for what has no counterpart. `refused`: what is left would mean more objects than the
-    file does, so that it must not be written at all."""
+    """Lines for what has no counterpart. `refused` says that the rest would select more objects
+    than the file, so it must not be written."""
 
     refused = False
 
     def refuse(self, text: str) -> None:
-        """Add a line without which the choice would be wider."""
+        """Note a missing restriction, without which the choice would be wider."""
         self.refused = True
         self.append(text)
 
 
 @dataclass(slots=True)
 class Draft:
-    """One scenario. `missing` names what of it has no counterpart, with the reason."""
+    """One scenario. `missing` lists its parts without a counterpart, with the reason."""
 
     title: str
     namespace: str = ""
@@ -44,12 +44,13 @@ class Draft:
     missing: Missing = field(default_factory=Missing)
 
     def recovers(self, within: str = RECOVERY) -> None:
-        """Promise that the victims come back; once."""
+        """Require once that the victims recover."""
         if not any("recovered" in step for step in self.then):
             self.then.append({"recovered": {}, "within": within})
 
     def body(self) -> dict[str, Any]:
-        """As it is written to a file. What promises nothing asks for ready Pods at the end."""
+        """The scenario as it is written to a file. A scenario without an objective requires ready
+        Pods at the end."""
         judged = bool(self.probes or self.then)
         parts = {
             "scenario": re.sub(r"[${}]", "", " ".join(self.title.split()))[:80] or "converted",
@@ -64,8 +65,8 @@ class Draft:
 
 @dataclass(slots=True)
 class Translation:
-    """Of one file. `missing` is what concerns no single scenario, `notes` what to write
-    elsewhere."""
+    """The translation of one file. `missing` is what concerns no single scenario, `notes` what to
+    write elsewhere."""
 
     tool: str
     drafts: list[Draft] = field(default_factory=list)
@@ -74,7 +75,7 @@ class Translation:
 
     @property
     def whole(self) -> Sequence[Draft]:
-        """Those that do something, and not more than the file says."""
+        """The scenarios that do something, and not more than the file says."""
         return [draft for draft in self.drafts if draft.when and not draft.missing.refused]
 
     @property
@@ -85,7 +86,7 @@ class Translation:
 
 
 class Keys:
-    """A mapping of which everything that is not taken is missing."""
+    """A mapping that remembers which keys were read; the others are reported as missing."""
 
     def __init__(self, body: Any, where: str = "") -> None:
         if not isinstance(body, Mapping):
@@ -101,11 +102,11 @@ class Keys:
         return found[0] if found else default
 
     def text(self, *names: str) -> str:
-        """The same as text, "" without one."""
+        """The value as text; "" if there is none."""
         return str(self.take(*names)).strip()
 
     def whole(self, name: str, into: list[str], default: int = 0) -> int:
-        """A whole number; what is none is missing."""
+        """A whole number; any other value is reported as missing."""
         text = self.text(name)
         if not text:
             return default
@@ -118,7 +119,8 @@ class Keys:
     def rest(
         self, why: str = "no counterpart", only: Collection[str] | None = None
     ) -> Iterator[str]:
-        """What nobody took, if it says something; of `only` these names, which count as read."""
+        """The keys that were not read and have a value; with `only`, just those of these names,
+        which then count as read."""
         left = [key for key in self._body if key not in self._taken]
         if only is not None:
             left = [key for key in left if key in only]
@@ -191,7 +193,7 @@ def without_kubelet(text: str, into: Missing) -> dict[str, str]:
 
 
 def sorted_out(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is empty."""
+    """The mapping without empty values."""
     return {key: value for key, value in found.items() if value not in ("", None, [], ())}
 
 

@@ -19,20 +19,20 @@ class Child:
         self._stopped = Flag()
 
     def run(self, file: str) -> int:
-        """Its exit code, once it has ended; of a signal 128 and its number."""
+        """The exit code of the child, once it has ended; 128 plus the number for a signal."""
         if self._stopped.is_set():
             return 128 + signal.SIGTERM
         command = [sys.executable, "-m", "pytest", *self._words, file]
-        # A group of its own: Ctrl-C reaches it through `stop` alone, and once.
+        # A group of its own: Ctrl-C reaches it only through `stop`, and only once.
         self._process = subprocess.Popen(command, start_new_session=True)
-        if self._stopped.is_set():  # the signal came while it was started
+        if self._stopped.is_set():  # the signal arrived while the child was being started
             self._process.terminate()
         code = self._process.wait()
         return code if code >= 0 else 128 - code
 
     def stop(self) -> None:
-        """End what runs, after its undo, and start nothing more. Called by a signal handler, on the
-        thread that waits."""
+        """End the current run after its undo, and start no further one. Called by a signal handler,
+        on the thread that waits."""
         self._stopped.set()
         process = self._process
         if process is not None and process.poll() is None:

@@ -32,7 +32,7 @@ class FailedFile:
         self._unwritten = ""
 
     def why(self) -> str:
-        """The verdict and how to go on; "" once the file is deleted."""
+        """The verdict and how to continue; "" once the file is deleted."""
         try:
             said = self._path.read_text(encoding="utf-8").strip() or "a run failed"
         except (FileNotFoundError, NotADirectoryError):
@@ -40,15 +40,17 @@ class FailedFile:
         return f"{said}; to go on: rm {self._path}"
 
     def keep(self, text: str) -> None:
-        """Without a place to write, until the process ends."""
+        """If it cannot be written, it is kept until the process ends."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(f"{text}\n", encoding="utf-8")
         except OSError as error:
-            self._unwritten = f"{text} ({self._path}: {error.strerror}); to go on: start it again"
+            self._unwritten = (
+                f"{text} ({self._path}: {error.strerror}); to continue: start it again"
+            )
 
     def began(self, now: float) -> float | None:
-        """`now` for a time ahead of the clock, and for a file that cannot be looked at."""
+        """Returns `now` for a time in the future, and for an unreadable file."""
         try:
             return min(now, self._last.stat().st_mtime)
         except (FileNotFoundError, NotADirectoryError):
@@ -57,7 +59,7 @@ class FailedFile:
             return now
 
     def begins(self, now: float) -> None:
-        """Without a place to write, the first run after a restart comes at once."""
+        """If it cannot be written, the first run after a restart starts at once."""
         with suppress(OSError):
             self._last.parent.mkdir(parents=True, exist_ok=True)
             self._last.touch()

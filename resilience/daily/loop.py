@@ -1,7 +1,7 @@
-"""When the next scenario runs: one at a time, in the order of the files, every so often.
+"""When the next scenario runs: one at a time, in the order of the files, at a fixed interval.
 
-Moments are anchored to the start, so that a long run does not move the others; those that a run
-overran are left out. A moment may be late by a random part of `jitter`. Time and chance are
+Moments are anchored to the start, so that a long run does not move the others; those that passed
+during a run are skipped. A moment may be late by a random part of `jitter`. Time and chance are
 arguments: nothing here sleeps.
 """
 
@@ -16,11 +16,11 @@ from typing import Protocol
 UNDO_INCOMPLETE = 20
 
 FAILED = frozenset({1, UNDO_INCOMPLETE})
-"""Exit codes of a run after which nothing more is broken: the service failed, or something could
-not be undone."""
+"""Exit codes of a run after which no further run starts: the service failed, or something could not
+be undone."""
 
 TROUBLED = frozenset({2, 3, 4, 5, 6, 22})
-"""The run itself did not work."""
+"""Exit codes of a run that did not work itself."""
 
 WORDS = {
     0: "passed", 1: "failed", 20: "undo incomplete", 21: "not measured", 22: "harness error",
@@ -32,7 +32,7 @@ ENDED = frozenset({129, 130, 131, 143})
 
 
 def died(code: int) -> bool:
-    """Whether a run ended in a way that it never chooses (137: killed), so before its undo."""
+    """Whether a run was killed (137), and so ended before its undo."""
     return code not in WORDS and code not in TROUBLED and code not in ENDED
 
 
@@ -71,7 +71,7 @@ class Time(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`every` and `jitter` are seconds. `keep_going`: also after a failed verdict."""
+    """`every` and `jitter` are seconds. With `keep_going` it continues after a failed verdict."""
 
     files: Sequence[str]
     every: float
@@ -91,18 +91,18 @@ class Status:
     running: str = ""
     beat: float = 0.0
     troubled: int = 0
-    """Runs in a row that did not work."""
+    """Consecutive runs that did not work."""
 
 
 Halt = Callable[[], tuple[str, str]]
-"""(short name, text) of what speaks against a run now; ("", "") when nothing does."""
+"""(short name, text) of a reason against a run now; ("", "") if there is none."""
 
 BEAT = 5.0
 """Seconds between two signs of life while it waits."""
 
 
 class Memory(Protocol):
-    """Why nothing more is broken, and when the last run began; it outlives the process."""
+    """Why no further run starts, and when the last run began; it outlives the process."""
 
     def why(self) -> str:
         """ "" while nothing failed, and again once a person has cleared it."""
@@ -143,7 +143,7 @@ class Loop:
         self._turn = 0
 
     def end(self) -> None:
-        """Stop after what is under way."""
+        """Stop after the current run."""
         self._ended.set()
 
     def forever(self) -> None:
@@ -160,8 +160,8 @@ class Loop:
             slot = max(slot + 1, int(passed // self._plan.every) + (passed % self._plan.every > 0))
 
     def _first(self) -> float:
-        """Now, or `every` after the last run of a process before this one: a container that
-        crashes and starts again must not strike each time."""
+        """Now, or `every` after the last run of a process before this one: a container that crashes
+        and restarts must not start a run each time."""
         now = self._time.wall()
         last = self._memory.began(now)
         return now if last is None else max(now, last + self._plan.every)
@@ -178,7 +178,7 @@ class Loop:
             self._time.wait(min(left, BEAT))
 
     def _once(self) -> None:
-        """One run, if nothing speaks against it."""
+        """Start one run, if there is no reason against it."""
         status = self.status
         why = self._halted()
         if why:
@@ -195,8 +195,8 @@ class Loop:
         self._judge(file, code)
 
     def _judge(self, file: str, code: int) -> None:
-        """A failed service ends the breaking; so does what may still be broken, even when this
-        process ends meanwhile."""
+        """A failed verdict stops further runs; so do changes that may not be undone, even after a
+        restart."""
         status = self.status
         status.runs[file, WORDS.get(code, "died" if died(code) else "ended")] += 1
         status.last[file] = self._time.wall()

@@ -11,14 +11,14 @@ from threading import Thread
 from resilience.daily.loop import BEAT, Status
 
 TROUBLE = 3
-"""Runs in a row that did not work, after which it is not healthy."""
+"""Number of consecutive runs that did not work after which the watch is unhealthy."""
 
 SILENT = 12 * BEAT
 """Seconds without a sign of life while nothing runs."""
 
 
 def healthy(status: Status, now: float) -> str:
-    """ "" while the loop works; else why not. A halt is health: it does what it should."""
+    """ "" while the loop works; else why not. A halted watch is healthy, since that is intended."""
     if status.troubled >= TROUBLE:
         return f"{status.troubled} runs in a row did not work"
     if not status.running and now - status.beat > SILENT:
@@ -38,7 +38,7 @@ def _lines(status: Status) -> Iterator[str]:
     for (file, verdict), count in sorted(status.runs.items()):
         yield f'{name}{{file="{_escaped(file)}",verdict="{verdict}"}} {count}'
     name = "resilience_watch_skipped_total"
-    yield f"# HELP {name} Runs that were left out, by reason."
+    yield f"# HELP {name} Runs that were skipped, by reason."
     yield f"# TYPE {name} counter"
     for reason, count in sorted(status.skipped.items()):
         yield f'{name}{{reason="{reason}"}} {count}'
@@ -49,7 +49,11 @@ def _lines(status: Status) -> Iterator[str]:
         yield f'{name}{{file="{_escaped(file)}"}} {moment:.3f}'
     for name, text, value in (
         ("next_run_timestamp_seconds", "When the next run is planned.", f"{status.next:.3f}"),
-        ("halted", "1 after a failed verdict: nothing more runs.", str(int(bool(status.halted)))),
+        (
+            "halted",
+            "1 after a failed verdict: no further run starts.",
+            str(int(bool(status.halted))),
+        ),
         ("running", "1 while a scenario runs.", str(int(bool(status.running)))),
     ):
         yield f"# HELP resilience_watch_{name} {text}"
@@ -96,7 +100,7 @@ def served(
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: probes ask every few seconds."""
+            """Log nothing, because probes send a request every few seconds."""
 
     with ThreadingHTTPServer(address, Answers) as server:
         server.daemon_threads = True
@@ -112,5 +116,5 @@ def served(
 def _of_runs(path: Path | None) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace") if path else ""
-    except FileNotFoundError:  # before the first run
+    except FileNotFoundError:  # there is no file before the first run
         return ""

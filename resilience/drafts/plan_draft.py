@@ -74,7 +74,7 @@ def _sentinel(users: Sequence[Workload]) -> Iterator[str]:
 
 
 def claims_of(workload: Workload) -> set[str]:
-    """Names of its volumes that are claims."""
+    """Names of the workload's claims."""
     named = {
         str(each.get("name")) for each in workload.volumes if each.get("persistentVolumeClaim")
     }
@@ -83,7 +83,7 @@ def claims_of(workload: Workload) -> set[str]:
 
 
 def _place(workload: Workload) -> tuple[str, str] | None:
-    """Container and path of a claim that it can write to."""
+    """A container and the path of a claim that it can write to."""
     claims = claims_of(workload)
     for container in workload.containers:
         if not HAS_TEE.search(str(container.get("image") or "")):

@@ -22,7 +22,7 @@ from resilience.kube.objects import Object
 
 TIMEOUT = 5.0
 GOOD = frozenset({*range(200, 300), 401, 403})
-"""Statuses that show a service at work: one that wants to know who asks works too."""
+"""Statuses that show a working service; one that requires authentication works as well."""
 
 PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 
@@ -56,7 +56,8 @@ class Baseline:
 
 
 def candidates(service: Object, behind: Sequence[Workload]) -> Iterator[Question]:
-    """Questions worth asking, the most telling first: what the kubelet asks is what must answer."""
+    """Requests worth sending, the most meaningful first: the paths that the kubelet probes must
+    answer."""
     name = objects.name(service)
     for port in listed(mapping(service, "spec"), "ports"):
         number = port.get("port")
@@ -79,8 +80,8 @@ def _paths(workload: Workload) -> Iterator[str]:
 
 
 def ask(cluster: Asked, namespace: str, questions: Sequence[Question]) -> Question | None:
-    """The first question with a good answer, else the first whose port may speak something else,
-    with the reason; None where there is nothing to ask."""
+    """The first request with a good answer, else the first one whose port may use another protocol,
+    with the reason; None if there is nothing to request."""
     said = ""
     for each in questions:
         try:
@@ -124,7 +125,7 @@ def baseline(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Baseline:
-    """Ask for so many seconds, ten times a second at most."""
+    """Send requests for this many seconds, at most ten per second."""
     began, taken, asked = clock(), list[float](), 0
     while (now := clock()) < began + seconds:
         asked += 1

@@ -1,7 +1,7 @@
 """Scenarios of one workload: kills, a rolling restart, a drain, a scale, the loss of a node.
 
-Each is a document of its own, so that `-k` and tags choose among them. Objectives are what the
-baseline showed, marked as measured.
+Each is a document of its own, so that `-k` and tags choose among them. Objectives are derived from
+the baseline and marked as measured.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ def _documents(subject: Subject, place: Place) -> Iterator[str]:
             subject, place, "survives a rolling restart", "restart", ["rollout", "smoke"],
             [f"- restart: {workload.reference}  # what every release does",
              *_whole(subject, "5m")],
-            why="the commonest change of all",
+            why="the most common change",
         )  # fmt: skip
     if kind in SCALABLE and not subject.scaled_by:
         more = (workload.replicas or 0) + 1
         yield _document(
-            subject, place, "takes one Pod more and gives it back", "scale", ["scale"],
+            subject, place, "keeps serving while it is scaled up and down by one "
+                            "Pod", "scale", ["scale"],
             [f"- scale: {{workload: {workload.reference}, replicas: {more}}}"
              "  # is there room for it?", *_whole(subject)],
             why="the undo scales it back",
@@ -137,7 +138,7 @@ def _then(name: str, subject: Subject) -> Iterator[str]:
     several = (subject.workload.replicas or 0) > 1
     if name == "node-down" and several and subject.question is not None:
         yield f"  - {_ask(subject.question)}  # by those that are left; the lost one is replaced"
-        yield "    within: 30s  # five minutes later"
+        yield "    within: 30s  # the replacement follows five minutes later"
     elif name == "node-down":
         yield "  - recovered: {}  # after the node is back, or its Pods are elsewhere"
         yield "    within: 10m"
@@ -180,7 +181,7 @@ def _flow(text: str) -> str:
 
 
 def _of_dead_node(subject: Subject) -> Iterator[str]:
-    """What Kubernetes can hold at all: only the loss itself would measure it."""
+    """An objective that Kubernetes can meet at all; only the loss itself could measure it."""
     replicas = subject.workload.replicas or 1
     if replicas == 1:
         yield "    # the only Pod: it moves when the node is given up, after about six minutes"

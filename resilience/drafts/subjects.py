@@ -1,4 +1,4 @@
-"""What drafts are written about: each workload with its Services, its question and its baseline."""
+"""The subjects of drafts: each workload with its Services, a request and a baseline."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Place:
 
 
 def workloads(inventory: Inventory, namespace: str) -> Sequence[Workload]:
-    """What scenarios can be written for, by name; what is scaled to nothing has nothing to lose."""
+    """The workloads that scenarios can be written for, by name, without those that are scaled to
+    0."""
     found = [
         each
         for each in inventory.lasting
@@ -49,7 +50,8 @@ def workloads(inventory: Inventory, namespace: str) -> Sequence[Workload]:
 
 
 def service_of(inventory: Inventory, workload: Workload) -> Object | None:
-    """Its Service with an address of its own; the one that has its name where there are several."""
+    """The workload's Service with its own address; if there are several, the one with the
+    workload's name."""
     found = [
         each
         for each in inventory.served.get(id(workload.object), ())

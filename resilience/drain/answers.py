@@ -38,8 +38,8 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`wait` seconds before the next try (`firm`: the server set them); `words` are the
-    server's.
+    """`wait` seconds before the next try (`firm` if the server set them); `words` are the server's
+    message.
     """
 
     answer: Answer
@@ -61,7 +61,7 @@ def evict(cluster: Cluster, pod: Object, grace: int | None) -> Reply:
 
 
 def reading(error: ClusterError) -> Reply:
-    """The decision that an error calls for."""
+    """The decision for an error."""
     match error:
         case NotFound():
             return Reply(Answer.GONE)

@@ -18,7 +18,8 @@ from resilience.kube.readiness import is_ready
 
 DOUBT = 0.5
 """Seconds after which the budget itself is read about an accepted eviction whose entry was never
-seen: a relist can skip the version that had it, and a Pod that was no longer ready cost nothing."""
+seen: a new list can skip the version that had it, and the eviction of an unready Pod costs
+nothing."""
 
 SETTLE = 5.0
 """Seconds after which a spent disruption counts as accounted for if requesting it did not help."""
@@ -77,9 +78,9 @@ class Allowance:
     asked: float = float("-inf")
 
     def update(self, budget: Object) -> None:
-        """A version arrived. Entries it carries are accounted for from now on; unless it is
-        older than the current one, a refusal without a retry time is dropped: the new numbers
-        are the better answer.
+        """A version arrived. Take over a new version. The evictions in its entries are accounted
+        for from now on. Unless it is older than the current one, it also replaces a refusal without
+        a retry time.
         """
         if not _is_older(budget, self.budget):
             self.budget = budget
@@ -99,8 +100,8 @@ class Allowance:
                    for each in self.spent.values())  # fmt: skip
 
     def answered(self, budget: Object, asked: float) -> None:
-        """The server's newest version, requested at that time: evictions accepted before are in
-        its numbers, whether or not their entries still exist.
+        """Take over the server's newest version, requested at that time. Its numbers include all
+        evictions accepted before, whether or not their entries still exist.
         """
         self.update(budget)
         for pod, each in list(self.spent.items()):
@@ -108,21 +109,21 @@ class Allowance:
                 del self.spent[pod]
 
     def spend(self, pod: str, now: float) -> None:
-        """An eviction is about to be sent."""
+        """Record that an eviction is about to be sent."""
         self.spent[pod] = Spent(now)
 
     def accept(self, pod: str, now: float) -> None:
-        """It was accepted, and so debited."""
+        """Record that it was accepted, and so debited."""
         if pod in self.spent:
             self.spent[pod].accepted = now
 
     def give_back(self, pod: str) -> None:
-        """It was refused: nothing was debited."""
+        """Record that it was refused, so nothing was debited."""
         self.spent.pop(pod, None)
 
     def close(self, until: float, cause: str, *, firmly: bool) -> None:
-        """The server refused; its own words are kept for the report. `firmly`: it set the time
-        (Retry-After), so no watch event opens the budget earlier.
+        """Record the server's refusal; its message is kept for the report. With `firmly` the server
+        set the time (Retry-After), so no watch event opens the budget earlier.
         """
         self.closed_until, self.cause, self.firmly = until, cause, firmly
 

@@ -1,4 +1,5 @@
-"""Whether the remaining nodes can hold what has to move: a first-fit estimate, pure.
+"""Estimates by first fit whether the remaining nodes have capacity for the Pods that have to move;
+pure functions.
 
 It reads requests, as the scheduler does, never usage. It knows resources, the number of Pods,
 cordons, taints and node selectors, not affinity, spread or volumes: a positive answer only means
@@ -27,9 +28,9 @@ class Homeless:
 
 
 def demand(pod: Object) -> dict[str, Fraction]:
-    """What the scheduler counts: containers with sidecars, or the most that starting takes, if that
-    is more; or what the Pod itself requests; plus overhead, and one Pod (`PodRequests` in
-    k8s.io/component-helpers/resource/helpers.go)."""
+    """The requests that the scheduler counts: those of containers and sidecars, or the maximum
+    during start-up if that is higher, or those of the Pod itself; plus overhead, and one Pod
+    (`PodRequests` in k8s.io/component-helpers/resource/helpers.go)."""
     spec = pod["spec"]
     running = _sum(_requests(c) for c in spec.get("containers") or ())
     total = {**_with_start(running, spec.get("initContainers") or ()), **_requests(spec)}
@@ -37,7 +38,7 @@ def demand(pod: Object) -> dict[str, Fraction]:
 
 
 def _with_start(running: Amounts, first: Iterable[Object]) -> dict[str, Fraction]:
-    """A sidecar runs beside what starts after it, and beside the containers."""
+    """A sidecar runs together with everything that starts after it."""
     sidecars, starting = dict[str, Fraction](), dict[str, Fraction]()
     for container in first:
         one = _sum((sidecars, _requests(container)))

@@ -1,4 +1,4 @@
-"""The drain loop: look, evict what is allowed, wait for the next watch event, until nothing is
+"""The drain loop: it evicts what is allowed and waits for the next watch event, until nothing is
 left.
 
 One thread decides; a few send evictions; watches wake the deciding thread. It follows Pods by uid:
@@ -33,13 +33,13 @@ from resilience.drain.ledger import Ledger
 from resilience.drain.outcome import DrainResult, PodDrain, State
 
 SENDERS = 8
-"""Evictions under way at once: each takes a few milliseconds, so this is hundreds per second."""
+"""Concurrent evictions: each takes a few milliseconds, so this is hundreds per second."""
 
 TICK = 0.25
-"""Seconds between looks while no watch event arrives, for deadlines and fall-back polls."""
+"""Seconds between checks while no watch event arrives, for deadlines and fall-back polls."""
 
 LOOK_AGAIN = 5.0
-"""Seconds between two full looks at all Pods, in case an event was lost."""
+"""Seconds between two full listings of all Pods, in case an event was lost."""
 
 FEW_NODES = 8
 """Up to this many nodes each get their own watch; beyond, the Pods' namespaces are watched."""
@@ -130,8 +130,7 @@ class _Drain:
         budgets_in = namespaces[0] if len(namespaces) == 1 else ""
         budgets = stack.enter_context(self.cluster.view(BUDGETS, budgets_in))
         self.views = [stack.enter_context(view) for view in self._pod_views(namespaces)]
-        # Subscribed before the first look: an event that repeats what the look found changes
-        # nothing.
+        # Subscribe before the first listing: an event that repeats the listing changes nothing.
         for view in (budgets, *self.views):
             stack.callback(view.subscribe(self._hear))
         self.ledger.budgets_are(budgets.objects())
@@ -149,7 +148,7 @@ class _Drain:
         return [self.cluster.view(PODS)]
 
     def _hear(self, event: WatchEvent) -> None:
-        """On a watch's own thread: only relevant events, and only into the inbox."""
+        """Called on a watch's own thread: put relevant events into the inbox."""
         if event.object.get("kind") == BUDGETS.kind or self._is_here(event.object):
             self.inbox.append(event)
             self.wake.set()
@@ -210,8 +209,8 @@ class _Drain:
             flight.add_done_callback(lambda _: self.wake.set())
 
     def _ask(self, now: float) -> None:
-        """Budgets that the watch should have updated and did not. A list, not a GET: it needs no
-        permission beyond those of the watch.
+        """Request budgets that the watch should have updated but did not. A list, not a GET: it
+        needs no permission beyond those of the watch.
         """
         for namespace, name in self.ledger.in_doubt(now):
             one = f"metadata.name={name}"
@@ -224,7 +223,7 @@ class _Drain:
         for question in [question for question in self.questions if question.done()]:
             asked = self.questions.pop(question)
             if isinstance(question.exception(), ClusterError):
-                continue  # it is requested again, and after SETTLE no longer matters
+                continue  # requested again; after SETTLE it no longer matters
             for budget in question.result():
                 self.ledger.budget_answered(budget, asked)
         for flight in [flight for flight in self.flights if flight.done()]:

@@ -1,4 +1,4 @@
-"""Which Pods of a node a drain evicts, leaves alone or refuses: pure, Pods in, decisions out.
+"""Decides which Pods of a node a drain evicts, leaves alone or refuses; pure functions.
 
 The rules and their order are those of `kubectl drain` (k8s.io/kubectl/pkg/drain/filters.go), so
 that users do not have to learn a second set. A refusal is reported per Pod; whether it stops the
@@ -30,7 +30,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """What the caller accepts to lose: data in emptyDir volumes, Pods without a controller."""
+    """What the caller is willing to lose: data in emptyDir volumes, Pods without a controller."""
 
     empty_dir: bool = False
     bare: bool = False
@@ -89,6 +89,6 @@ def decide(pod: Object, allow: Allow) -> Decision:
 
 
 def leaving(pods: Iterable[Object]) -> list[Object]:
-    """Those that a drain evicts when it is allowed everything."""
+    """The Pods that a drain evicts if losing everything is allowed."""
     allow_all = Allow(empty_dir=True, bare=True)
     return [pod for pod in pods if decide(pod, allow_all).fate is Fate.EVICT]

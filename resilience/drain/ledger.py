@@ -67,9 +67,9 @@ class Ledger:
         return bool(before != known.budget["spec"])
 
     def in_doubt(self, now: float) -> Sequence[tuple[str, str]]:
-        """The budgets to request, (namespace, name): Pods wait for them, and only evictions of
-        this drain that the watch never showed hold them back. Each has at most one request under
-        way.
+        """The budgets to request, (namespace, name): Pods wait for these budgets, and only
+        evictions of this drain that the watch never showed block them. Each has at most one request
+        under way.
         """
         found = {key_of(queue.covers[0].budget): queue.covers[0] for queue in self._queues.values()
                  if len(queue.covers) == 1 and queue and queue.covers[0].in_doubt(now)}  # fmt: skip
@@ -157,7 +157,7 @@ class Ledger:
         record.reason, record.gone = "", now
         self._stop_waiting(uid)
         self._accepted.discard(uid)
-        if uid not in self._flying:  # else its answer says whose doing it was
+        if uid not in self._flying:  # otherwise its answer says who caused it
             self._on_change(record)
 
     def _stop_waiting(self, uid: str) -> None:
@@ -187,7 +187,7 @@ class Ledger:
         return taken
 
     def book(self, uid: str, reply: Reply, now: float) -> None:
-        """One answer has arrived."""
+        """Book one answer that has arrived."""
         allowance, record = self._flying.pop(uid), self._records[uid]
         record.rejected += reply.answer is Answer.CLOSED
         if allowance is not None:
@@ -208,7 +208,8 @@ class Ledger:
             self._again(uid, now if by_budget else now + reply.wait, reply.words)
 
     def _went_first(self, record: PodDrain, reply: Reply) -> None:
-        """The watch was faster than the answer, which says whose doing it was."""
+        """The watch showed the end before the answer arrived; the answer will say whether this
+        drain caused it."""
         if reply.answer is Answer.ACCEPTED:
             record.asked, record.state = record.gone, State.EVICTED
         self._on_change(record)
@@ -239,8 +240,8 @@ class Ledger:
         return not self._waiting and not self._accepted
 
     def close(self, reason: str, trouble: Callable[[str], str], now: float) -> None:
-        """The drain is over. Waiting Pods get their reason; `trouble` says what is wrong with a
-        node whose Pods do not leave. A Pod that still has time to leave says how much.
+        """End the drain. Waiting Pods get their reason; `trouble` says what is wrong with a node
+        whose Pods do not leave. A Pod that still has time to leave says how much.
         """
         for uid in self._waiting:
             record, queue = self._records[uid], self._queue_of.get(uid)
@@ -258,7 +259,7 @@ class Ledger:
             record.reason = ": ".join(filter(None, ["still terminating", told]))
 
     def records(self) -> Sequence[PodDrain]:
-        """By namespace and name."""
+        """All records, by namespace and name."""
         return sorted(self._records.values(), key=lambda pod: (pod.namespace, pod.name, pod.uid))
 
 

@@ -1,4 +1,4 @@
-"""Budgets that will block a drain, found before anything is touched: pure.
+"""Finds budgets that will block a drain, before anything is changed; pure functions.
 
 The six findings are those that cost operators the most time: an eviction that can never succeed
 looks, from the outside, like one that has not succeeded yet.

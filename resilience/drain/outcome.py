@@ -1,4 +1,4 @@
-"""What a drain reports: one record per Pod, and the whole."""
+"""The report of a drain: one record per Pod, and a summary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class State(Enum):
 
     @property
     def fine(self) -> bool:
-        """Whether the node is rid of this Pod."""
+        """Whether this Pod is no longer on the node."""
         return self in (State.EVICTED, State.GONE, State.IGNORED)
 
 
@@ -71,7 +71,7 @@ class DrainResult:
 
     @property
     def evicted(self) -> Sequence[PodDrain]:
-        """Those that left because this drain evicted them."""
+        """The Pods that left because this drain evicted them."""
         return [pod for pod in self.pods if pod.state is State.EVICTED]
 
     @property

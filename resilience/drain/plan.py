@@ -3,7 +3,7 @@ with the number waiting.
 
 Waiting Pods are queued by the set of budgets that covers them: none (they go at once), one (as far
 as it allows), several (the API server evicts no such Pod). Within a queue, Pods that are not ready
-go first: they cost the service nothing, and often no budget.
+go first: evicting them does not affect the service, and often costs no budget.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Queue:
     unready: dict[str, Object] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether a Pod waits in it."""
+        """Whether a Pod waits in the queue."""
         return bool(self.ready or self.unready)
 
     def put(self, pod: Object) -> None:
@@ -44,7 +44,7 @@ class Queue:
         here[uid] = pod
 
     def drop(self, uid: str) -> None:
-        """It is gone, or its eviction is in flight."""
+        """Remove a Pod that is gone, or whose eviction is in flight."""
         self.ready.pop(uid, None)
         self.unready.pop(uid, None)
 

@@ -1,4 +1,4 @@
-"""How pytest and the engine meet. Everything here is imported on first use, but for these keys.
+"""How pytest and the engine meet. Everything here is imported on first use, except these keys.
 
 `resilience.plugin` holds the hooks, this package what they do: collecting files, refusing unsafe
 combinations, executing items under signals, reporting, exit codes.
@@ -20,11 +20,11 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 """Set once a scenario or plan was collected, or the fixture requested."""
 
 REFUSAL, SEED = "resilience_refusal", "resilience_seed"
-"""Keys of what a worker of pytest-xdist is given when it begins: why it may not change anything,
-and the seed of the whole session."""
+"""Keys of the input of a pytest-xdist worker: why it may not change anything, and the seed of the
+whole session."""
 
 COMMON_SEED: pytest.StashKey[int] = pytest.StashKey()
-"""On the controller of pytest-xdist."""
+"""Set on the controller of pytest-xdist."""
 
 FIXTURE, FLEET = "resilience_cluster", "resilience_fleet"
 """The fixtures of every scenario and plan: one cluster, or those of a fleet."""

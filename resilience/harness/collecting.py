@@ -1,4 +1,4 @@
-"""From files to items, and the checks before any of them runs."""
+"""Turns files into items, and checks options before any of them runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
     for item in ours:
         output.shield(item)
     if config.option.collectonly or config.option.setupplan or hasattr(config, "workerinput"):
-        return  # checked on the controller: `resilience.harness.distributed.arrival`
+        return  # workers skip this: see `resilience.harness.distributed.arrival`
     if any(not isinstance(item, ScenarioItem) or item.scenario.mutates for item in ours):
         check_options(config)
     if ours and not config.stash[SETTINGS].dry_run and (text := session(config).refusal()):
@@ -61,7 +61,7 @@ def check_targets(session: Session) -> None:
 
 
 def check_places(config: pytest.Config) -> None:
-    """UsageError for a place of reports that cannot be used, before any cluster is opened."""
+    """UsageError for an unusable place for reports, before any cluster is opened."""
     from resilience.publish import places
 
     try:
@@ -94,7 +94,8 @@ def check_options(config: pytest.Config) -> None:
 
 
 def headlines(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
-    """The cluster, the seed, and deprecated words; nothing when no scenario was selected."""
+    """Header lines about the cluster, the seed and deprecated words; none when no scenario was
+    selected."""
     if not any(_is_ours(item) for item in items):
         return []
     current = session(config)
@@ -156,8 +157,8 @@ def _require_allowed(config: pytest.Config, ours: Session) -> None:
 
 
 def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
-    """For the fixture: the reason why it cannot be opened, in plain words, without a traceback.
-    It says nothing about any service, so the exit code must not either."""
+    """Opens the session for the fixture; the reason for a failure is shown without a traceback. It
+    says nothing about any service, so the exit code must not either."""
     from resilience.cluster.access.access_value import NoAccess
     from resilience.cluster.errors import ClusterError
     from resilience.model.verdict import Outcome
@@ -176,7 +177,7 @@ def open_cluster(asking: pytest.Session) -> Iterator[HttpCluster]:
         failed = pytest.fail.Exception(
             shown(f"the cluster cannot be opened: {error}"), pytrace=False
         )
-        raise failed from None  # its message is in this one: twice would be too much
+        raise failed from None  # this message already contains the original one
     try:
         yield cluster
     finally:

@@ -12,7 +12,7 @@ from resilience.harness.signals import exit_code
 
 
 def session(config: pytest.Config) -> Session:
-    """The one of this pytest session, created on first use."""
+    """The `Session` of this pytest session, created on first use."""
     found = config.stash.get(SESSION, None)
     if found is None:
         found = config.stash[SESSION] = Session(
@@ -31,8 +31,8 @@ def _common_seed(config: pytest.Config) -> int | None:
 
 
 def _terminate(config: pytest.Config, signal: str) -> None:
-    """A worker of pytest-xdist reports why it stops, and the controller ends the session. What the
-    worker is about to begin must not begin any more: `shouldstop` is read between two items."""
+    """A worker of pytest-xdist reports why it stops, and the controller ends the session. The
+    worker must not begin its next item: `shouldstop` is read between two items."""
     if hasattr(config, "workerinput"):
         session(config).signals.interrupted = signal
         running: Any = config.pluginmanager.getplugin("session")

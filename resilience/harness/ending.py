@@ -47,11 +47,13 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
     ]
     session.exitstatus = exits.code(int(session.exitstatus), outcomes, others)
     if missing and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = exits.OWN[Outcome.HARNESS_ERROR]  # the requested report does not exist
+        session.exitstatus = exits.OWN[
+            Outcome.HARNESS_ERROR
+        ]  # because the requested report does not exist
 
 
 def _written(ours: Session) -> list[str]:
-    """Lines that name the report. OSError when it cannot be written."""
+    """Lines that name the report. Raises OSError when the report cannot be written."""
     if not ours.records:
         return []
     from resilience.publish import places

@@ -31,8 +31,8 @@ _TESTS_FAILED = 1
 
 
 def code(pytest_code: int, outcomes: Iterable[Outcome], others_failed: bool) -> int:
-    """The session's exit code. `others_failed`: some failed test was neither scenario nor plan.
-    What a run recorded counts, even if pytest was made to report a pass."""
+    """The session's exit code. `others_failed` says that a test failed which is neither scenario
+    nor plan. The recorded outcome counts, even if pytest was made to report a pass."""
     seen = set(outcomes)
     if pytest_code == _OK and seen - {Outcome.PASSED}:
         pytest_code = _TESTS_FAILED

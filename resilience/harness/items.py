@@ -1,7 +1,7 @@
 """Scenario files as pytest collects them: one item per scenario, all problems of a file at once.
 
 An item is a `pytest.Function` whose function requests the session's cluster, so that fixtures,
-selection, `--setup-plan`, JUnit and plugins see an ordinary test. Its failure is the engine's
+selection, `--setup-plan`, JUnit and plugins see an ordinary test. A failure shows the engine's
 message, never a traceback; a traceback of this package is a defect.
 """
 
@@ -102,7 +102,7 @@ class ScenarioItem(pytest.Function):
 
     scenario: Scenario
     number: int = 0
-    """Among the scenarios of its file."""
+    """The number of the item among the scenarios of its file."""
     member: str = ""
     """The cluster of the fleet on which it runs."""
 
@@ -129,13 +129,13 @@ class ScenarioItem(pytest.Function):
         return item
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where editors jump to; lines count from 0 here."""
+        """The location for editors; lines count from 0 here."""
         return self.path, self.scenario.place.line - 1, f"scenario: {self.name}"
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kw: Any
     ) -> Any:
-        """This package's failures as text."""
+        """Failures of this package as text."""
         if isinstance(excinfo.value, ScenarioFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kw)
@@ -145,16 +145,16 @@ class ScenarioItem(pytest.Function):
         session = self.config.stash[SESSION]
         if (before := session.outcomes.get(self.nodeid, Outcome.PASSED)) is not Outcome.PASSED:
             raise ScenarioFailed(
-                f"{before.value}: that is how it ended earlier in this session, and a retry cannot"
-                " change it; nothing was touched this time"
+                f"{before.value}: this was the outcome earlier in this session, and a retry "
+                "cannot change it; nothing was changed this time"
             )
         session.outcomes.pop(self.nodeid, None)
         super().runtest()
         if self.nodeid not in session.outcomes:
             session.outcomes[self.nodeid] = Outcome.NOT_MEASURED
             raise ScenarioFailed(
-                f"{Outcome.NOT_MEASURED.value}: no step was carried out; a plugin or an option such"
-                " as --trace kept the scenario from running"
+                f"{Outcome.NOT_MEASURED.value}: no step was carried out, because a plugin or an "
+                "option such as --trace prevented it"
             )
 
     def take(self, fixtures: Mapping[str, Any]) -> None:
@@ -175,7 +175,7 @@ class ScenarioItem(pytest.Function):
         return self.config.stash[SESSION].on(self.member)
 
     def carry_out_on(self, clusters: Clusters, fixtures: Mapping[str, Any]) -> None:
-        """The same in a fleet, where a cluster that cannot be opened costs only its own items."""
+        """The same for a fleet: a cluster that cannot be opened fails only its own items."""
         with environment_of(self.config.stash[SESSION].fleet[self.member]):
             try:
                 cluster = clusters.of(self.member)
@@ -187,13 +187,13 @@ class ScenarioItem(pytest.Function):
             self.carry_out(cluster)
 
     def carry_out(self, cluster: HttpCluster) -> None:
-        """Run it, keep the record, fail with what a person should read."""
+        """Run the scenario, keep the record, and fail with a readable message."""
         session = self.ours
         try:
             with chdir(self.config.invocation_params.dir):
                 session.site.consent(cluster, self.scenario, session.namespace(self.scenario))
         except Refused as error:
-            if session.settings.dry_run:  # its effect is reported before anyone has to consent
+            if session.settings.dry_run:  # the effect is reported before consent is required
                 self._tell(self._rehearsed(cluster))
             raise self._refused(error) from None
         if session.settings.dry_run:
@@ -238,7 +238,7 @@ class ScenarioItem(pytest.Function):
         return ScenarioFailed(f"refused by guard: {str(error).rstrip()}\n{session.untouched}")
 
     def show(self) -> None:
-        """Dry run without a cluster: report what the file says."""
+        """Dry run without a cluster: report the steps of the file."""
         scenario = self.scenario
         text = [
             f"{phase}: {_said(step)}"
@@ -269,7 +269,7 @@ class ScenarioItem(pytest.Function):
 
 
 def _said(step: Step) -> str:
-    """Its name, and what it does."""
+    """The name of a step and its description."""
     does = step.verb.describe(step.parameters)
     return does if step.title == does else f"{step.title}: {does}"
 

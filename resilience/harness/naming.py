@@ -10,11 +10,11 @@ SUFFIXES = (".yaml", ".yml")
 KEYS = ("scenario:", "plan:")
 
 ENOUGH = 16 * 1024
-"""Bytes in which a first key is looked for: licence texts stand above it, not novels."""
+"""Number of bytes in which a first key is searched, enough for a licence text above it."""
 
 
 def named_like_ours(path: Path, globs: Sequence[str]) -> bool:
-    """Whether one of the globs matches it."""
+    """Whether one of the globs matches the file name."""
     return any(path.match(glob) for glob in globs)
 
 

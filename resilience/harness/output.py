@@ -1,4 +1,4 @@
-"""Between the report room and pytest: lines past the capture, properties, sections, summary."""
+"""Connects reports with pytest: lines past the capture, properties, sections, summary."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 TERMINAL = pytest.StashKey[Terminal]()
 
 MARKUP = {"good": {"green": True}, "bad": {"red": True}, "doubt": {"yellow": True}}
-"""How pytest colours lines, where it colours at all."""
+"""pytest's markup for coloured lines."""
 
 
 def terminal(config: pytest.Config) -> Terminal:
-    """The one of this session."""
+    """The terminal of this session."""
     found = config.stash.get(TERMINAL, None)
     if found is None:
         found = config.stash[TERMINAL] = Terminal(config)
@@ -40,8 +40,8 @@ def write(config: pytest.Config, lines: Sequence[str]) -> None:
 
 @contextmanager
 def live(config: pytest.Config, *, moving: bool = True) -> Iterator[Live]:
-    """Shows a run while it happens: on a terminal with a line that moves, else in plain lines.
-    While the line moves nothing is captured, except for tests that print themselves."""
+    """Shows a run while it happens: on a terminal with a moving line, otherwise in plain lines.
+    While the line moves, output is not captured, except for tests that print."""
     from resilience.report import live as progress
 
     reporter = terminal(config).reporter
@@ -73,7 +73,7 @@ def properties(record: RunRecord) -> list[tuple[str, object]]:
 
 
 def timeline(entries: Sequence[Entry], started: float, *, whole: bool) -> str:
-    """The report section under a failure: what a person reads first; everything with -vv."""
+    """The report section under a failure: the most important lines; everything with -vv."""
     from resilience.report.live import line, lines
 
     if whole:

@@ -28,7 +28,8 @@ NAME = "resilience"
 """The fixture's name."""
 
 RAISED: pytest.StashKey[BaseException | None] = pytest.StashKey()
-"""What the test, or a fixture of its, raised; None: it ran to its end. Not there: it never ran."""
+"""The exception of the test or of one of its fixtures; None if it ran to its end. Unset if it never
+ran."""
 
 SERVED: pytest.StashKey[Resilience] = pytest.StashKey()
 """The fixture's value, while it is in use."""
@@ -57,7 +58,8 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resilience]:
-    """For the fixture: everything is undone when the test is over, whatever happened in it."""
+    """The fixture's context manager: everything is undone when the test is over, whatever happened
+    in it."""
     from resilience.cluster.errors import ClusterError
     from resilience.harness import current
     from resilience.harness.fleet.of_member import environment_of
@@ -68,7 +70,7 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     node = request.node
     session = current.session(request.config).on(member(node))
     if session.settings.dry_run:
-        pytest.skip("dry run: what a test in Python would do is known only by running it")
+        pytest.skip("dry run: the effect of a Python test is only known by running it")
     scenario = as_scenario(node)
 
     def never_began(outcome: Outcome, text: str) -> NoReturn:
@@ -115,7 +117,7 @@ def _end(session: Session, node: pytest.Item, serving: Any, ours: Resilience) ->
     if (ran and not skipped) or ours.aborted or record.outcome is Outcome.UNDO_INCOMPLETE:
         session.records.append(record)
         recording.keep(node, record)
-    if session.signals.interrupted:  # also if its exception was lost on its way
+    if session.signals.interrupted:  # even if its exception was lost
         assert node.session is not None
         node.session.shouldstop = session.interruption(record.outcome)
     if problem is not None:

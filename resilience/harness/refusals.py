@@ -22,13 +22,13 @@ def reasons(config: pytest.Config) -> Iterator[str]:
 
 
 def distribution(config: pytest.Config) -> Iterator[str]:
-    """Ways of distributing tests under which a fault would not be carried out once."""
+    """Ways of distributing tests with which a fault would be repeated or lost."""
     if config.getoption("dist", "no") == "each":
-        yield "--dist each would execute every scenario on each worker; leave it out, or use -n0"
+        yield "--dist each would execute every scenario on each worker; remove it, or use -n0"
     if any(not text.startswith(("popen", "execmodel")) for text in _places(config)):
         yield (
-            "--tx and --px hand tests to other interpreters or hosts, whose undo nobody here can"
-            " wait for; use -n, which starts workers on this machine"
+            "--tx and --px hand tests to other interpreters or hosts, whose undo cannot be "
+            "awaited here; use -n, which starts workers on this machine"
         )
     if config.getoption("dist", "no") != "no" and not find_spec("cattrs"):
         yield (
@@ -62,7 +62,7 @@ def _timeout(config: pytest.Config) -> Iterator[str]:
     if seconds and float(seconds) > 0 and method == "thread":
         yield (
             "timeout_method=thread ends the process without any undo; use"
-            " --timeout-method=signal, after which everything is undone"
+            " --timeout-method=signal, which undoes everything"
         )
 
 
@@ -73,5 +73,5 @@ def _faulthandler(config: pytest.Config) -> Iterator[str]:
     if seconds > 0 and config.getini("faulthandler_exit_on_timeout"):
         yield (
             "faulthandler_exit_on_timeout ends the process without any undo; set it to false, and"
-            " use --timeout with --timeout-method=signal, after which everything is undone"
+            " use --timeout with --timeout-method=signal, which undoes everything"
         )

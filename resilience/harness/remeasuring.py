@@ -25,7 +25,7 @@ def run(
     announce: Callable[[str], None],
     interrupted: Callable[[], bool],
 ) -> RunRecord:
-    """The record that decides; `records` gets every one."""
+    """The record that decides; `records` receives every record."""
     first = attempt()
     records.append(first)
     if not only_late(first) or interrupted():
@@ -34,7 +34,7 @@ def run(
     place = len(records) - 1
     try:
         second = replace(attempt(), before=first.run)
-    except Refused as error:  # for instance a closed window: the first run's result is kept
+    except Refused as error:  # refused, for instance by a closed window: the first result is kept
         announce(f"it was refused: {error}")
         return first
     records[place] = replace(first, again=second.run)

@@ -1,7 +1,7 @@
 """State that one pytest session shares: settings, the cluster, the seed, the runs.
 
 The cluster is opened when the first item needs it and closed at the end; the embedded sandbox is
-started when no context is named. Does not depend on pytest: the plugin passes in what it needs.
+started when no context is named. It does not depend on pytest: the plugin passes in everything.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Interrupted(Exception):
-    """A signal came before the run began: nothing was touched."""
+    """A signal arrived before the run began; nothing was changed."""
 
 
 class Session:
@@ -59,15 +59,15 @@ class Session:
         self.signals = Signals(tell, terminate)
         self.records: list[RunRecord] = []
         self.outcomes: dict[str, Outcome] = {}
-        """By node id: how each item that we ran, or refused to run, ended."""
+        """The outcome of each item that was run or refused, by node id."""
         self.notices: dict[str, None] = {}
-        """What files say that will not be read any more, each once."""
+        """Deprecated words in files, each once."""
         self.put_back: list[str] = []
         """Dead runs that were undone in this session, before its own."""
         self.left: list[str] = []
-        """What dead runs left and could not be undone, in words."""
+        """Texts about leftovers of dead runs that could not be undone."""
         self.files: list[str] = []
-        """Lines that say where the report lies."""
+        """Lines with the location of the report."""
         self.sent = Sent()
         self._tell = tell
         self._environment: dict[str, Any] = {}
@@ -88,7 +88,7 @@ class Session:
 
     @cached_property
     def fleet(self) -> Mapping[str, Member]:
-        """Its clusters by name, {} without a fleet. BadSetting."""
+        """The clusters of the fleet by name; {} if there is no fleet. Raises BadSetting."""
         if not self.settings.is_fleet:
             return {}
         from resilience.config.fleet import members
@@ -100,8 +100,8 @@ class Session:
         return {}
 
     def on(self, member: str) -> Session:
-        """The same session as it acts on one cluster of the fleet: it has its settings and its site
-        and shares all results. "" is this session itself."""
+        """The session for one cluster of the fleet: it has that cluster's settings and site, and
+        shares all results. "" gives this session itself."""
         if not member:
             return self
         from resilience.harness.fleet.of_member import session_of
@@ -112,7 +112,7 @@ class Session:
 
     @cached_property
     def seed(self) -> int:
-        """For scenarios that have none of their own; `common_seed` is that of all workers."""
+        """The seed for scenarios without their own; `common_seed` is shared by all workers."""
         given = self._common_seed if self.settings.seed is None else self.settings.seed
         return SystemRandom().randrange(2**32) if given is None else given
 
@@ -122,7 +122,7 @@ class Session:
         return not (self.settings.context or self.settings.kubeconfig or self.settings.fleet)
 
     def refusal(self, environment: Mapping[str, str] | None = None) -> str:
-        """Why nothing may be started with these settings here; "" when it may."""
+        """Why no run may start with these settings; "" when it may."""
         from resilience.engine.guard.consent import in_cluster_unnamed
 
         named = "" if self.wants_sandbox else "named"
@@ -144,12 +144,12 @@ class Session:
         return TargetSite(shared=shared, targets=self.targets, clock=RealClock())
 
     def headline(self) -> str:
-        """Where runs act, and with which seed."""
+        """Header lines: where runs act, and with which seed."""
         if self.wants_sandbox:
             nodes = self.settings.sandbox_nodes
             where = f"embedded sandbox, {nodes} node{'s' if nodes > 1 else ''}"
             if os.environ.get("KUBECONFIG"):
-                where += " (KUBECONFIG is set and not used: --resilience-context NAME uses it)"
+                where += " (KUBECONFIG is set but not used: --resilience-context NAME uses it)"
         elif self.fleet:
             from resilience.model.words import told
 
@@ -198,11 +198,11 @@ class Session:
                 self._tell(f"warning: {problem}")
 
     def namespace(self, scenario: Scenario) -> str:
-        """Its own, else that of the settings."""
+        """The scenario's own namespace, or else that of the settings."""
         return scenario.namespace or self.settings.namespace
 
     def rehearse(self, scenario: Scenario, cluster: HttpCluster) -> list[str]:
-        """What it would do, as lines."""
+        """The dry run of the scenario, as lines."""
         from resilience.engine.base.real_clock import RealClock
         from resilience.engine.base.run_options import Options
         from resilience.engine.run import dry_run
@@ -219,7 +219,7 @@ class Session:
         return [*dry_run.told(dry_run.rehearse(scenario, guarded.cluster, options, RealClock()))]
 
     def not_due(self, scenario: Scenario, cluster: HttpCluster) -> str:
-        """Why it has nothing to do today; "" when it has."""
+        """Why the scenario has nothing to do today; "" when it has something to do."""
         from resilience.engine.base.run_options import Options
         from resilience.engine.plan import due
 
@@ -253,7 +253,7 @@ class Session:
 
     @property
     def recovery(self) -> str:
-        """The command that undoes what runs of this session leave."""
+        """The command that undoes the leftovers of this session's runs."""
         settings, words = self.settings, ["resilience", "recover"]
         for name, value in (("kubeconfig", settings.kubeconfig), ("context", settings.context),
                             ("journal", settings.journal)):  # fmt: skip
@@ -266,7 +266,7 @@ class Session:
         if not self.put_back:
             return "nothing was touched"
         runs = ", ".join(self.put_back)
-        return f"this scenario touched nothing; what run {runs} had left was undone before"
+        return f"this scenario changed nothing; leftovers of run {runs} were undone before"
 
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Execute one scenario, twice if only the prober's lateness kept it from a verdict."""
@@ -286,7 +286,7 @@ class Session:
         )
 
     def _attempt(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> RunRecord:
-        """Whatever happens, what it changed is undone first."""
+        """Whatever happens, its changes are undone first."""
         from resilience.engine.base.abort import Aborted
         from resilience.engine.run.scenario import carry_out
         from resilience.model.masks import shown_record
@@ -345,12 +345,12 @@ class Session:
             )
 
     def _seed_for(self, scenario: Scenario) -> int | None:
-        """None: the scenario's own."""
+        """None means the scenario's own."""
         own = self.settings.seed is None and scenario.seed is not None
         return None if own else self.seed
 
     def _repeating(self, scenario: Scenario, options: Options) -> Options:
-        """With the choices of an earlier run, if its report is given."""
+        """The random streams, with the choices of an earlier run if its report is given."""
         if not self.settings.replay:
             return options
         from dataclasses import replace

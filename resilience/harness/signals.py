@@ -4,8 +4,7 @@ pytest does not handle SIGTERM: an evicted Pod would die with its fault still in
 applies to SIGHUP (a closed terminal, a broken ssh connection) and SIGQUIT. Here a run's engine
 works on its own thread, and the main thread only waits; a signal then stops the run and never
 interrupts an undo. Outside of a run these three end the session with the exit code that a shell
-reports, and Ctrl-C does what pytest makes of it. A signal that the process ignores (`nohup`) stays
-ignored.
+reports, and Ctrl-C is handled by pytest. A signal that the process ignores (`nohup`) stays ignored.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that ask the process to end. Each one is answered with the undo."""
+"""Signals that ask the process to end. Each of them triggers the undo."""
 
 
 def exit_code(name: str) -> int | None:
@@ -51,7 +50,7 @@ class Signals:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Handle the signals for the duration of the block, if this thread may."""
+        """Handle the signals while the block runs, if this thread is allowed to."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -70,7 +69,8 @@ class Signals:
                 signal.signal(number, handler)
 
     def supervise(self, work: Callable[[], Any], aborter: Aborter) -> Any:
-        """Run `work` on its own thread until it is done, whatever is raised here meanwhile."""
+        """Run `work` on its own thread until it is done, regardless of exceptions in this
+        thread."""
         results: list[Any] = []
         errors: list[BaseException] = []
         finished = threading.Event()
@@ -98,7 +98,7 @@ class Signals:
         never during an undo."""
         self._aborter, self._supervised = aborter, supervised
         try:
-            if self.interrupted:  # after the line above, so that none is missed
+            if self.interrupted:  # only after the line above, so that no signal is missed
                 aborter.abort(self.interrupted)
             yield
         finally:

@@ -32,7 +32,7 @@ class Terminal:
 
     @contextmanager
     def uncaptured(self) -> Iterator[None]:
-        """Output in the block reaches the terminal."""
+        """Output of the block reaches the terminal."""
         self._enter()
         try:
             yield
@@ -40,7 +40,7 @@ class Terminal:
             self._leave()
 
     def write(self, lines: Sequence[str]) -> None:
-        """Whole lines, beginning on a new line."""
+        """Print complete lines, beginning on a new line."""
         reporter = self.reporter
         if reporter is None:
             return

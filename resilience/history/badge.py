@@ -10,7 +10,7 @@ from resilience.history.trends import PASSED, ScenarioHistory
 LABEL = "resilience"
 GOOD, BAD, DOUBT = "#17713f", "#b92620", "#7d5300"
 CHARACTER = 6.6
-"""Pixels at 11 px, on average."""
+"""Average width of a character at 11 px."""
 
 
 def badge(histories: Sequence[ScenarioHistory]) -> str:
@@ -34,7 +34,7 @@ def badge(histories: Sequence[ScenarioHistory]) -> str:
 
 
 def _told(histories: Sequence[ScenarioHistory]) -> tuple[str, str]:
-    """A failure is red; what is flaky or says nothing is neither green nor red."""
+    """Failures are red; a flaky scenario, or one without a verdict, is neither green nor red."""
     total = len(histories)
     if not total:
         return "no runs", DOUBT

@@ -1,4 +1,4 @@
-"""Where the level of a series changed for good. Pure.
+"""Finds where the level of a series changed permanently. Pure.
 
 Pettitt's test (Pettitt 1979, "A non-parametric approach to the change-point problem") compares the
 ranks before and after each moment: no assumption about the distribution, and a few wild values do
@@ -15,11 +15,11 @@ from itertools import pairwise
 from statistics import median
 
 LEAST = 5
-"""Values on each side: fewer are chance."""
+"""Minimum number of values on each side; fewer could be chance."""
 CHANCE = 0.001
 """A series without a change is marked with at most this probability, approximately."""
 ENOUGH = 0.1
-"""As a share of the larger median: a smaller change is real, but not worth reporting."""
+"""Minimum change as a share of the larger median; a smaller one is not worth reporting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Change:
 
 
 def changes(values: Sequence[float], *, floor: float = 0.0) -> list[Change]:
-    """In order. `floor`: medians that differ by less are the same, whatever their ratio."""
+    """In order. Medians that differ by less than `floor` count as equal, whatever their ratio."""
     edges = sorted(_split(values, 0, len(values), floor))
     if not edges:
         return []

@@ -77,7 +77,7 @@ def counted(histories: Sequence[ScenarioHistory]) -> list[tuple[str, int]]:
 
 
 def gist(histories: Sequence[ScenarioHistory]) -> str:
-    """All in one sentence."""
+    """The summary in one sentence."""
     broken = sum(each.first_failing is not None for each in histories)
     shaky = sum(bool(each.flaky) for each in histories)
     moved = sum(bool(trend.changes) for each in histories for trend in each.trends)
@@ -113,7 +113,7 @@ def failing(history: ScenarioHistory) -> str:
 
 
 def flaky(history: ScenarioHistory) -> str:
-    """Why; "" if it is not."""
+    """Why a scenario is flaky; "" if it is not."""
     if not history.flaky:
         return ""
     parts = []
@@ -126,13 +126,13 @@ def flaky(history: ScenarioHistory) -> str:
 
 
 def newest(history: ScenarioHistory) -> list[Trend]:
-    """The trends whose number the newest run has."""
+    """The trends of numbers that the newest run has."""
     last = len(history.runs) - 1
     return [trend for trend in history.trends if trend.runs[-1] == last]
 
 
 def words(history: ScenarioHistory) -> str:
-    """What a search looks at."""
+    """The text that is searched."""
     parts = [history.label, history.scenario, history.file, history.cluster, history.outcome]
     parts += ["flaky"] if history.flaky else []
     return " ".join([*parts, *(trend.name for trend in history.trends)]).lower()

@@ -1,8 +1,7 @@
-"""Runs as a strip of outcomes, a number over all runs as a line. Data in, SVG out.
+"""Runs as a strip of outcomes, a number over all runs as a line. Functions turn data into SVG.
 
-Runs stand at equal distances in the order of their start: times between them say little, and a
-pause of a month would squeeze the rest. More runs than pixels are drawn as medians within the span
-of their values.
+Runs are drawn at equal distances in the order of their start, since a pause of a month would
+squeeze the rest. More runs than pixels are drawn as medians within the span of their values.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class _Scale:
         if self.high == self.low and trend.figure == "availability":
             self.low -= 0.5
         elif self.high == self.low:
-            self.high += 1.0  # nothing but zeros: at the bottom
+            self.high += 1.0  # all values are zero: draw them at the bottom
         self.count = len(trend.values)
 
     def x(self, index: float) -> float:
@@ -160,5 +159,5 @@ def _ends(trend: Trend, history: ScenarioHistory) -> Iterator[str]:
 
 
 def rows(histories: Sequence[ScenarioHistory]) -> list[tuple[int, ScenarioHistory]]:
-    """With their numbers on the page."""
+    """The runs with their numbers on the page."""
     return list(enumerate(histories, 1))

@@ -1,8 +1,8 @@
 """Reports from a folder or a store, each run once.
 
-A folder is searched as deep as it goes, without following links: CI artifacts lie in folders of any
-name. A store holds what `--resilience-report URL` wrote. What cannot be read is named, and costs
-only itself.
+A folder is searched recursively, without following links: CI artifacts lie in folders of any name.
+A store holds what `--resilience-report URL` wrote. Unreadable reports are listed; the others are
+still used.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from resilience.publish.report_store import folders
 from resilience.report.digest import Past, Unreadable, read
 
 FILES = ("runs.json", "report.json")
-"""Of a folder the first that is there: they say the same."""
+"""File names, of which the first that exists in a folder is read; their content is equivalent."""
 LARGEST = 256 * 1024 * 1024
-"""Bytes of a file that is still read."""
+"""Maximum size of a file in bytes."""
 AT_ONCE = 16
-"""Requests to a store."""
+"""Number of concurrent requests to a store."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Archive:
 
 
 Found = tuple[str, Callable[[], bytes], str]
-"""What it is called, how its bytes are read, and its page ("" for none)."""
+"""A report's name, a function that reads it, and its page ("" for none)."""
 
 
 def archive(place: str) -> Archive:
@@ -79,7 +79,7 @@ def _read(found: Found) -> tuple[str, str, list[Past] | str]:
 
 def _lying(folder: Path) -> Iterator[Found]:
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder; name one with reports, or s3://...")
+        raise NotADirectoryError(f"{folder} is not a folder; give one with reports, or s3://...")
     for parent, inner, names in os.walk(folder):
         inner.sort()
         name = next((each for each in FILES if each in names), "")

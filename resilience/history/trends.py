@@ -2,7 +2,7 @@
 
 A scenario is one id in one file on one cluster: a sandbox's times are never compared with those of
 production. A run that was measured once more does not count; one that was not measured is neither
-good nor bad, and breaks no streak.
+good nor bad, and does not end a streak.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ BROKEN = {FAILED, "undo incomplete", "harness error"}
 """Outcomes of a run that went wrong. Others say nothing: refused, interrupted, not measured."""
 
 FLIPS, LATELY = 4, 20
-"""As many changes between passed and failed in as many runs are flaky."""
+"""A scenario is flaky with this many changes between passed and failed in this many runs."""
 
 FLOORS = {"availability": 0.0005}
-"""Differences that are never a change, in the figure's own unit."""
+"""Differences that never count as a change, in the figure's own unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +54,9 @@ class Flaky:
 
 @dataclass(slots=True, kw_only=True)
 class ScenarioHistory:
-    """All runs of a scenario, by their start. `first_failing` is the index of the run with which
-    the present row of failures began, None if the last verdict was good; `last_good` the last one
-    that passed before it."""
+    """All runs of a scenario, by their start. `first_failing` is the index of the first run of the
+    current series of failures, None if the last verdict was good; `last_good` the last one that
+    passed before it."""
 
     scenario: str
     file: str
@@ -70,7 +70,7 @@ class ScenarioHistory:
 
     @property
     def outcome(self) -> str:
-        """Of the newest run."""
+        """The value of the newest run."""
         return self.runs[-1].outcome
 
     @property
@@ -85,7 +85,7 @@ class ScenarioHistory:
 
 
 def histories(pasts: Iterable[Past]) -> list[ScenarioHistory]:
-    """Those that fail now first, then the flaky ones, then by name."""
+    """Scenarios that fail now come first, then flaky ones, then the others by name."""
     groups: defaultdict[tuple[str, str, str], list[Past]] = defaultdict(list)
     for past in pasts:
         if not past.again:

@@ -1,7 +1,7 @@
 """The API server's time: what `creationTimestamp` and `deletionTimestamp` are compared with.
 
-Its stamps say nothing to the clock of another host, which may be minutes away. The time is read
-from the Date header of its answers, which has whole seconds.
+Its timestamps cannot be compared with the clock of another host, which may differ by minutes. The
+time is read from the Date header of its answers, which has whole seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ answer takes time. A larger difference is a clock that was set back."""
 
 
 class ServerClock:
-    """The server's time from the answers so far. A monotonic clock carries it on between them."""
+    """The server's time from the answers so far. Between answers it advances with a monotonic
+    clock."""
 
     def __init__(self) -> None:
         self._ahead: float | None = None  # seconds from the monotonic clock to the server's
@@ -24,7 +25,7 @@ class ServerClock:
     def heard(self, header: str, monotonic: float) -> None:
         """An answer with this Date arrived at `monotonic`. One without a usable Date says
         nothing."""
-        if header == self._last:  # the second is the same: it can only be later by now
+        if header == self._last:  # the same second as before: the time can only have advanced
             return
         self._last = header
         if (said := of_header(header)) is None:
@@ -34,7 +35,8 @@ class ServerClock:
             self._ahead = ahead
 
     def at(self, monotonic: float) -> float | None:
-        """Its time in seconds since the epoch, never later than it is; None before any Date."""
+        """The server's time in seconds since the epoch, never ahead of the true value; None before
+        any Date."""
         return None if self._ahead is None else self._ahead + monotonic
 
 

@@ -1,6 +1,4 @@
-"""In which state a Pod is that does not serve, in the words of its waiting container or of the
-scheduler. Pure.
-"""
+"""Why a Pod does not serve, in the words of its waiting container or of the scheduler. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from resilience.kube.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`explained`: the text says why; otherwise the last Event may, or the last Warning only
-    (`crashing`): why a container starts again and again."""
+    """With `explained` the text says why; otherwise the last Event may say so. With `crashing` only
+    the last Warning explains why a container restarts repeatedly."""
 
     text: str
     explained: bool = False
@@ -23,7 +21,7 @@ class State:
 
 
 def of(pod: Object) -> State:
-    """What comes first: its end, a container that waits, no node, a readiness gate."""
+    """The first that applies: its end, a waiting container, no node, a readiness gate."""
     if objects.is_terminating(pod):
         return State(_terminating(pod))
     if objects.is_finished(pod):
@@ -93,7 +91,7 @@ def _statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
 
 
 def _gates(pod: Object) -> list[str]:
-    """Conditions that someone else has to set, once its containers are ready."""
+    """Readiness gates that others still have to set once the containers are ready."""
     if objects.condition(pod, "ContainersReady").get("status") != "True":
         return []
     return [each["conditionType"] for each in (pod.get("spec") or {}).get("readinessGates") or ()]

@@ -1,4 +1,4 @@
-"""What "ready" means, for a Pod and for a workload. Pure; the only definition in the package.
+"""Defines "ready" for a Pod and for a workload. Pure; the only definition in the package.
 
 A Pod is ready by its Ready condition, which stays True while it terminates; whether it still serves
 its owner is a separate question (`serves`).
@@ -6,8 +6,8 @@ its owner is a separate question (`serves`).
 The rules for workloads are those of `kubectl rollout status` (in kubectl's module
 pkg/polymorphichelpers/rollout_status.go) made stricter: the controller has seen the newest spec,
 every wanted Pod is updated, ready and available, no old Pod is left, and as many serve in the run's
-own watch, because a status may still describe the time before a DELETE. A Deployment past its
-progress deadline is not awaited, as in kubectl.
+own watch, because a status may still describe the time before a DELETE. As in kubectl, a Deployment
+past its progress deadline is a failure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEVER_ROLLED = ("ReplicaSet", "ReplicationController")
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """What a workload lacks. `final`: waiting cannot help."""
+    """What a workload lacks. With `final`, waiting cannot help."""
 
     text: str
     final: bool = False
@@ -42,7 +42,7 @@ def serves(pod: Object) -> bool:
 
 
 def wanted(workload: Object) -> int | None:
-    """How many Pods it wants at this moment; None for unknown kinds."""
+    """How many Pods the workload wants at this moment; None for unknown kinds."""
     spec, status = workload.get("spec") or {}, _status(workload)
     match workload.get("kind"):
         case "DaemonSet":
@@ -165,7 +165,7 @@ def _wanted_by_job(spec: dict[str, Any], status: dict[str, Any], *, ended: bool)
     parallelism = spec.get("parallelism")
     at_once = 1 if parallelism is None else int(parallelism)
     completions = spec.get("completions")
-    if completions is None:  # a work queue: once one has succeeded, no new Pod is started
+    if completions is None:  # in a work queue, no new Pod is started once one has succeeded
         return 0 if status.get("succeeded") else at_once
     return max(0, min(at_once, int(completions) - int(status.get("succeeded") or 0)))
 
@@ -184,7 +184,7 @@ def _of_job(job: Object) -> Shortfall | None:
 
 
 def _ending(job: Object) -> str:
-    """How it ended; "" while it runs."""
+    """How the Job ended; "" while it runs."""
     for kind in ("Complete", "Failed"):
         if objects.condition(job, kind).get("status") == "True":
             return kind

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 
 def namespace_in(host: str) -> str:
-    """Of `NAME.NAMESPACE.svc`, `POD.NAME.NAMESPACE.svc.cluster.local` and the like; "" for any
-    other host. Names that only a search list completes (`NAME.NAMESPACE`) and addresses say
-    nothing: they could as well be outside."""
+    """The namespace in `NAME.NAMESPACE.svc`, `POD.NAME.NAMESPACE.svc.cluster.local` and the like;
+    "" for any other host. Names that only a search list completes (`NAME.NAMESPACE`) and addresses
+    do not identify a namespace: they could also be outside of the cluster."""
     labels = host.lower().rstrip(".").split(".")
     for at in range(2, len(labels)):
         if labels[at] in ("svc", "pod") and labels[at + 1 :][-1:] in ([], ["local"]):

@@ -1,4 +1,4 @@
-"""From annotations to shapes, once per type.
+"""Turns annotations into shapes, once per type.
 
 Supported: the scalar types of `scalars`, `Path` (a file next to the scenario), Enum, Literal,
 `tuple[X, ...]`, `Mapping[str, X]`, unions and optionals, `Step`, `Objective`, dataclasses of these,
@@ -113,7 +113,7 @@ def _annotated(arguments: Sequence[Any]) -> Shape:
 
 
 def _union(arguments: Sequence[Any]) -> Shape:
-    """Text accepts everything, so it is tried last."""
+    """Strings accept everything, so they are tried last."""
     kept = [argument for argument in arguments if argument is not type(None)]
     members = [shape_of(argument) for argument in sorted(kept, key=lambda kind: kind is str)]
     if len(kept) == len(arguments) or len(members) > 1:

@@ -1,4 +1,4 @@
-"""From text to YAML nodes, which carry line and column; never raises for anything in the text.
+"""Turns text into YAML nodes with line and column; never raises for anything in the text.
 
 PyYAML's C composer recurses without a limit: tens of thousands of brackets crash the process. So
 text that could nest deeply is first read as events, which do not recurse, and rejected at the
@@ -48,7 +48,7 @@ def _first(file: str, root: Node, checks: Sequence[_Check]) -> Problem | None:
 
 
 def is_null(node: Node) -> bool:
-    """Nothing at all: an empty value, `~` or `null`, unquoted."""
+    """Whether a node is an empty value, `~` or `null`, unquoted."""
     return isinstance(node, yaml.ScalarNode) and not node.style and node.value in _NULLS
 
 

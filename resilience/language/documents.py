@@ -1,4 +1,4 @@
-"""From the nodes of a file to scenarios and plans.
+"""Turns the nodes of a file into scenarios and plans.
 
 A scenario with a matrix is read once for each combination, with that combination's values; problems
 common to all of them are reported once.
@@ -35,7 +35,7 @@ Document = TypeVar("Document", Scenario, Plan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class FileReading:
     """The inputs for reading the documents of a file. `listed` collects the fixtures that its
     scenarios name; `fixtures` has their values."""
 
@@ -67,7 +67,7 @@ class Read:
     notices: list[Problem] = field(default_factory=list)
 
 
-def read(roots: Sequence[Node], file: File) -> Read:
+def read(roots: Sequence[Node], file: FileReading) -> Read:
     """Everything in the file; ids are unique within it."""
     found = Read()
     for root in roots:
@@ -117,7 +117,7 @@ def _kind(root: Node, reading: Reading) -> tuple[Mapping[str, Entry], str]:
 
 
 def _scenarios(
-    root: Node, entries: Mapping[str, Entry], file: File, reading: Reading
+    root: Node, entries: Mapping[str, Entry], file: FileReading, reading: Reading
 ) -> list[Scenario]:
     matrix = entries.get("matrix")
     every = combinations(matrix.node, reading) if matrix else [{}]
@@ -136,7 +136,7 @@ def _scenarios(
 
 
 def _variables(
-    entries: Mapping[str, Entry], file: File, combination: Combination, asked: set[str]
+    entries: Mapping[str, Entry], file: FileReading, combination: Combination, asked: set[str]
 ) -> Variables:
     outer = Variables(
         environment=file.environment, matrix=combination, used=asked,
@@ -145,14 +145,14 @@ def _variables(
     entry = entries.get("namespace")
     namespace = file.namespace or None
     if entry:
-        namespace = "namespace"  # its own value is wrong, which is reported when it is read
+        namespace = "namespace"  # the value itself is wrong; that is reported when it is read
     if entry and isinstance(entry.node, ScalarNode) and entry.node.value:
         with suppress(Unknown):
             namespace = outer.fill(entry.node.value)
     return replace(outer, namespace=namespace)
 
 
-def _fixtures(entries: Mapping[str, Entry], file: File) -> Mapping[str, str]:
+def _fixtures(entries: Mapping[str, Entry], file: FileReading) -> Mapping[str, str]:
     """The values of the fixtures that a scenario lists; its list is checked when it is read."""
     entry = entries.get("fixtures")
     nodes = entry.node.value if entry and isinstance(entry.node, SequenceNode) else ()
@@ -196,12 +196,14 @@ def _scenario(
 
 
 def _publish(*names: str) -> None:
-    """A message cannot do without these."""
+    """Names that a message needs."""
     for name in names:
         MASKS.publish(name)
 
 
-def _plan(root: Node, entries: Mapping[str, Entry], file: File, reading: Reading) -> list[Plan]:
+def _plan(
+    root: Node, entries: Mapping[str, Entry], file: FileReading, reading: Reading
+) -> list[Plan]:
     """In a plan `${namespace}` is its one namespace, under `drill.then` the scratch namespace.
     With several namespaces it is each of them in turn: only `drill.into` can express that."""
     only = rules.only_namespace(entries)

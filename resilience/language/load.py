@@ -14,7 +14,7 @@ from pathlib import Path
 from yaml.nodes import Node
 
 from resilience.language.compose import documents
-from resilience.language.documents import File, Read, read
+from resilience.language.documents import FileReading, Read, read
 from resilience.language.text import source
 from resilience.model.place import Place, Problem
 from resilience.model.scenario import Plan, Scenario
@@ -29,7 +29,7 @@ STAND_INS = (
     "app=fixture",
     "deployment/fixture",
 )
-"""Texts that may stand for a fixture's value while it is not known: one fits each kind of value."""
+"""Placeholders for a fixture's value while it is unknown; one of them suits each kind of value."""
 
 MOST = 100
 """Problems reported for one file."""
@@ -57,7 +57,8 @@ def load(
     namespace: str = "",
     fixtures: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """Read one file. `text` None: from the disk. Files that it names are resolved next to `path`.
+    """Read one file. With `text` None the file is read from disk. Files that it names are resolved
+    next to `path`.
 
     `namespace` is the target's default, the value of `${namespace}` in a document that names none.
     `fixtures` has the values of `${fixture.x}`; without it, something that fits stands in for each.
@@ -74,7 +75,7 @@ def load(
             "a mapping that begins with `scenario:` or `plan:`",
         )
         return Loaded(problems=(nothing,))
-    file = File(path=path, catalogue=catalogue, environment=environment, namespace=namespace,
+    file = FileReading(path=path, catalogue=catalogue, environment=environment, namespace=namespace,
                 fixtures=fixtures or {})  # fmt: skip
     found = read(roots, file)
     if fixtures is None and file.listed:
@@ -87,11 +88,11 @@ def load(
     )
 
 
-def _with_stand_ins(roots: Sequence[Node], file: File, found: Read) -> Read:
+def _with_stand_ins(roots: Sequence[Node], file: FileReading, found: Read) -> Read:
     """The file with a value for each fixture: the first of `STAND_INS` with the fewest problems. A
     fixture's real value is known, and checked, once pytest has called it."""
     known: dict[str, str] = {}
-    for name in 2 * sorted(file.listed):  # a value that fits may only then show another's problem
+    for name in 2 * sorted(file.listed):  # only a suitable value may reveal another's problem
         for text in STAND_INS if found.problems else ():
             other = read(roots, replace(file, fixtures={**known, name: text}, listed=set()))
             if len(other.problems) < len(found.problems):

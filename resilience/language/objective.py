@@ -32,13 +32,13 @@ KEYS = {
 DOCS = {
     "availability": "Share of the planned requests that must succeed, such as 99.9%. "
     "100% requires that no request fails.",
-    "longest_outage": "The longest span without enough good answers; 0s allows none.",
-    "recovery": "How long after the last action had ended requests may still fail, until ten in a "
-    "row and all later ones are answered well.",
-    "error_budget": "What the service may fail in a period, such as 0.1% of 30d, and how much of "
-    "that this scenario may burn: all of it, or a part, such as 5% of 0.1% of 30d.",
-    "no_worse_than_baseline": "By how much p95 may be above that of the baseline of the same run, "
-    "such as 20%; a failed request counts as one that takes for ever.",
+    "longest_outage": "The longest allowed span without enough good answers; 0s allows none.",
+    "recovery": "How long requests may still fail after the last action has ended; from then on "
+    "all must succeed, at least ten.",
+    "error_budget": "The error budget of the service, such as 0.1% of 30d, of which this scenario "
+    "may use all or a part, such as 5% of 0.1% of 30d.",
+    "no_worse_than_baseline": "How much higher p95 may be than in the baseline of the same run, "
+    "such as 20%; a failed request counts as infinitely slow.",
 }
 
 PERCENTILE = r"p(100|[1-9][0-9]?)(\.[0-9]{1,3})?"

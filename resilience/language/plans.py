@@ -145,7 +145,9 @@ def recipients(node: Node, value: tuple[str, ...], reading: Reading) -> None:
     for item, key in zip(node.value, value, strict=True):
         if not re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", key):
             told = (
-                "an age secret key" if key.upper().startswith("AGE-SECRET") else "no age public key"
+                "an age secret key"
+                if key.upper().startswith("AGE-SECRET")
+                else "not an age public key"
             )
             reading.wrong(item, f"a recipient is {told}", "a public key: `age1` and 58 characters")
 
@@ -164,7 +166,7 @@ def hooks(node: Node, value: tuple[PlanHook, ...], reading: Reading) -> None:
     """A hook with at least one command."""
     for item, hook in zip(node.value, value, strict=True):
         if not (hook.before or hook.after):
-            reading.wrong(item, "a hook runs nothing", "`before`, `after`, or both")
+            reading.wrong(item, "the hook has no command", "`before`, `after`, or both")
 
 
 def dumps(node: Node, value: tuple[Dump, ...], reading: Reading) -> None:
@@ -181,7 +183,7 @@ def dumps(node: Node, value: tuple[Dump, ...], reading: Reading) -> None:
 
 
 def exclude(node: Node, value: Exclude, reading: Reading) -> None:
-    """Exclusions use the same names."""
+    """Check exclusions, which use the same names."""
     if (named := child(node, "namespaces")) and value.namespaces:
         for item, name in zip(named.value, value.namespaces, strict=True):
             namespace(item, name, reading)
@@ -190,7 +192,7 @@ def exclude(node: Node, value: Exclude, reading: Reading) -> None:
 
 
 def keep(node: Node, value: Keep, reading: Reading) -> None:
-    """Retention that keeps something."""
+    """Check that the retention keeps something."""
     if value == Keep():
         reading.wrong(node, "`keep` keeps nothing", "at least one number, or no `keep`")
 
@@ -202,7 +204,7 @@ def objective(node: Node, value: PlanObjective, reading: Reading) -> None:
 
 
 def drill(node: Node, value: Drill, reading: Reading) -> None:
-    """A scratch namespace of its own."""
+    """Check that the drill has its own scratch namespace."""
     name = value.into.replace("${namespace}", "n")
     if not _SCRATCH.fullmatch(name) or value.into == "${namespace}":
         reading.wrong(
@@ -294,4 +296,4 @@ RULES: Mapping[str, Callable[[Node, Any, Reading], None]] = {
     "hooks": hooks,
     "dumps": dumps,
 }
-"""By the name of the form's field."""
+"""Rules by the name of the form's field."""

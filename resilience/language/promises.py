@@ -32,10 +32,10 @@ BEYOND_PERCENTILE = 10
 """Samples that must lie above a percentile before it can be judged."""
 
 COMPARISON = 72
-"""Fewer samples have no upper bound of p95 (`resilience.probes.against_baseline`)."""
+"""With fewer samples there is no upper bound of p95 (`resilience.probes.against_baseline`)."""
 
 RULE_OF_THREE = 3
-"""No failure among n requests proves at most 3/n, at 95%."""
+"""No failure among n requests proves a failure rate of at most 3/n, at 95%."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +100,13 @@ def _budget(objective: Objective, rate: Rate, node: Node, reading: Reading) -> N
     reading.wrong(
         node,
         f"an error budget of {budget} allows {Duration.of(budget.allowed)} of failure, and at "
-        f"{rate} as much may fail unseen",
+        f"{rate} that much may fail unseen",
         f"a rate of at least {needed}/s, or a larger budget",
     )
 
 
 def _no_recovery(probe: Step, node: Node, reading: Reading) -> None:
-    """An objective about the fault in a probe that looks away before it."""
+    """Report an objective about the fault for a probe that stops measuring before it."""
     if set(probe.during) - {*ONCE} == {BASELINE} and probe.objective is not None:
         for key in ("recovery", "error_budget", "no_worse_than_baseline"):
             if getattr(probe.objective, key) is not None:

@@ -174,7 +174,7 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
     meant = record.meant(key for key in entries if key != verb.name)
     values = record.read_entries(allowed, node, reading, verb.name)
     if "objective" in meant or "lasting" in meant:
-        return WRONG  # reported already, as a misspelt key
+        return WRONG  # already reported as a misspelt key
     if keys.measures(verb, reading.phase) and (
         found := _asked_once(verb, entries, values, reading)
     ):
@@ -201,13 +201,14 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
 def _asked_once(
     verb: Verb, entries: Mapping[str, Entry], values: dict[str, Any], reading: Reading
 ) -> Wrong | None:
-    """The words of `during` as a tuple; problems of a probe that only asks once."""
+    """The words of `during` as a tuple; records problems of a probe that only sends one request."""
     during = values.get("during", ())
     if during is WRONG:
         return None
     values["during"] = during = (during,) if isinstance(during, str) else during
     if verb.ask is None and set(during) & set(ONCE):
-        return reading.wrong(entries["during"].node, f"`{verb.name}` cannot ask just once",
+        return reading.wrong(entries["during"].node, f"`{verb.name}` cannot be used as a single "
+                                                     "check",
                              listed(map(quoted, WINDOWS)))  # fmt: skip
     if not windows.measured(during):
         for key in ("objective", "rate", "abort_below"):
@@ -215,7 +216,7 @@ def _asked_once(
                 return reading.wrong(
                     entries[key].key_node,
                     f"`{key}` is next to a probe that asks once (`during: {', '.join(during)}`)",
-                    "a window in `during` as well, or no such key",
+                    "a window in `during` as well, or remove the key",
                 )
     return None
 

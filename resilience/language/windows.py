@@ -1,4 +1,4 @@
-"""`during:` of a probe: which windows its words name, and what asks only once.
+"""`during:` of a probe: which windows its words name, and which words mean a single check.
 
 `before` and `after` become checks of the phases `given` and `then`, so the engine knows nothing of
 them: a wrong answer before is not measured, one after is a failure.
@@ -94,7 +94,7 @@ class Apart:
 
 
 def apart(probes: Sequence[Step]) -> Apart:
-    """A probe that only asks once is a check and no probe any more."""
+    """A probe with only single checks becomes a check."""
     return Apart(
         before=tuple(_once(p, Phase.GIVEN, BEFORE) for p in probes if BEFORE in p.during),
         probes=tuple(
@@ -107,7 +107,7 @@ def apart(probes: Sequence[Step]) -> Apart:
 
 
 def measured(during: Sequence[str]) -> bool:
-    """Whether anything but single questions is left."""
+    """Whether anything except single checks is left."""
     return not during or any(word not in ONCE for word in during)
 
 

@@ -1,10 +1,10 @@
-"""The result of each write, by the reads: the set-full analysis. Pure.
+"""Determines the result of each write from the reads: the set-full analysis. Pure.
 
 A write is *known* from its acknowledgement, or from the end of the first read that saw it. A read
 that began after that must see it. It is **lost** if the last final read that covers it does not;
 **stale** if an earlier one did not and a later one did; **never read** if no final read covers it.
-A key that is there although its write failed, or that was never written, is a **phantom**; one
-that is there twice is **duplicated**. An unknown write may be there or not.
+A key that exists although its write failed, or that was never written, is a **phantom**; one that
+exists twice is **duplicated**. An unknown write may exist or not.
 
 No order of two overlapping operations is assumed, so what is said here is certain: staleness is a
 lower bound, and a read that overlaps the acknowledgement is not evidence.
@@ -21,8 +21,8 @@ from resilience.ledger.records import Fate, Read, Write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """A write that took place and is not there. `seen` is the end of the last read that saw it,
-    None if none ever did."""
+    """A write that took place but is missing. `seen` is the end of the last read that saw it, None
+    if none ever did."""
 
     write: Write
     seen: float | None = None
@@ -127,7 +127,7 @@ def _took_place(write: Write, about: Sequence[Read]) -> bool:
 
 
 def _known(write: Write, about: Sequence[Read]) -> float:
-    """When it was certain that the write had taken place."""
+    """The time from which it was certain that the write had taken place."""
     seen = [read.ended for read in about if read.saw(write.key)]
     if write.fate is Fate.ACKNOWLEDGED and write.ended is not None:
         seen.append(write.ended)
@@ -149,7 +149,7 @@ def _excused(write: Write, spans: Iterable[tuple[float, float]]) -> bool:
 
 
 def _recovered(writes: Sequence[Write], reads: Sequence[Read]) -> int:
-    """Unknown writes that are there in the end."""
+    """Unknown writes that exist in the end."""
     last = [read for read in reads if read.final]
     unknown = [write for write in writes if write.fate is Fate.UNKNOWN]
     return sum(any(read.saw(write.key) for read in last) for write in unknown)
@@ -158,7 +158,8 @@ def _recovered(writes: Sequence[Write], reads: Sequence[Read]) -> int:
 def _strange(
     writes: Sequence[Write], reads: Sequence[Read]
 ) -> tuple[Mapping[str, int], tuple[str, ...], tuple[str, ...]]:
-    """Values in a read that no correct store shows. Every read counts: it was there once."""
+    """Values in a read that no correct store shows. Every read counts, since the value was there at
+    that time."""
     possible = {
         write.key: write for write in writes if write.fate not in (Fate.FAILED, Fate.UNSENT)
     }

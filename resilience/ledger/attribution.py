@@ -1,8 +1,8 @@
-"""Which fault a lost write goes with, and what the losses have in common. Pure.
+"""Relates lost writes to faults, and finds what the losses have in common. Pure.
 
 A store that loses what it acknowledged loses it at the next fault: the write is attributed to the
 first strike that came after it was sent, else to the last one before. That is a statement about
-time, not about cause, and is worded so.
+time, not about cause, and the wording reflects that.
 """
 
 from __future__ import annotations

@@ -37,18 +37,19 @@ class History:
 
     @property
     def writes(self) -> Sequence[Write]:
-        """All so far; a copy."""
+        """A copy of all entries so far."""
         with self._lock:
             return list(self._writes)
 
     @property
     def reads(self) -> Sequence[Read]:
-        """All so far; a copy."""
+        """A copy of all entries so far."""
         with self._lock:
             return list(self._reads)
 
     def plan(self, write: Write) -> None:
-        """A write that is due. NotWritten where it could not be written down: it is not sent."""
+        """Record a write that is due. NotWritten where it could not be written down: it is not
+        sent."""
         with self._lock:
             self._line({"write": write.key, "at": write.intended})
             self._writes.append(write)
@@ -60,7 +61,8 @@ class History:
             self._line({"sending": write.key, "at": at})
 
     def ended(self, write: Write, at: float, fate: Fate, by: str = "", why: str = "") -> None:
-        """What became of it. A line that does not fit is no reason to forget the answer."""
+        """Record the result of a write. The answer is kept even if the line does not fit into the
+        file."""
         with self._lock:
             write.ended, write.fate, write.by, write.why = at, fate, by, why
             good = fate is Fate.ACKNOWLEDGED
@@ -69,7 +71,7 @@ class History:
             self._line({"write": write.key, "at": at, "became": fate.value, "by": by, "why": why})
 
     def read(self, read: Read) -> None:
-        """A read that was answered."""
+        """Record a read that was answered."""
         with self._lock:
             self._reads.append(read)
             count = len(read.found.values)
@@ -82,7 +84,7 @@ class History:
             self._line(facts)
 
     def close(self, *, keep: bool) -> None:
-        """No more lines; `keep` the file as evidence."""
+        """Close the file; `keep` it as evidence or delete it."""
         with self._lock:
             if self._file < 0:
                 return

@@ -38,7 +38,7 @@ from resilience.ledger.targets import (
 from resilience.model.masks import MASKS
 
 FRESH = 5.0
-"""Seconds for which a Service's address is believed."""
+"""Seconds for which a Service's address is cached."""
 
 Address = Callable[[str, str | int, str], tuple[str, int]]
 

@@ -1,7 +1,7 @@
 """The objectives of a ledger, compared with its analysis: findings. Pure.
 
 A ledger with too few writes while the fault lasted proves nothing: not measured, unless it still
-found a loss. So does one whose keys were never read after healing.
+found a loss. The same applies to a ledger whose keys were never read after healing.
 """
 
 from __future__ import annotations
@@ -31,20 +31,18 @@ LOST = "lost"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allow:
-    """What may happen to the writes; nothing by default."""
+    """What is tolerated for writes; nothing by default."""
 
     lost: int = parameter("Acknowledged writes that may be missing.", default=0, at_least=0)
     stale: Duration = parameter(
-        "How long a read may miss a write after it was acknowledged; 0s for a store that promises "
-        "to show each write at once.",
+        "How long a read may miss a write after it was acknowledged; 0s for a store that must "
+        "return each write at once.",
         default=Duration.of(0),
         example="2s",
     )
-    duplicated: int = parameter("Writes that may be there more than once.", default=0, at_least=0)
+    duplicated: int = parameter("Writes that may exist more than once.", default=0, at_least=0)
     corrupt: int = parameter("Values that may differ from what was sent.", default=0, at_least=0)
-    phantom: int = parameter(
-        "Writes that may be there although they failed.", default=0, at_least=0
-    )
+    phantom: int = parameter("Writes that may exist although they failed.", default=0, at_least=0)
     unknown: Share | None = parameter(
         "Share of the writes that may end without a clear answer; not judged by default.",
         default=None,
@@ -55,14 +53,14 @@ class Allow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
     """Whether enough was at stake: writes sent in the window, and per strike the acknowledgements
-    of the second before it. `doubt` says what is lacking, "" where nothing is."""
+    of the second before it. `doubt` says what is missing, "" if nothing is."""
 
     sent: int
     doubt: str = ""
 
 
 def power(writes: Sequence[Write], strikes: Sequence[Strike], since: float, until: float) -> Power:
-    """The power of the writes in a window of judgement."""
+    """Whether the writes in a window are enough evidence."""
     sent = sum(each.invoked is not None and since <= each.invoked <= until for each in writes)
     if sent < LEAST:
         return Power(sent=sent, doubt=f"{many(sent, 'write')} during the fault, {LEAST} needed: "
@@ -109,7 +107,7 @@ class _Case:
             yield self._unknown(self.allow.unknown)
 
     def _doubt(self) -> str:
-        """Why a kept promise would prove nothing."""
+        """Why a met objective would prove nothing."""
         found = self.analysis
         if self.trouble:
             return self.trouble

@@ -1,8 +1,8 @@
 """The final reads: they begin after healing, are tried until they answer, and repeated.
 
-A store may need a moment until every reader sees every write. So the whole is read again until
-nothing that was acknowledged is missing in two readings after each other, or `settle` has passed:
-what is missing then is lost. A store that shows another half each time never gets there.
+A store may need a moment until every reader sees every write. So everything is read again until no
+acknowledged write is missing in two consecutive readings, or `settle` has passed. Writes that are
+missing then are lost. A store that returns a different half each time never passes.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def final_reads(
     open_: Open, history: History, patience: Patience, *, each: bool,
     cancelled: Callable[[], bool] = lambda: False, pause: Callable[[float], object] = time.sleep,
 ) -> str:  # fmt: skip
-    """Reads into `history`; returns why nothing could be read, "" if it was. `each`: the store has
-    no listing, every key is read by itself."""
+    """Reads into `history`; returns why nothing could be read, "" if it was. With `each` the store
+    has no listing, and every key is read separately."""
     writes = history.writes
     known = {write.key for write in writes if write.fate is Fate.ACKNOWLEDGED}
     asked = frozenset(write.key for write in writes if write.invoked is not None) if each else None
@@ -71,7 +71,7 @@ def final_reads(
 
 
 def _all(session: Session, keys: Iterable[str], cancelled: Callable[[], bool]) -> Found:
-    """Every key by itself; one that cannot be read makes the whole unreadable."""
+    """Read every key separately; one unreadable key makes the whole reading unusable."""
     counts: dict[str, int] = {}
     corrupt: set[str] = set()
     for key in sorted(keys):

@@ -12,8 +12,8 @@ from enum import Enum
 
 
 class Fate(Enum):
-    """The result of a write. Only an explicit answer acknowledges; only what never left, or what
-    the server's own words say was not written, has failed; everything else is unknown."""
+    """The result of a write. Only an explicit answer acknowledges a write. A write failed only if
+    it was never sent or the server says that it was not written. Everything else is unknown."""
 
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
@@ -48,8 +48,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """One read that was answered. `asked` is None where it covers every key of the run. `final`:
-    it began after healing, when no more writes were sent."""
+    """One read that was answered. `asked` is None where it covers every key of the run. A `final`
+    read began after healing, when no more writes were sent."""
 
     begun: float
     ended: float
@@ -58,7 +58,7 @@ class Read:
     final: bool = False
 
     def covers(self, key: str) -> bool:
-        """Whether it says anything about that key."""
+        """Whether the read covers that key."""
         return self.asked is None or key in self.asked
 
     def saw(self, key: str) -> bool:
@@ -68,7 +68,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """A moment at which an action struck something; `text` for people."""
+    """The time at which an action took effect, with a readable `text`."""
 
     at: float
     text: str

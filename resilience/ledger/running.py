@@ -1,4 +1,4 @@
-"""A ledger at work: writes while the scenario runs, reads after healing, judges by sets.
+"""Runs a ledger: it writes while the scenario runs, reads after healing, and judges by sets.
 
 Steady is ten acknowledged writes in a row. `conclude` is called when the window of judgement is
 over and before anything is undone: a copy that a restore made still exists then.
@@ -41,7 +41,7 @@ _ANSWERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a ledger does. `copy` is set where a restored copy is read too; `each`: there is no
+    """What a ledger does. `copy` is set if a restored copy is read as well; `each` if there is no
     listing."""
 
     prefix: str
@@ -103,11 +103,11 @@ class LedgerProbe:
         return len(self._history.writes), self._history.acknowledged
 
     def below(self) -> str:
-        """It has no condition to abort by."""
+        """A ledger has no abort condition."""
         return ""
 
     def stop(self) -> None:
-        """Write nothing more; what is under way is still collected. Idempotent."""
+        """Stop writing; answers of writes in flight are still collected. Idempotent."""
         if self._stopped:
             return
         self._stopped = True
@@ -115,7 +115,7 @@ class LedgerProbe:
         self._strikes, self._spans = self._struck()
 
     def conclude(self) -> None:
-        """The final reads, and the copy's."""
+        """Carry out the final reads, also of the copy."""
         if self._concluded:
             return
         self._concluded = True
@@ -250,7 +250,7 @@ def clear(data: Mapping[str, Any], context: Any) -> None:
         try:
             found = context.cluster.get(SERVICES, service, namespace)
         except NotFound:
-            return  # the store is gone, and the writes with it
+            return  # the store is gone, so its writes are as well
         outside = (found.get("spec") or {}).get("externalName")
         if outside and not context.trusted:
             raise NotTrusted(f"its record leads to host {outside}")

@@ -1,4 +1,5 @@
-"""Where a ledger writes, as a scenario says it, and as the journal keeps it for the cleanup."""
+"""Where a ledger writes, as in the scenario, and in the form that the journal keeps for the
+cleanup."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ HOST_DOC = "The host of a store outside the cluster."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpTarget:
-    """An HTTP service of any kind that stores what it is sent and shows it again."""
+    """Any HTTP service that stores values and returns them."""
 
     service: str = parameter(SERVICE_DOC, default="", example="orders", one_of="place")
     host: str = parameter(HOST_DOC, default="", example="orders.example.com", one_of="place")
@@ -34,15 +35,15 @@ class HttpTarget:
         example="/kv/{key}",
     )
     get: str = parameter(
-        "Path that shows one key; a 404 means that it is not there.", default="",
+        "Path that returns one key; a 404 means that the key does not exist.", default="",
         example="/kv/{key}",
     )  # fmt: skip
     list: str = parameter(
-        "Path that shows everything, in any format; `{prefix}` begins each key of the run.",
+        "Path that returns everything, in any format; `{prefix}` begins each key of the run.",
         default="", example="/kv?prefix={prefix}",
     )  # fmt: skip
     delete: str = parameter(
-        "Path that a DELETE removes a key at; without it the writes stay.", default="",
+        "Path for a DELETE that removes a key; without it the writes stay.", default="",
         example="/kv/{key}",
     )  # fmt: skip
     method: Literal["PUT", "POST", "PATCH"] = parameter("Method of a write.", default="PUT")
@@ -67,7 +68,7 @@ class RedisTarget:
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     database: int = parameter("Number of the database.", default=0, at_least=0)
     username: str = parameter("Name to log in with.", default="")
-    password: Credential | None = parameter("Where the password is.", default=None)
+    password: Credential | None = parameter("Source of the password.", default=None)
     wait: int = parameter(
         "How many replicas must have a write before it counts as acknowledged.",
         default=0, at_least=0,
@@ -84,7 +85,7 @@ class PostgresTarget:
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     database: str = parameter("Name of the database.", default="postgres")
     user: str = parameter("Role to log in as.", default="postgres")
-    password: Credential | None = parameter("Where the password is.", default=None)
+    password: Credential | None = parameter("Source of the password.", default=None)
     settings: Mapping[str, str] = parameter(
         "Run-time parameters of each session.", default_factory=dict,
         example="{synchronous_commit: remote_apply}",
@@ -103,7 +104,7 @@ class S3Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecTarget:
-    """Commands in a ready Pod. `{key}`, `{value}`, `{prefix}` stand in their arguments."""
+    """Commands in a ready Pod. The arguments contain `{key}`, `{value}` and `{prefix}`."""
 
     pods: Selector = parameter("Pods that the commands run in.", example="app=etcd")
     container: str = parameter("The container; the Pod's first by default.", default="")
@@ -133,7 +134,7 @@ KINDS: Mapping[str, type[Target]] = {
 
 
 def kind(target: Target) -> str:
-    """The key it stands under."""
+    """The scenario key of the target."""
     return next(name for name, cls in KINDS.items() if isinstance(target, cls))
 
 
@@ -152,14 +153,15 @@ def cleans(target: Target) -> bool:
 
 
 def complaints(target: Target) -> Iterator[Complaint]:
-    """What does not fit together."""
+    """What is contradictory in the parameters."""
     if isinstance(target, HttpTarget | RedisTarget | PostgresTarget):
         yield from _place(target)
     if isinstance(target, HttpTarget | ExecTarget):
         yield from _reading(target)
     password = getattr(target, "password", None)
     if password is not None and not (password.env or password.secret):
-        yield Complaint(field=kind(target), message="`password` names no source",
+        yield Complaint(field=kind(target), message="`password` does not say where to read the "
+                                                    "value",
                         expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip
 
 

@@ -15,13 +15,13 @@ from resilience.ledger.records import Found
 
 DIGITS = 8
 LEAST = 32
-"""Bytes of padding are added up to the wished size; a value is never shorter than what it says."""
+"""Padding is added up to the requested size; a value is never shorter than its own fields."""
 
 _PAD = "resilience"
 
 
 def prefix(run: str, name: str) -> str:
-    """What all keys of one ledger of one run begin with; it is the prefix of no other's."""
+    """The prefix of all keys of one ledger of one run; no other ledger has this prefix."""
     return f"{run}.{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-') or 'ledger'}."
 
 
@@ -31,7 +31,7 @@ def is_prefix(start: str, run: str) -> bool:
 
 
 def own(names: Iterable[str], start: str) -> list[str]:
-    """Those of the names that are keys under that prefix, sorted: a store may hold others'."""
+    """The names that are keys with that prefix, sorted, since a store may contain other keys."""
     form = re.compile(rf"{re.escape(start)}[0-9]{{{DIGITS}}}")
     return sorted(name for name in names if form.fullmatch(name))
 
@@ -62,7 +62,7 @@ def scan(text: str, start: str) -> Found:
 
 
 def of_key(text: str, key: str, start: str) -> Found:
-    """What the answer to a read of one key says: any other text than its value is corrupt."""
+    """The result of a read of one key; any text other than its value is corrupt."""
     found = scan(text, start)
     if key in found.values:
         return found

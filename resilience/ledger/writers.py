@@ -1,7 +1,7 @@
 """Writers at an open rate: write k leaves at `start + k / rate`, regardless of earlier ones.
 
 They are threads of this process, not a process of their own: a ledger judges sets, not latencies,
-and its journal wants one clock. A thread that is still waiting for an answer does not delay others;
+and its journal needs one clock. A thread that is still waiting for an answer does not delay others;
 more are started, to a limit, and a write that finds none free counts as not sent.
 """
 
@@ -21,7 +21,7 @@ from resilience.ledger.records import Fate, Read, Write
 
 MOST_THREADS = 128
 LATE = 1.0
-"""Seconds after its moment at which a write that could not leave is not sent any more."""
+"""Seconds after its planned time after which a delayed write is no longer sent."""
 
 
 class Writers:
@@ -135,13 +135,13 @@ class Writers:
         try:
             found = session.get(write.key)
         except Unreadable:
-            return  # says nothing about the key
+            return  # such a read says nothing about the key
         self._history.read(
             Read(begun=begun, ended=time.monotonic(), found=found, asked=frozenset({write.key}))
         )
 
     def _close_out(self, write: Write, why: str) -> None:
-        """End a write that was planned and is not known to have left."""
+        """End a write that was planned but perhaps never sent."""
         if write.fate is Fate.OPEN:
             write.fate = Fate.UNSENT if write.invoked is None else Fate.UNKNOWN
             write.ended, write.why = time.monotonic(), why

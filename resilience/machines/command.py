@@ -15,7 +15,8 @@ from resilience.machines import processes
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """The words before the order. `context` is given to it as RESILIENCE_CONTEXT."""
+    """The program and its arguments, before the operation. `context` is given to it as
+    RESILIENCE_CONTEXT."""
 
     words: tuple[str, ...]
     context: str
@@ -25,7 +26,7 @@ class Command:
         return f"`{' '.join(self.words)}`"
 
     def rehearse(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """It cannot be asked."""
+        """A command cannot report this."""
         return ""
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
@@ -35,5 +36,5 @@ class Command:
         return node.name
 
     def power(self, node: NodeIdentity, seconds: float) -> Power | None:
-        """It cannot be asked."""
+        """A command cannot report this."""
         return None

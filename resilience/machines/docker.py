@@ -1,8 +1,8 @@
 """Nodes that are containers, as kind, k3d and minikube make them: `docker kill` and `docker start`.
 
 A container counts as a node's only if it has one of their labels. Before it is stopped it must have
-one of the node's InternalIPs as well: a container of the same name that is anything else is left
-alone. Docker may give it another address when it starts it again.
+one of the node's InternalIPs as well: any other container of the same name is left alone. Docker
+may give it another address when it starts it again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Docker:
     about: ClassVar[str] = "Nodes that are containers: kind, k3d, minikube."
 
     program: str = parameter(
-        "The client to use. It goes by DOCKER_HOST and its own context.",
+        "The client program to use. The client uses DOCKER_HOST and its own context.",
         default="docker",
         example="podman",
     )
@@ -73,7 +73,7 @@ class Docker:
                                 f" {error!r}") from error  # fmt: skip
         if not any(label in labels for label in LABELS):
             raise Refused(
-                f"container {node.name} is no node of kind, k3d or minikube: it has none of the"
+                f"container {node.name} is not a node of kind, k3d or minikube: it has none of the"
                 f" labels {', '.join(LABELS)}"
             )
         return dict(found)

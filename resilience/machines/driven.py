@@ -1,7 +1,7 @@
-"""A driver as the power over nodes that verbs ask for.
+"""Lets verbs stop and start nodes through a driver.
 
 The machine is found by the Node object, or by the journal's record of it once the object is gone.
-An order counts as carried out only when the machine's own API says so.
+A command counts as done only when the machine's own API says so.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from resilience.cluster.interface import NODES
 from resilience.cluster.requests.request import Request, Sender
 
 LOOK_EVERY = 2.0
-"""Seconds between two questions to a machine's API."""
+"""Seconds between two requests to a machine's API."""
 
 WANTED: Mapping[Order, Power] = {"down": Power.OFF, "up": Power.ON}
 
 
 @dataclass(frozen=True, slots=True)
 class DrivenMachines:
-    """`by_name`: the driver needs nothing of a node but its name, so the node is not read. `wait`
-    and `now` are the clock of its own waiting."""
+    """With `by_name` the driver needs only the name of a node, so the node is not read. `wait` and
+    `now` are the clock of its own waiting."""
 
     driver: MachineDriver
     by_name: bool = False
@@ -67,8 +67,8 @@ class DrivenMachines:
             self.driver.send("reboot", self._identity(via, node), left())
 
     def _carry_out(self, order: Order, node: NodeIdentity, seconds: float) -> None:
-        """Send the order, repeatedly while the machine cannot accept it, until its API shows the
-        result. An API may fall silent in between, as a BMC does during a power transition."""
+        """Send the command, again while the machine cannot accept it, until its API shows the
+        result. An API may not answer in between, as a BMC during a power transition."""
         deadline = self.now() + seconds
         sent, machine = False, node.name
         while True:
@@ -81,11 +81,11 @@ class DrivenMachines:
                     return
                 why = f"{machine} is not {WANTED[order].value} after {seconds:.0f} s"
             except NotNow as error:
-                why = f"it did not take the order `{order}`: {error}"
+                why = f"it did not accept `{order}`: {error}"
             except MachineFailed as error:
                 if not sent:
                     raise
-                why = f"what became of {machine} is not known: {error}"
+                why = f"the state of {machine} is unknown: {error}"
             if self.now() + LOOK_EVERY > deadline:
                 raise MachineFailed(f"{self.driver.title}: {why}")
             self.wait(LOOK_EVERY)
@@ -101,7 +101,7 @@ class DrivenMachines:
             recorded = NodeIdentity.from_json(known or {})
             if recorded.name != node:
                 raise MachineFailed(
-                    f"node {node} is gone, and so is what says which machine it is: start that"
-                    " machine by hand; the node registers again by itself"
+                    f"node {node} was deleted, so its machine can no longer be identified: start "
+                    "that machine by hand; the node registers again by itself"
                 ) from None
             return recorded

@@ -100,7 +100,7 @@ class Ec2:
     def _possible(self, order: Order, node: NodeIdentity, found: Mapping[str, Any]) -> None:
         name = _id(found)
         if _state(found) in GONE:
-            raise Refused(f"instance {name} of node {node.name} is {_state(found)} for good")
+            raise Refused(f"instance {name} of node {node.name} is {_state(found)} permanently")
         if order != "down":
             return
         group = {tag.get("Key"): tag.get("Value") for tag in found.get("Tags") or ()}.get(GROUP)

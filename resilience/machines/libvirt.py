@@ -43,7 +43,7 @@ class Libvirt:
         return f"domain {self._domain(node, seconds)}"
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """As pulling the plug, and pressing the reset button."""
+        """`destroy` is like pulling the plug, `reset` like pressing the reset button."""
         domain = self._domain(node, seconds)
         power = self.power(node, seconds)
         if (order, power) not in (("down", Power.OFF), ("up", Power.ON)):

@@ -1,4 +1,5 @@
-"""Programs that drivers run: no shell, no standard input, bounded time, the end of their output."""
+"""Runs the programs of drivers: without a shell and standard input, in bounded time; the end of the
+output is kept."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def run(command: Sequence[str], seconds: float, *, env: Mapping[str, str] | None
 
 
 def must(command: Sequence[str], seconds: float, *, env: Mapping[str, str] | None = None) -> str:
-    """Its output; MachineFailed with its own words when it ends with another code than 0."""
+    """Run it and return its output; raise MachineFailed with its own message when it does not end
+    with code 0."""
     done = run(command, seconds, env=env)
     if done.code:
         raise MachineFailed(

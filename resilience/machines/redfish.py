@@ -26,7 +26,7 @@ RESETS: Mapping[Order, tuple[str, ...]] = {
     "up": ("On", "ForceOn"),
     "reboot": ("ForceRestart", "PowerCycle"),
 }
-"""ResetTypes that do what an order says; the first that the system offers is used."""
+"""ResetTypes for each operation; the first that the system offers is used."""
 
 STATES = {"On": Power.ON, "Off": Power.OFF}
 LARGEST = 1 << 20

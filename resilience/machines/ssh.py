@@ -1,4 +1,5 @@
-"""Nodes that are reached by SSH: a reboot without goodbye, and a power cut with an alarm set.
+"""Nodes that are reached by SSH: a reboot without stopping services, and a power cut after which
+the machine's clock starts it again.
 
 A machine that is off does not answer SSH, so `down` is possible only with `wake_after`: the
 machine's own clock is set to start it again before the power is cut. A host counts as a node's only
@@ -23,13 +24,15 @@ OPTIONS = ("BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=10",
            "ServerAliveInterval=5", "ServerAliveCountMax=3")  # fmt: skip
 
 SOON = "sudo -n systemd-run --collect --on-active=2s --timer-property=AccuracySec=100ms"
-"""The order is given by a timer of the host, so that this connection ends before the machine."""
+"""A timer on the host executes the command, so that this connection ends before the machine
+stops."""
 
 FORCED = "--force --force"
 """Without stopping services and without syncing disks (systemctl(1))."""
 
 SHORTEST, LONGEST = 60, 180
-"""Seconds: longer than the control plane needs to notice, no longer than an undo waits."""
+"""Limits of `wake_after` in seconds: longer than the control plane needs to notice, no longer than
+an undo waits."""
 
 HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:_%-]*")
 """A name or an address: nothing that ssh reads as an option or a command."""
@@ -74,7 +77,7 @@ class Ssh:
         return "ssh"
 
     def rehearse(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """Log in, compare the machine's id, and ask whether sudo would let it pass."""
+        """Log in, compare the machine's id, and check that sudo allows the command."""
         host = self._proven(node, seconds)
         self._possible(order, node)
         self._must(host, "sudo -n true", seconds)
@@ -84,7 +87,7 @@ class Ssh:
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
         host = self._host(node)
-        if order == "up":  # its clock does it
+        if order == "up":  # its own clock starts it
             return f"host {host}"
         self._possible(order, node)
         self._proven(node, seconds)

@@ -17,8 +17,8 @@ EXPECTED = "a share of a period, such as `0.1% of 30d`, or `5% of 0.1% of 30d`"
 
 @dataclass(frozen=True, slots=True, order=True)
 class ErrorBudget:
-    """`share` of `part` of `period`; `part` is what the objective of the service leaves to fail, at
-    most half: who writes `99.9% of 30d` means the objective itself."""
+    """`share` of `part` of `period`; `part` is the share that the objective allows to fail, at most
+    half, because `99.9% of 30d` would mean the objective itself."""
 
     part: Share
     period: Duration

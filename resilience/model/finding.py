@@ -1,7 +1,7 @@
 """One objective compared with one measurement, as data: limit, unit, bounds, reason, evidence.
 
-What a probe measured contains no prose: `resilience.report.wording` words it. A check says in its
-own words what it expected and observed (`promised`, `measured`, `detail`); these are printed
+The findings of probes contain no prose: `resilience.report.wording` words it. A check provides its
+own text for what it expected and observed (`promised`, `measured`, `detail`); these are printed
 unchanged, and no code interprets them.
 """
 
@@ -40,7 +40,7 @@ class Kind(Enum):
 
 
 class Figure(Enum):
-    """The number that a check measured, where it is one that reports compare over time."""
+    """The kind of number that a check measured, if reports compare it over time."""
 
     RECOVERY = "recovery"
     RTO = "rto"
@@ -101,8 +101,8 @@ class Evidence:
     in which no request was sent. `needed` is how many requests or answers the objective requires.
     For latency: `answered` counts answers and timeouts, `slow` those certainly over the limit,
     `allowed` the most that may be, `slowest` is the slowest. `budget` is the whole error budget.
-    `baseline` and `observed` are the 95th percentiles that are compared, None for ever. `where` is
-    the node of a prober that runs in the cluster, "" for the host that runs pytest.
+    `baseline` and `observed` are the 95th percentiles that are compared; None means infinite.
+    `where` is the node of a prober that runs in the cluster, "" for the host that runs pytest.
     """
 
     window: float
@@ -170,5 +170,5 @@ class Finding:
 
 
 def unobserved(result: Result) -> Reason | None:
-    """The reason of a result that something watched decides, where nothing was seen."""
+    """The reason for a watch-based result that could not be seen."""
     return Reason.UNOBSERVED if result is Result.NOT_MEASURED else None

@@ -21,13 +21,15 @@ DEFAULT_TIMEOUT = Duration.of(30)
 class PlanHook:
     """Commands before and after a snapshot."""
 
-    pods: Selector = parameter("Which Pods: all running ones that match.", example="app=db")
+    pods: Selector = parameter(
+        "Label selector of the Pods; all running ones are used.", example="app=db"
+    )
     container: str = parameter("The container; the Pod's first by default.", default="")
     before: tuple[str, ...] = parameter(
-        "Run before anything is read.", default=(), example="[fsfreeze, -f, /data]"
+        "Command to run before anything is read.", default=(), example="[fsfreeze, -f, /data]"
     )
     after: tuple[str, ...] = parameter(
-        "Run afterwards, also after a failure.",
+        "Command to run afterwards, also after a failure.",
         default=(),
         example="[fsfreeze, -u, /data]",
     )
@@ -42,8 +44,8 @@ class Volumes:
     """How the data of claims is read."""
 
     from_: Literal["live", "snapshot", "clone"] = parameter(
-        "What is read: the volume itself, or a VolumeSnapshot or clone of it, which shows it at "
-        "one moment, if the CSI driver supports that.",
+        "What to read: the volume itself, or a VolumeSnapshot or clone of it as of one moment, if "
+        "the CSI driver supports that.",
         key="from",
         default="live",
     )
@@ -51,8 +53,8 @@ class Volumes:
         "The VolumeSnapshotClass; the driver's default if left out.", key="class", default=""
     )
     changing: Literal["warn", "fail"] = parameter(
-        "What to do when files disappear or shrink while they are read, or are special (sockets, "
-        "pipes): leave them out with a warning in the manifest, or fail the snapshot.",
+        "What to do when files disappear or shrink while they are read, or are sockets or pipes: "
+        "leave them out with a warning in the manifest, or fail the snapshot.",
         default="warn",
     )
     local: int = parameter(
@@ -68,13 +70,15 @@ class Dump:
     """An application's own export, taken from one Pod in each namespace that has one."""
 
     name: str = parameter("The name of the dump in the store.", example="orders")
-    pods: Selector = parameter("Which Pods; the first ready one is used.", example="app=db")
+    pods: Selector = parameter(
+        "Label selector of the Pods; the first ready one is used.", example="app=db"
+    )
     container: str = parameter("The container; the Pod's first by default.", default="")
     take: tuple[str, ...] = parameter(
         "Prints the dump.", at_least=1, example="[pg_dump, -Fc, orders]"
     )
     load: tuple[str, ...] = parameter(
-        "Reads the dump, once the restored Pods are ready.",
+        "Command that loads the dump once the restored Pods are ready.",
         at_least=1,
         example="[pg_restore, --clean, --if-exists, -d, orders]",
     )
@@ -84,10 +88,12 @@ class Dump:
 class Sentinel:
     """A record that the application keeps: written before a snapshot, read after its restore."""
 
-    pods: Selector = parameter("Which Pods; the first ready one is used.", example="app=db")
+    pods: Selector = parameter(
+        "Label selector of the Pods; the first ready one is used.", example="app=db"
+    )
     container: str = parameter("The container; the Pod's first by default.", default="")
     write: tuple[str, ...] = parameter(
-        "Prints the record, one line; it must not change it.",
+        "Command that prints the record as one line; it must not change it.",
         at_least=1,
         example="[tee, /data/sentinel]",
     )

@@ -1,4 +1,5 @@
-"""What may be shown: no value that a file took from the environment, no control characters.
+"""Masks text before it is shown: values that a file took from the environment, and control
+characters.
 
 A value of `${NAME}` may be a password, so it is shown as `***` wherever text leaves the process:
 terminal, report, JUnit, metrics, journal, errors. The rule:
@@ -11,8 +12,8 @@ terminal, report, JUnit, metrics, journal, errors. The rule:
 - what names things is public: `id`, `tags`, `namespace`, `namespaces`, `store`, `drill.into`, and
   every variable in `resilience_public`.
 
-One set for the process, as the environment is: code that prints cannot forget to ask for the right
-one. `MASKS.clear()` begins a new session.
+One set for the process, as the environment is: so code that prints cannot use the wrong one.
+`MASKS.clear()` begins a new session.
 """
 
 from __future__ import annotations
@@ -35,16 +36,17 @@ from resilience.model.words import printable
 MASK = "***"
 
 LEAST = 6
-"""Characters from which a value is masked."""
+"""Minimum length of a masked value."""
 
 KEPT = 100
-"""Values of one name that are masked, the last ones: a fixture may return another in each test."""
+"""How many of the latest values of one name are masked, since a fixture may return a different one
+in each test."""
 
 Value = TypeVar("Value")
 
 
 class Masks:
-    """Values that are not shown. Safe to ask from any thread."""
+    """Values that are not shown. Thread-safe."""
 
     def __init__(self) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
@@ -62,8 +64,8 @@ class Masks:
             self._pattern, self._longest = None, 0
 
     def take(self, name: str, value: str) -> None:
-        """A file took `value` from the environment variable `name`, or from what has that name.
-        What it took before stays masked."""
+        """Record that a file took `value` from the environment variable or fixture `name`. Earlier
+        values stay masked."""
         with self._lock:
             former = self._values.get(name, ())
             if name in self._names or value in former[-1:]:
@@ -74,7 +76,7 @@ class Masks:
                 self._compile()
 
     def publish(self, text: str) -> None:
-        """`text` names something that has to be shown: a value in it is public."""
+        """Record that `text` must be shown, so that a value in it is public."""
         with self._lock:
             if text and text not in self._public:
                 self._public.add(text)
@@ -85,8 +87,8 @@ class Masks:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def start_of(self, text: str, most: int) -> str:
-        """What the first `most` characters hold, masked. A value that begins in them is masked
-        whole: a cut before masking would leave a part of it, which no pattern knows."""
+        """The first `most` characters, masked. A value that begins in them is masked whole: a cut
+        before masking would leave a part of it, which no pattern knows."""
         near, end = text[: most + self._longest], most
         for match in self._pattern.finditer(near) if self._pattern else ():
             if match.start() < most < match.end():
@@ -125,7 +127,7 @@ MASKS = Masks()
 
 
 def shown(text: str) -> str:
-    """The one door of text to people and files: masked, and without control characters."""
+    """The text as it may be shown and written to files: masked, without control characters."""
     return printable(MASKS.over(text))
 
 
@@ -141,7 +143,7 @@ def ending(text: str, most: int) -> str:
 
 def shown_record(value: Value) -> Value:
     """The same for every text in a record, a mapping or a sequence, all the way down. The steps of
-    a scenario stay as they are: their values act, and only their titles are shown."""
+    a scenario are not masked: their values are used, and only their titles are shown."""
     return _shown(value)  # type: ignore[no-any-return]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 CUTOFF = 0.6
-"""How alike two words must be, from 0 to 1."""
+"""How similar two words must be, from 0 to 1."""
 
 LONGEST = 60
-"""Characters of a word that are compared: the rest costs time and decides nothing."""
+"""How many characters of a word are compared; more would only cost time."""
 
 
 def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
@@ -27,7 +27,7 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> str:
 
 
 def asked(names: Iterable[str]) -> str:
-    """The same for names that are chosen already."""
+    """The same for names that have already been found."""
     quoted = [f"`{name}`" for name in names]
     if not quoted:
         return ""

@@ -1,4 +1,4 @@
-"""How far a long piece of work has come, from the function that does it to a listener. Pure.
+"""Reports the progress of long work from the function that does it to a listener. Pure.
 
     with track("copy", total=size, unit="byte") as done:
         for chunk in chunks:
@@ -38,7 +38,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("progress", default=None)
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """In the block `listener` hears of every task that begins."""
+    """While the block runs, `listener` is called for every task that begins."""
     before = _LISTENER.set(listener)
     try:
         yield
@@ -48,7 +48,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def track(what: str, *, total: int | None = None, unit: str = "object") -> Iterator[Done]:
-    """One task; yields what to call with how much more is done."""
+    """One task; yields a function to call with each further amount done."""
     listener = _LISTENER.get()
     if listener is None:
         yield nobody

@@ -1,7 +1,7 @@
-"""Texts for a journal: a value of the environment stands in them as `${NAME}`.
+"""Texts for a journal, in which values of the environment are written as `${NAME}`.
 
 What is written down survives the process and may be read by others, so it holds no value that a
-file took from the environment. They are put in again when the text is used. Pure.
+file took from the environment. The values are inserted again when the text is used. Pure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def referring(text: str, values: Mapping[str, str]) -> str:
 
 
 def resolved(text: str, environment: Mapping[str, str]) -> str:
-    """What `referring` was given. NotSet where the environment lacks a value."""
+    """The original text of `referring`. NotSet where the environment lacks a value."""
 
     def value(match: re.Match[str]) -> str:
         if match[1] is None:

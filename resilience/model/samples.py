@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Answer(Enum):
-    """How one request ended. Everything but GOOD counts against availability."""
+    """How one request ended. Everything except GOOD counts against availability."""
 
     GOOD = "good"
     REFUSED = "connection refused"
@@ -31,10 +31,10 @@ class Answer(Enum):
 class Sample:
     """One planned request.
 
-    `intended` is when it should have left, `sent` when it did (None: it never could), `ended` when
-    its outcome was known. Latency is `ended - intended`: time spent waiting to be sent counts, and
-    `sent - intended` (the lag) shows whether the prober caused it. `status` is the HTTP status or
-    0, `by` is the Pod that the answer names ("" if none).
+    `intended` is when the request should have been sent, `sent` when it was (None: it could not
+    be), `ended` when its outcome was known. Latency is `ended - intended`: time spent waiting to be
+    sent counts, and `sent - intended` (the lag) shows whether the prober caused it. `status` is the
+    HTTP status or 0, `by` is the Pod that the answer names ("" if none).
     """
 
     seq: int

@@ -15,16 +15,16 @@ from resilience.model.values import Availability, Duration, Rate, Share
 from resilience.model.verb import Phase, Verb, parameter
 
 DEFAULT_SETTLE = Duration.of(5)
-"""How long objectives are still judged after `when:` has ended."""
+"""How long objectives are judged after `when:` has ended."""
 
 DEFAULT_BASELINE = Duration.of(10)
-"""How long is measured before `when:`, where a probe needs that."""
+"""How long to measure before `when:`, if a probe needs that."""
 
 BASELINE, FAULT, RECOVERY = WINDOWS = ("baseline", "fault", "recovery")
 """Words of `during` that name a window; the three follow one another without a gap."""
 
 BEFORE, AFTER = ONCE = ("before", "after")
-"""Words of `during` that ask once, as a check."""
+"""Words of `during` for a single request, as a check."""
 
 DEFAULT_WITHIN = Duration.of(60)
 """A step's default deadline: long enough for a rollout, short enough for CI."""
@@ -55,7 +55,7 @@ class Step:
     `WINDOWS`, or steps of `when`; without it, the span is all of `when`. `path` counts the steps of
     a phase from 0, as in "when[2]"; a step inside a flow verb is prefixed with its parent's path:
     "when[2].repeat[0]", "when[1].refused". `within` without `within_given` is the default.
-    `lasting` accepts that nothing is undone.
+    `lasting` confirms that nothing is undone.
     """
 
     verb: Verb
@@ -84,9 +84,9 @@ class Scenario:
     """One test. A `matrix:` has been expanded already; `matrix` holds the values of this case.
 
     `id` is the pytest node id (a slug, with `[key=value]` when from a matrix).
-    `namespace` "" means: the target's default namespace. `seed` None: chosen at run time, printed.
-    `baseline` None: nothing is waited for before `when`. `fixtures` are pytest's; before they are
-    known, something stands in for their values.
+    `namespace` "" means: the target's default namespace. `seed` is None if it is chosen at run time
+    and printed. `baseline` is None if nothing is measured before `when`. `fixtures` are pytest's;
+    before they are known, something stands in for their values.
     """
 
     id: str
@@ -143,7 +143,7 @@ class PlanObjective:
         "How old the newest verified snapshot may be.", default=None, example="26h"
     )
     rto: Duration | None = parameter(
-        "How long a restore may take, proof included.", default=None, example="10m"
+        "How long a restore may take, including its proof.", default=None, example="10m"
     )
 
 
@@ -159,7 +159,7 @@ class Drill:
     )
     custom: tuple[str, ...] = parameter(
         "Custom resources that the drill restores as well, by kind. Others are left out and listed,"
-        " because what their controllers would do with a copy is unknown.",
+        " because the effect of their controllers on a copy is unknown.",
         default=(),
         example="[widgets.example.com]",
     )

@@ -42,7 +42,7 @@ def within(namespace: str) -> Reach:
 
 
 def union(parts: Iterable[Reach]) -> Reach:
-    """The union of all of them."""
+    """The union of several reaches."""
     whole = Reach()
     for part in parts:
         whole |= part

@@ -1,5 +1,5 @@
-"""What a verb is: the pure description from which grammar, schema, docs, permissions and preflight
-are derived.
+"""The description of a verb, from which grammar, schema, docs, permissions and preflight are
+derived.
 
 A verb is declared once, in one module under `actions/`, `checks/` or `probes/`, as a module-level
 `Verb` value next to a frozen dataclass of its parameters and the function that does the work. The
@@ -29,7 +29,7 @@ class Phase(Enum):
 
 
 class Family(Enum):
-    """What a verb does."""
+    """The family of a verb: what it does."""
 
     ACTION = "action"
     CHECK = "check"
@@ -65,8 +65,8 @@ class Right:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
-    """A rule across several parameters was broken. `field` is the YAML key to point at, "" for
-    the step as a whole.
+    """A rule across several parameters was broken. `field` is the YAML key that the message points
+    to, "" for the whole step.
     """
 
     field: str

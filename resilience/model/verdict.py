@@ -1,4 +1,5 @@
-"""How a scenario ended, the span in which it was judged, its steps. Values, never log lines.
+"""The outcome of a scenario, the span in which it was judged, and its steps. Values, never log
+lines.
 
 `Outcome` is how a whole scenario ended; the worst finding decides, in the order of the enum. The
 findings themselves are in `resilience.model.finding` and can be imported from here as well.
@@ -72,8 +73,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRecord:
-    """One executed step. Times are monotonic; `ended` None: it never ended. The outcome of an
-    `optional` step does not affect the verdict.
+    """One executed step. Times are monotonic; `ended` is None if the step never ended. The outcome
+    of an `optional` step does not affect the verdict.
     """
 
     path: str

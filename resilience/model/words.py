@@ -40,9 +40,10 @@ def counts(numbers: Mapping[str, int], most: int = 5) -> str:
 
 
 def printable(text: str) -> str:
-    """Foreign text for a terminal or a CI log: no control characters but line ends and tabs,
-    nothing that GitHub would take for a workflow command (`::error ...` at the beginning of a line,
-    `##[...]` anywhere), and nothing that Azure Pipelines or TeamCity would (`##vso[...]`).
+    """Text from elsewhere, made safe for a terminal or a CI log: no control characters but line
+    ends and tabs, nothing that GitHub would take for a workflow command (`::error ...` at the
+    beginning of a line, `##[...]` anywhere), and nothing that Azure Pipelines or TeamCity would
+    (`##vso[...]`).
 
     Idempotent: clean text is returned unchanged."""
     if not text.replace("\n", "").replace("\t", "").isprintable():  # rare, and slow for megabytes

@@ -1,11 +1,11 @@
 """Whether a window is worse than the baseline of the same run: p95 with confidence bounds. Pure.
 
-A request that failed takes for ever, so that errors and slowness are one measure. Both 95th
-percentiles get distribution-free bounds from order statistics (Hahn and Meeker, Statistical
+A failed request counts as infinitely slow, so that one measure covers errors and slowness. Both
+95th percentiles get distribution-free bounds from order statistics (Hahn and Meeker, Statistical
 Intervals, 5.2): the number of requests below a percentile is binomial, whatever the latencies look
 like. Each bound holds with 97.5 %, so a verdict, which rests on two of them, with 95 %.
 
-Unknown requests took no time in the best case and for ever in the worst. The rules are in
+Unknown requests took no time in the best case and infinite time in the worst. The rules are in
 docs/explanation/judgement.md, "No worse than the baseline".
 """
 
@@ -24,17 +24,17 @@ DOUBT = 0.025
 """Probability with which one bound is wrong."""
 
 SAMPLES_NEEDED = 72
-"""Fewer have no upper bound of p95 at all: 0.95**72 is the first below `DOUBT`."""
+"""With fewer requests there is no upper bound for p95: 0.95**72 is the first below `DOUBT`."""
 
 FINE = 0.005
-"""Seconds: a smaller difference is none, because networks and schedulers move answers by as
-much."""
+"""A smaller difference, in seconds, is ignored, because networks and schedulers cause differences
+of that size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """p95 of one window in seconds: what was observed, and its bounds over chance and what is
-    unknown. inf where a twentieth of all requests failed, or may have."""
+    """p95 of one window in seconds: the observed value, and its bounds given chance and unknown
+    requests. It is inf if 5% of all requests failed, or may have failed."""
 
     observed: float
     low: float
@@ -43,7 +43,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """`worse` and `no_worse` exclude each other; neither: it cannot be said."""
+    """`worse` and `no_worse` exclude each other; if neither holds, there is no verdict."""
 
     baseline: Span
     window: Span
@@ -51,17 +51,18 @@ class Compared:
 
     @property
     def no_worse(self) -> bool:
-        """Even if chance and everything unknown favoured the baseline."""
+        """Worse than the baseline, even if chance and all unknown requests favour the window."""
         return self.window.high <= self._limit(self.baseline.low) < math.inf
 
     @property
     def worse(self) -> bool:
-        """Even if chance and everything unknown favoured the window."""
+        """Not worse than the baseline, even if chance and all unknown requests favour the
+        baseline."""
         return self.window.low > self._limit(self.baseline.high)
 
     @property
     def increase(self) -> float:
-        """The increase of the observed p95, as a share: 0.5 is half as long again."""
+        """The increase of the observed p95, as a share: 0.5 means 50% longer."""
         return _increase(self.window.observed, self.baseline.observed)
 
     @property
@@ -79,7 +80,7 @@ class Compared:
 
 
 def compared(baseline: Seen, window: Seen, allowed: Fraction) -> Compared:
-    """A window with the baseline, of which it may be worse by a share."""
+    """A window, its baseline, and the share by which the window may be worse."""
     return Compared(baseline=span(baseline), window=span(window), allowed=allowed)
 
 
@@ -94,13 +95,13 @@ def span(seen: Seen) -> Span:
 
 
 def ranks(count: int) -> tuple[int, int]:
-    """Ranks from 1 whose values are below and above the true percentile, each but for `DOUBT`; 0
-    and `count` + 1 where no value is."""
+    """Ranks (from 1) of the values that bound the true percentile from below and above, each with
+    error probability `DOUBT`; 0 and `count` + 1 if there is no such value."""
     share = PERCENT / 100
     low = high = 0
     below = 0.0
     start = max(0, math.floor(count * share - 12 * math.sqrt(count * share * (1 - share)) - 1))
-    for number in range(start, count + 1):  # below `start` there is nothing that counts
+    for number in range(start, count + 1):  # values below `start` do not matter
         low = number if below <= DOUBT else low
         below += _binomial(count, number, share)
         if below >= 1 - DOUBT:
@@ -115,7 +116,7 @@ def _binomial(count: int, number: int, share: float) -> float:
 
 
 def _times(seen: Seen) -> Iterator[tuple[float, float]]:
-    """Seconds of each planned moment in the best and the worst case."""
+    """Latency of each planned request in the best and the worst case, in seconds."""
     for moment in seen.moments:
         sample = moment.sample
         if moment.state is State.BAD:

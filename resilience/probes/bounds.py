@@ -1,6 +1,7 @@
-"""Each promise in its best and its worst case over what is unknown. Pure.
+"""Computes each measure in the best and in the worst case, given the requests whose outcome is
+unknown. Pure.
 
-Every measure here is monotone: a bad moment in place of a good one never improves it. Two
+Every measure here is monotone: replacing a good moment by a bad one never improves it. Two
 evaluations therefore bound all possible ones; the proofs are in docs/explanation/judgement.md.
 """
 
@@ -26,7 +27,7 @@ class Failures:
 
     @property
     def low(self) -> Fraction:
-        """Availability in the worst case; nothing planned is nothing good."""
+        """Availability in the worst case; 0 if nothing was planned."""
         return 1 - Fraction(self.most, self.planned) if self.planned else Fraction(0)
 
     @property
@@ -43,9 +44,9 @@ def failures(seen: Seen) -> Failures:
 
 @dataclass(frozen=True, slots=True)
 class Outages:
-    """The outages in both cases. `hidden` is the longest that fits between two good answers;
-    `ended`
-    is false where one was not over, or may not have been, when measuring ended."""
+    """The outages in the best and the worst case. `hidden` is the longest that fits between two
+    good answers; `ended` is false if an outage had not ended, or may not have ended, when measuring
+    ended."""
 
     best: tuple[Outage, ...]
     worst: tuple[Outage, ...]
@@ -54,12 +55,12 @@ class Outages:
 
     @property
     def low(self) -> float:
-        """Seconds: the longest in the best case."""
+        """The longest outage in the best case, in seconds."""
         return max((outage.length for outage in self.best), default=0.0)
 
     @property
     def high(self) -> float:
-        """Seconds: the longest in the worst case."""
+        """The longest outage in the worst case, in seconds."""
         return max((*(outage.length for outage in self.worst), self.hidden), default=0.0)
 
 
@@ -80,7 +81,7 @@ def outages(seen: Seen, objective: Fraction, after: Sequence[Sample] = ()) -> Ou
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """Seconds from the end of the fault until requests no longer fail, in both cases. `steady`
-    counts the good moments behind the last one that failed or may have failed."""
+    counts the good moments after the last one that failed or may have failed."""
 
     low: float
     high: float
@@ -88,7 +89,7 @@ class Recovery:
 
 
 def recovery(seen: Seen, over: float) -> Recovery:
-    """A moment that failed is over when the next one is due."""
+    """A failed moment lasts until the next one is due."""
     failed = [m for m in seen.moments if m.state is State.BAD]
     doubtful = [m for m in seen.moments if m.state is not State.GOOD]
     steady = len(seen.moments)
@@ -119,9 +120,9 @@ def _as(moment: Moment, answer: Answer) -> Sample:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Answers and timeouts against a limit. `best` and `worst` are sorted seconds; `unknown` counts
-    requests that may have been slow, fast, or no answer at all; `censored` counts timeouts that may
-    have been faster or slower than the limit."""
+    """Answers and timeouts, compared with a limit. `best` and `worst` are sorted seconds; `unknown`
+    counts requests that may have been slow, fast, or no answer at all; `censored` counts timeouts
+    that may have been faster or slower than the limit."""
 
     best: Sequence[float]
     worst: Sequence[float]
@@ -131,17 +132,17 @@ class Latencies:
 
     @property
     def slow(self) -> int:
-        """Slower than the limit for certain."""
+        """Requests that were certainly slower than the limit."""
         return sum(value > self.limit for value in self.best)
 
     @property
     def slow_worst(self) -> int:
-        """Slower than the limit in the worst case."""
+        """Requests slower than the limit in the worst case."""
         return sum(value > self.limit for value in self.worst) + self.unknown + self.censored
 
 
 def latencies(seen: Seen, reach: float, limit: float, timeout: float) -> Latencies:
-    """For one percentile's limit."""
+    """Compare latencies with the limit of one percentile."""
     best: list[float] = []
     worst: list[float] = []
     unknown, censored = seen.missing, 0
@@ -158,8 +159,9 @@ def latencies(seen: Seen, reach: float, limit: float, timeout: float) -> Latenci
 
 
 def _fastest(sample: Sample, *, late: bool) -> float:
-    """What it may have taken had it left at its moment: a delay of the prober is not the service's.
-    A request that was given up certainly took longer than the timeout, unless it left late."""
+    """How long the request may have taken if it had been sent on time; a delay of the prober is not
+    attributed to the service. A timed-out request certainly took longer than the timeout, unless it
+    was sent late."""
     if late:
         return 0.0
     return sample.latency if sample.answer is Answer.TIMEOUT else sample.latency - sample.lag
@@ -171,5 +173,5 @@ def _answered(sample: Sample) -> bool:
 
 
 def allowed(answers: int, percent: float) -> int:
-    """How many of so many answers may be slower than a percentile's limit."""
+    """How many of a number of answers may be slower than a percentile's limit."""
     return answers - measures.rank(answers, percent) if answers else 0

@@ -1,4 +1,4 @@
-"""Complaints that several probes make about the same keys, in the same words."""
+"""Error messages about keys that several probes share."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def of_expression(field: str, text: str) -> Iterator[Complaint]:
     try:
         re.compile(text)
     except re.error as error:
-        yield Complaint(field=field, message=f"`{field}` is no regular expression: {error}",
+        yield Complaint(field=field, message=f"`{field}` is not a regular expression: {error}",
                         expected="Python's syntax")  # fmt: skip
 
 
 def of_source(field: str, credential: Source | None) -> Iterator[Complaint]:
     """A password or token, if there is one."""
     if credential and not (credential.env or credential.secret):
-        yield Complaint(field=field, message=f"`{field}` names no source",
+        yield Complaint(field=field, message=f"`{field}` does not say where to read the value",
                         expected="`{env: NAME}` or `{secret: NAME, key: KEY}`")  # fmt: skip

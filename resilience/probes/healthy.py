@@ -1,9 +1,9 @@
 """Whether this run's actions brought a disruption budget below its desired number of healthy Pods.
 Pure.
 
-What the disruption controller wrote is taken as it is: a dip that was over before it looked is not
-seen. A deed is to blame for a breach from the first reading that shows fewer healthy Pods than
-before the deed, until as many are healthy again as then.
+Only the values written by the disruption controller count; a dip that ended before it looked is not
+seen. An action is blamed for a breach from the first reading with fewer healthy Pods than before
+the action, until that number is healthy again.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Reading:
 
     @property
     def short(self) -> int:
-        """How many healthy Pods are missing; 0 where none is."""
+        """How many healthy Pods are missing; 0 if none."""
         return max(0, self.desired - self.healthy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """Something that this run did to Pods which a budget covers."""
+    """An action of this run on Pods that a budget covers."""
 
     at: float
     text: str
@@ -42,8 +42,8 @@ class Deed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breach:
-    """A span below `desired`. `until` is None while it lasts; `blamed` is empty if it came about
-    without us."""
+    """A span below `desired`. `until` is None while it lasts; `blamed` is empty if this run did not
+    cause it."""
 
     since: float
     until: float | None
@@ -52,14 +52,14 @@ class Breach:
 
 
 def is_current(budget: Object) -> bool:
-    """Whether the status speaks of the budget as it is written now."""
+    """Whether the status refers to the budget's current spec."""
     status = budget.get("status") or {}
     written = int(objects.metadata(budget).get("generation") or 0)
     return "currentHealthy" in status and int(status.get("observedGeneration") or 0) >= written
 
 
 def reading(budget: Object, at: float) -> Reading:
-    """Of a budget with a current status."""
+    """The reading of a budget with a current status."""
     status = budget["status"]
     return Reading(at=at, healthy=int(status["currentHealthy"]),
                    desired=int(status.get("desiredHealthy") or 0))  # fmt: skip
@@ -77,7 +77,7 @@ def readings(events: Iterable[WatchEvent]) -> dict[Key, list[Reading]]:
 
 
 def breaches(series: Sequence[Reading], deeds: Sequence[Deed]) -> list[Breach]:
-    """All spans below the wanted number, each with its cause."""
+    """All spans below the desired number, each with its cause."""
     found: list[Breach] = []
     span: list[int] = []
     for index, each in enumerate(series):
@@ -101,7 +101,7 @@ def _breach(
 
 
 def _weighs(deed: Deed, series: Sequence[Reading]) -> bool:
-    """Whether the last of these readings shows fewer healthy Pods because of the deed."""
+    """Whether the last of these readings shows fewer healthy Pods because of the action."""
     before = [each for each in series if each.at <= deed.at]
     if not before:
         return False
@@ -110,5 +110,5 @@ def _weighs(deed: Deed, series: Sequence[Reading]) -> bool:
         if each.healthy < before[-1].healthy:
             fallen = True
         elif fallen:
-            return False  # it was made up for; what fell later fell by itself
+            return False  # the number had recovered; a later drop has another cause
     return fallen

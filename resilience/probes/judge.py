@@ -1,9 +1,10 @@
-"""Promises of one probe against its samples: pure, and unobserved time never counts in its favour.
+"""Compares the objectives of one probe with its samples; pure functions, in which unobserved time
+never counts in favour of the service.
 
-Each promise is judged by its bounds over everything unknown (docs/explanation/judgement.md): kept
-in the worst case, it passed; broken in the best case, it failed; otherwise it was not measured, and
-the reason says what would narrow the doubt. Findings are data; `resilience.report.wording` words
-them.
+Each objective is judged by its bounds, given everything unknown (docs/explanation/judgement.md). It
+passes if it is met in the worst case, and fails if it is missed in the best case. Otherwise it was
+not measured, and the reason says what would narrow the bounds. Findings are data;
+`resilience.report.wording` words them.
 """
 
 from __future__ import annotations
@@ -25,18 +26,19 @@ from resilience.probes import against_baseline, bounds, measures
 from resilience.probes.moments import Seen, State, reach, seen
 
 OUTAGE_OBJECTIVE = Fraction(99, 100)
-"""What a second must reach not to belong to an outage where no availability is promised."""
+"""Without an availability objective, a second below this availability belongs to an outage."""
 
 FINE = 1e-6
-"""Part of an interval: an outage is whole intervals long, whatever floats say."""
+"""Tolerance as a part of an interval: an outage lasts whole intervals, regardless of float
+rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What a prober measured. `samples` may extend beyond the window on both sides.
 
-    `trouble` is why it stopped before it was stopped ("" if it did not); `reasons` are texts about
-    failures that no sample carries (a TLS error, a body); `where` is as in `Evidence`.
+    `trouble` is why the prober ended by itself ("" if it did not); `reasons` are details of
+    failures that samples do not contain (a TLS error, a body); `where` is as in `Evidence`.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Observed:
 
 
 def judge(observed: Observed, objective: Objective, window: Window) -> list[Finding]:
-    """One finding per promise, in the order of the objective's fields."""
+    """One finding per objective, in the order of the fields."""
     case = _Case(observed, objective, window)
     findings: list[Finding] = []
     if objective.availability is not None and window.judges(Kind.AVAILABILITY):
@@ -158,7 +160,7 @@ class _Case:
         )
 
     def error_budget(self, promised: ErrorBudget) -> Finding:
-        """The share of the budget that the failed moments were; each lasts an interval."""
+        """The share of the error budget that the failed moments used; each lasts one interval."""
         found, budget = bounds.failures(self.seen), float(promised.whole)
         low, high = (count * self.interval / budget for count in (found.least, found.most))
         limit = float(promised.share.exact)
@@ -221,7 +223,7 @@ class _Case:
         return seen(self.observed.samples, self.interval, window, timeout=self.observed.timeout)
 
     def latency(self, percentile: float, promised: Duration) -> Finding:
-        """Nearest rank, from the planned moments."""
+        """The nearest-rank percentile, measured from the planned times."""
         limit, timeout = promised.seconds, self.observed.timeout
         found = bounds.latencies(self.seen, reach(self.interval), limit, timeout)
         answered, needed = len(found.worst), measures.samples_for_percentile(percentile)
@@ -275,7 +277,7 @@ class _Case:
         return Reason.TOO_FEW if there < needed else None
 
     def _doubt(self, open_: bool, view: Seen | None = None) -> Reason | None:
-        """Why something is unknown, where the worst case breaks the promise."""
+        """Why something is unknown, if the objective is missed in the worst case."""
         if not open_:
             return None
         view = view or self.seen
@@ -295,7 +297,7 @@ class _Case:
 
     @cached_property
     def _common(self) -> Evidence:
-        """What all promises of this window share."""
+        """The fields that all findings of this window share."""
         view: Seen = self.seen
         inside = [moment.sample for moment in view.moments]
         bad = Counter(moment.answer.value for moment in view.moments if moment.state is State.BAD)

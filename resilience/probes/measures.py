@@ -1,7 +1,7 @@
 """Figures from samples: availability, outages, percentiles, steadiness. Pure functions.
 
-Samples are in order of `seq` at one rate; all judging goes by the intended times. Nothing here
-knows an objective's verdict (`judge`); nothing here rounds.
+Samples are in order of `seq` at one rate; judging uses the intended times. Verdicts are made in
+`judge`; nothing here rounds.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ STEADY_RUN = 10
 """Good answers in a row after which a probe is steady."""
 
 OUTAGE_WINDOW = 1.0
-"""Seconds over which availability is looked at to find an outage."""
+"""Length in seconds of the windows in which availability is computed to find an outage."""
 
 LOW_RATE = 10
-"""Samples per second below which a second says too little: an outage is a run of failures then."""
+"""With fewer samples per second, one second says too little, and an outage is a sequence of
+failures."""
 
 ABOVE_PERCENTILE = 10
-"""Samples that must lie above a percentile before it means anything."""
+"""Minimum number of samples above a percentile for it to be meaningful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,12 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """All that were not good, sent or not."""
+        """All requests that were not good, sent or not."""
         return self.planned - self.good
 
     @property
     def availability(self) -> Fraction:
-        """Good of planned; nothing planned is nothing good."""
+        """Good requests as a share of planned ones; 0 if none were planned."""
         return Fraction(self.good, self.planned) if self.planned else Fraction(0)
 
 
@@ -68,7 +69,7 @@ def outages(samples: Sequence[Sample], interval: float, objective: Fraction) -> 
 
     An outage is a maximal span in which each window of one second is below the objective. It lasts
     from its first failed request to the one after its last failed request. Below ten requests a
-    second, or where there is less than a second, it is a run of failed requests.
+    second, or where there is less than a second, it is a sequence of failed requests.
     """
     width = round(OUTAGE_WINDOW / interval)
     if width < LOW_RATE or len(samples) < width:
@@ -119,10 +120,10 @@ def _outage(samples: Sequence[Sample], first: int, last: int, interval: float) -
 
 
 def latencies(samples: Sequence[Sample]) -> list[float]:
-    """Sorted seconds from the intended moment to the answer.
+    """Sorted latencies in seconds, from the intended time to the answer.
 
     Timed-out requests count with the time after which they were given up: leaving them out would
-    make a frozen service look fast. A refusal or a wrong answer is no latency.
+    make a frozen service look fast. A refusal or a wrong answer has no latency.
     """
     return sorted(s.latency for s in samples if s.answer in (Answer.GOOD, Answer.TIMEOUT))
 
@@ -139,6 +140,6 @@ def percentile(ordered: Sequence[float], percent: float) -> float | None:
 
 
 def samples_for_percentile(percent: float) -> int:
-    """The fewest values of which that percentile has ten above it."""
+    """The smallest number of values with ten above that percentile."""
     count = math.ceil(ABOVE_PERCENTILE / (1 - Fraction(str(percent)) / 100))
     return count

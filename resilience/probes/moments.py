@@ -1,7 +1,8 @@
 """What a probe's requests say about each planned moment of a window: good, bad, or unknown. Pure.
 
-The rules are in docs/explanation/judgement.md, "What is known and what is not". A request speaks
-for the moments within the *reach* of when it left. Nothing here knows a promise (`bounds`).
+The rules are in docs/explanation/judgement.md, "What is known and what is not". A request is
+evidence for the moments within the *reach* of the time at which it was sent. Objectives play no
+role here (see `bounds`).
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from resilience.model.verdict import Window
 from resilience.probes import measures
 
 REACH = 0.020
-"""Seconds around its sending for which a request speaks, where its interval is not longer."""
+"""The reach of a request in seconds before and after it was sent, if its interval is not longer."""
 
 MICROSECOND = 1e-6
-"""What a prober's own stamps resolve."""
+"""The resolution of a prober's timestamps."""
 
 EDGE = 2.001
-"""Intervals that may lack at either end of the window: that is resolution, not doubt."""
+"""Number of intervals that may be missing at either end of the window; that is resolution, not
+uncertainty."""
 
 
 class State(Enum):
@@ -37,14 +39,14 @@ class State(Enum):
 
     @property
     def known(self) -> bool:
-        """Whether some request speaks for this moment."""
+        """Whether some request is evidence for this moment."""
         return self in (State.GOOD, State.BAD)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One planned moment. `sample` is the request that was planned for it, `answer` what a request
-    that speaks for it was answered."""
+    """One planned moment. `sample` is the request planned for the moment; `answer` is that of a
+    request that is evidence for it."""
 
     state: State
     sample: Sample
@@ -53,9 +55,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A window as its requests show it. `before` and `after` are planned moments that lack at its
-    ends; `resolution` is the largest span without a request; `over_late` says that every request
-    that never left was skipped because the prober was late by more than the timeout."""
+    """A window as its requests show it. `before` and `after` are the numbers of planned moments
+    missing at its ends; `resolution` is the largest span without a request; `over_late` says that
+    every request that never left was skipped because the prober was late by more than the
+    timeout."""
 
     moments: Sequence[Moment]
     before: int
@@ -84,19 +87,19 @@ class Seen:
 
     @property
     def unknown(self) -> int:
-        """Moments of which nothing is known."""
+        """Moments about which nothing is known."""
         return self.missing + sum(not moment.state.known for moment in self.moments)
 
     @property
     def hidden(self) -> float:
-        """Seconds: the longest outage that fits between two good answers, unseen."""
+        """The longest unseen outage that fits between two good answers, in seconds."""
         runs = groupby(self.moments, key=lambda moment: moment.state is State.BETWEEN)
         longest = max((sum(1 for _ in run) for between, run in runs if between), default=0)
         return longest * self.interval
 
 
 def reach(interval: float) -> float:
-    """Seconds by which a request may miss its moment and still speak for it."""
+    """Seconds by which a request may miss its moment and still count for it."""
     return max(REACH, interval) + MICROSECOND
 
 
@@ -145,7 +148,7 @@ class _Left:
         ]
 
     def around(self, sample: Sample) -> Moment:
-        """What the requests that left around a moment say about it."""
+        """What the requests sent around a moment say about it."""
         first = bisect_left(self.times, sample.intended - self.reach)
         last = bisect_right(self.times, sample.intended + self.reach)
         if last == first:
@@ -156,7 +159,7 @@ class _Left:
         return Moment(State.BESIDE if good else State.BAD, sample, answer)
 
     def gap(self, at: float) -> State:
-        """What the requests at both ends of a gap say about what may be hidden in it."""
+        """What the requests at both ends of a gap say about the moments in between."""
         after = bisect_left(self.times, at)
         first, last = after, after
         if after:
@@ -179,7 +182,7 @@ def _moment(sample: Sample, left: _Left) -> Moment:
 def _with_failures(
     moments: list[Moment], failures: Sequence[tuple[float, Sample]], interval: float
 ) -> list[Moment]:
-    """A request that failed has failed, late or not: the moment nearest to when it left is bad."""
+    """A failed request counts even if it was late: the moment nearest to its sending is bad."""
     for time, sample in failures:
         if not moments:
             break
@@ -190,7 +193,7 @@ def _with_failures(
 
 
 def _missing(inside: Sequence[Sample], interval: float, window: Window) -> tuple[int, int]:
-    """Planned moments that lack before the first and after the last."""
+    """Numbers of planned moments missing before the first and after the last request."""
     if not inside:
         return 0, math.floor(window.length / interval)
     before = (inside[0].intended - window.since) / interval
@@ -202,7 +205,7 @@ def _missing(inside: Sequence[Sample], interval: float, window: Window) -> tuple
 
 
 def _resolution(times: Sequence[float], window: Window) -> float:
-    """The largest part of the window between two requests that left one after the other."""
+    """The largest part of the window between two consecutive requests."""
     first, last = bisect_left(times, window.since), bisect_right(times, window.until)
     marks = [window.since, *times[first:last], window.until]
     if first:

@@ -80,7 +80,9 @@ def messages(records: Sequence[RunRecord], before: Before) -> Iterator[Message]:
 def send(found: Sequence[Message], to: Sequence[str]) -> int:
     """Send each message to all; how many. NotSent at the first that does not reach everyone."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an import error of an apprise plugin is not the test's
+        warnings.simplefilter(
+            "ignore"
+        )  # an import error of an apprise plugin must not fail the test
         return _sent(found, to)
 
 

@@ -60,7 +60,7 @@ def _store(url: str) -> Iterator[bytes]:
         store = open_store(url)
         for name, _ in [*folders(store)][-MOST:]:
             yield store.read(f"{name}/report.json")
-    except BackupError:  # the report itself cannot be kept either, which is reported at the end
+    except BackupError:  # the new report cannot be stored either; that is reported at the end
         return
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Unpublished(OSError):
-    """At least one place did not take what it should. `lines` names those that did."""
+    """At least one place did not accept its data. `lines` names those that did."""
 
     def __init__(self, text: str, lines: Sequence[str]) -> None:
         super().__init__(text)
@@ -32,7 +32,7 @@ class Unpublished(OSError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The facts about a session that publishing needs. `mark` is six hex digits of its own."""
+    """The facts about a session that publishing needs. `mark` is six random hex digits."""
 
     settings: Settings
     environment: Mapping[str, str]
@@ -76,7 +76,7 @@ def _places(session: Session) -> Iterator[Place]:
 
     settings = session.settings
     if to := notify.urls(session.environment):
-        before = _before(session)  # read before the places below replace it
+        before = _before(session)  # read before the steps below replace it
     if settings.report_directory:
         yield _directory
     if settings.report_url:

@@ -3,7 +3,7 @@
 In a fleet, a scenario has a group for each cluster.
 A POST replaces only the metrics of the names that it brings, within its group
 (github.com/prometheus/pushgateway, "API"): a failed run brings no time of a last success, and the
-earlier one stays. That is what alerts on missing proofs go by.
+earlier one stays. Alerts on missing proofs use that time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHOWN = 200
 
 
 class PushFailed(OSError):
-    """The gateway did not take the metrics."""
+    """The gateway did not accept the metrics."""
 
 
 def push(

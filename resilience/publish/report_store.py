@@ -2,7 +2,7 @@
 
 `PREFIX/20261129T031500Z-1f9a4c/` holds report.json, runs.json, report.html and summary.md. The
 name begins with the UTC time of the session's end, so that names sort by time and age needs no
-reading. The page is written last: a folder that has it is whole. Only folders of that form are
+reading. The page is written last, so a folder with it is complete. Only folders of that form are
 ever deleted.
 """
 
@@ -33,7 +33,7 @@ def save(
     files: Mapping[str, str], store: Store, *, now: datetime, mark: str, keep: timedelta | None
 ) -> Saved:
     """Write the files of one session; then delete folders older than `keep`. `mark` is six hex
-    digits that tell sessions of one second apart. StoreError when the store refuses."""
+    digits that distinguish sessions of the same second. StoreError when the store refuses."""
     folder = f"{now.astimezone(UTC).strftime(FORM)}-{mark}"
     for name in sorted(files, key=lambda each: each == LAST):
         store.put(f"{folder}/{name}", files[name].encode())
@@ -50,13 +50,13 @@ def folders(store: Store) -> Iterator[tuple[str, datetime]]:
 
 
 def newest(store: Store, name: str) -> bytes:
-    """That file of the newest session, b"" without one. StoreError when it cannot be read."""
+    """The file of the newest session; b"" if there is none. StoreError when it cannot be read."""
     there = [folder for folder, _ in folders(store)]
     return store.read(f"{there[-1]}/{name}") if there else b""
 
 
 def _delete(store: Store, before: datetime) -> int:
-    """The page goes first, so that what is deleted half never looks whole."""
+    """Delete the page first, so that a partly deleted folder never looks complete."""
     old = [name for name, time in folders(store) if time < before]
     return sum(_deleted(store, name) for name in old)
 

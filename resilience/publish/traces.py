@@ -32,14 +32,14 @@ _TOLD = {What.VICTIM: "victim", What.PROOF: "proof", What.EVENT: "kubernetes eve
 
 
 class TracesRefused(OSError):
-    """The collector did not take the traces."""
+    """The collector did not accept the traces."""
 
 
 def send(
     records: Sequence[RunRecord], url: str, environment: Mapping[str, str] = os.environ
 ) -> int:
-    """Send a trace of each run; how many spans. TracesRefused when the collector does not take
-    them all."""
+    """Send a trace of each run; return the number of spans. Raises TracesRefused when the collector
+    does not accept all of them."""
     import urllib3
 
     made = payload(records, environment.get(PARENT, ""))

@@ -34,7 +34,8 @@ Start, stop and inspect the embedded cluster.
 | starts a sandbox; with `--detach` in the background, where it ends by itself |
 | `down [ID] [--kubeconfig FILE] [--all]` | ends a sandbox that runs in the background |
 | `status [--output table\\|json\\|yaml] [--json]` | lists the running sandboxes |
-| `images [REFERENCE...] [--images FILE]` | lists images; of references the unknown ones |
+| `images [REFERENCE...] [--images FILE] [--output table\\|json\\|yaml]` \
+| lists the known images, or the unknown ones among references |
 | `fault crash\\|freeze\\|thaw\\|node\\|apiserver` | injects a fault; see `--help` |
 """
 

@@ -1,7 +1,8 @@
-"""The one thing to know first about a run that did not pass.
+"""The main reason why a run did not pass.
 
-What decided the outcome is named, not what went wrong beside it: a step that could not be carried
-out outranks an objective that was therefore not measured, and what someone stopped was stopped.
+It is what decided the outcome, not everything else that went wrong: a step that could not be
+carried out comes before an objective that was therefore not measured, and an interruption comes
+before its consequences.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _BY_A_STEP = (Outcome.HARNESS_ERROR, Outcome.REFUSED, Outcome.BLOCKED)
 
 
 def cause(record: RunRecord) -> str:
-    """One line; "" where the record says nothing."""
+    """The reason in one line; "" if the record contains none."""
     return of(record.outcome, record.reason, record.leftovers, record.steps, record.findings)
 
 
@@ -27,7 +28,7 @@ def of(
     steps: Sequence[StepRecord],
     findings: Sequence[Finding],
 ) -> str:
-    """The same before there is a record. `reason` is what ended the run outside of any step."""
+    """The same for a run without a record. `reason` is what ended the run outside of any step."""
     if outcome is Outcome.UNDO_INCOMPLETE and leftovers:
         return f"left in the cluster: {leftovers[0]}"
     if reason:
@@ -40,7 +41,7 @@ def of(
 
 
 def _decisive(findings: Sequence[Finding]) -> Finding | None:
-    """A missed objective before one that was not measured."""
+    """The first missed objective, or else the first that was not measured."""
     broken = [finding for finding in findings if finding.result is not Result.PASSED]
     failed = [finding for finding in broken if finding.result is Result.FAILED]
     return next(iter(failed or broken), None)

@@ -1,8 +1,8 @@
-"""The part of a report that a history needs, a hundredth of the whole: `runs.json`.
+"""The part of a report that a history needs, about a hundredth of its size: `runs.json`.
 
-A store keeps it beside `report.json`, so that a history of thousands of runs reads little. It is
-made from the document, so an old report without it gives the same. Foreign files are refused by
-`Unreadable`: the type of every value is checked.
+A store keeps it next to `report.json`, so that a history of thousands of runs reads little data. It
+is made from the document, so it can also be computed for an old report without it. Other files
+raise `Unreadable`: the type of every value is checked.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """One objective: its number, or None where it was not measured. `figure` is "" for those that
-    reports do not compare."""
+    """One objective: its number, or None where it was not measured. `figure` is "" for objectives
+    that reports do not compare."""
 
     name: str
     figure: str
@@ -63,12 +63,12 @@ def digest(report: ReportJson) -> str:
 
 
 def pasts(report: Mapping[str, Any]) -> list[Past]:
-    """The runs of a `report.json`. Unreadable for what is none."""
+    """The runs of a `report.json`. Raises Unreadable for anything else."""
     return [_of_report(run) for run in _runs(report)]
 
 
 def read(text: bytes) -> list[Past]:
-    """The runs of a `report.json` or a `runs.json`. Unreadable for what is neither."""
+    """The runs of a `report.json` or a `runs.json`. Raises Unreadable for anything else."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as problem:
@@ -96,7 +96,7 @@ def _of_report(run: Mapping[str, Any]) -> Past:
         raise Unreadable("not a report: a run without a scenario")
     found = run.get("findings", [])
     if not isinstance(found, list):
-        raise Unreadable("not a report: findings are no list")
+        raise Unreadable("not a report: findings are not a list")
     return Past(
         run=_text(run.get("run")),
         scenario=_text(scenario.get("id")),
@@ -119,7 +119,7 @@ def _of_digest(run: Mapping[str, Any]) -> Past:
     texts = {name: _text(run.get(name)) for name in names}
     numbers = run.get("numbers")
     if not isinstance(numbers, list):
-        raise Unreadable("not a report: numbers are no list")
+        raise Unreadable("not a report: numbers are not a list")
     started = _number(run.get("started"))
     if started is None:
         raise Unreadable("not a report: a run without a start")
@@ -151,12 +151,12 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
-    """Finite ones only: nothing can be drawn to the others."""
+    """A finite number, or None: other numbers cannot be drawn."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         return float(value) if math.isfinite(value) else None
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:  # an integer with hundreds of digits
         return None
 
 
@@ -164,4 +164,4 @@ def _moment(value: Any) -> float:
     try:
         return datetime.fromisoformat(str(value)).timestamp()
     except (ValueError, OverflowError):
-        raise Unreadable(f"not a report: {_text(value)!r} is no date") from None
+        raise Unreadable(f"not a report: {_text(value)!r} is not a date") from None

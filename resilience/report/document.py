@@ -35,7 +35,7 @@ from resilience.report.shape import (
 )
 
 MOST_FAILED = 1000
-"""Failed requests that are listed one by one."""
+"""How many failed requests are listed one by one."""
 
 
 def document(records: Sequence[RunRecord], written: float) -> ReportJson:
@@ -161,7 +161,7 @@ def _finding(finding: Finding, zero: float) -> FindingJson:
 
 
 def _figure(finding: Finding) -> str:
-    """`p95` names its percentile; the others go by their kind."""
+    """`p95` for a latency percentile; the kind for all others."""
     if finding.kind is Kind.LATENCY and finding.percentile is not None:
         return f"p{finding.percentile:g}"
     if finding.kind.is_objective:
@@ -224,7 +224,7 @@ def _at(moment: float, zero: float) -> float:
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON throughout: other values become text."""
+    """The value as JSON; values that JSON does not have become text."""
     return {str(key): _json(each) for key, each in value.items()}
 
 

@@ -1,7 +1,8 @@
-"""Writes the report's files. A reader never sees half a file: each is renamed into place.
+"""Writes the report's files. A reader never sees a partial file: each is renamed into place.
 
-A report names Pods, nodes and addresses: its files are the user's own (0600, in a folder 0700 if we
-make it). Metrics have the usual permissions, because another user's collector reads them.
+A report contains names of Pods and nodes and addresses, so only the user may read its files (mode
+0600; a new folder gets 0700). Metrics have the usual permissions, because another user's collector
+reads them.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def rendered(records: Sequence[RunRecord], now: float) -> dict[str, str]:
 
 
 def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
-    """Write the metrics of these runs, and keep those of other scenarios, also of runs that end
-    at the same moment. OSError when the file cannot be written."""
+    """Write the metrics of these runs, and keep those of other scenarios, even if their runs end at
+    the same moment. Raises OSError when the file cannot be written."""
     from resilience.report.machine.metrics import metrics
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,7 @@ def write_metrics(records: Sequence[RunRecord], path: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Until the end no other run reads and rewrites the file; the kernel releases the lock if
+    """A lock that keeps other runs from rewriting the file meanwhile; the kernel releases it if
     this process is killed."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,7 +1,7 @@
 """Progress of long pieces of work, as text: `copy x: 1.2 GB of 5 GB, 120 MB/s, 32s left`.
 
-`Tasks` listens (`resilience.model.progress`) and says so every ten seconds, by a thread of its own,
-so that a task that stands still says it too. Shorter tasks print nothing.
+`Tasks` listens (`resilience.model.progress`) and prints a line every ten seconds, from its own
+thread, so that a stalled task is reported as well. Shorter tasks print nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Running:
 
 
 class Tasks:
-    """Those that are under way. Safe to call from any thread."""
+    """The tasks that are in progress. Safe to call from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -54,7 +54,7 @@ class Tasks:
                 self._running.remove(mine)
 
     def lines(self, older: float = 0.0) -> list[str]:
-        """One for each task that has run for at least `older` seconds."""
+        """One line for each task that has run for at least `older` seconds."""
         now = self._clock()
         with self._lock:
             return [line(each.task, each.done, now - each.began) for each in self._running
@@ -62,7 +62,7 @@ class Tasks:
 
     @contextmanager
     def told(self, say: Callable[[str], None], every: float = EVERY) -> Iterator[None]:
-        """In the block: listen, and say a line for each task every so many seconds."""
+        """While the block runs, listen and print a line for each task at intervals."""
         over = threading.Event()
 
         def speak() -> None:
@@ -81,7 +81,7 @@ class Tasks:
 
 
 def line(task: Task, done: int, seconds: float) -> str:
-    """What, how much of how much, at which rate, and how long still."""
+    """One line: the task, how much of the total is done, the rate, and the remaining time."""
     if not task.unit:
         return f"{task.what}, for {span(seconds)}"
     parts = [f"{task.what}: {_amounts(task, done)}"]

@@ -1,8 +1,9 @@
 """`report.html`: one self-contained page, made from the same document as `report.json`.
 
 It loads nothing: styles, charts and its one script are inline, and a policy lets the browser run
-exactly that script. Everything is there without the script too; it filters, searches and shows the
-values of a moment. All text from the cluster is escaped. Light or dark as the reader's system is.
+exactly that script. The page is complete without the script, which filters, searches and shows the
+values at a point in time. All text from the cluster is escaped. The colours are light or dark, as
+in the reader's system.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
 from resilience.report.wording import on
 
 MOST_OPEN = 8
-"""Up to this many runs are all shown in full; beyond, those that passed are folded."""
+"""Up to this many runs are all shown in full; with more, those that passed are folded."""
 
 QUIET = {"watch", "call"}
 """Kinds of entries that the page folds away; `report.json` contains them."""
@@ -59,7 +60,7 @@ def html(document: ReportJson) -> str:
 
 
 def words(run: RunJson) -> str:
-    """The text that a search looks at, in lower case."""
+    """The text that is searched, in lower case."""
     scenario = run["scenario"]
     parts = [label(run), scenario["id"], scenario["file"], scenario["namespace"]]
     parts += [run["outcome"], run["verdict"], *scenario["tags"]]
@@ -104,7 +105,8 @@ def folds(document: ReportJson, run: RunJson) -> bool:
 
 
 def once(run: RunJson) -> list[tuple[FindingJson, list[str]]]:
-    """Each finding with its evidence; a line that several share is printed with the first alone."""
+    """Each finding with its evidence; a line that several findings share is printed only with the
+    first."""
     said: set[str] = set()
     rows = []
     for finding in run["findings"]:
@@ -114,14 +116,13 @@ def once(run: RunJson) -> list[tuple[FindingJson, list[str]]]:
 
 
 def explained(run: RunJson) -> bool:
-    """Whether the tables contain the whole message: lines of findings and steps are not printed
-    again above them."""
+    """Whether the tables contain the whole message; then its lines are not printed above them."""
     wrong = [each["result"] for each in (*run["findings"], *run["steps"])]
     return any(result != "passed" for result in wrong)
 
 
 def told(run: RunJson) -> list[EntryJson]:
-    """The entries of the timeline for people."""
+    """The entries of the timeline that are shown to people."""
     return [entry for entry in run["timeline"] if entry["what"] not in QUIET]
 
 
@@ -130,6 +131,6 @@ def counted(document: ReportJson) -> list[tuple[str, int]]:
     outcomes: dict[str, Any] = {}
     for run in document["runs"]:
         if run["again"]:
-            continue  # the run that measured it again counts
+            continue  # only the repeated run counts
         outcomes[run["outcome"]] = outcomes.get(run["outcome"], 0) + 1
     return sorted(outcomes.items(), key=lambda item: (item[0] != "passed", item[0]))

@@ -1,8 +1,8 @@
 """Progress while a scenario runs: lines that stay, and on a terminal one line that moves.
 
 Lines are only ever appended, so that logs and pipes read well; the moving line (the current step
-and each probe's availability so far) is drawn by rich, and only on a terminal. Terminal
-capabilities are never forced. `out` prints past pytest's capture and is the caller's.
+and each probe's availability so far) is drawn by rich, and only on a terminal. Terminal features
+are never forced. The caller provides `out`, which prints past pytest's capture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from resilience.model.words import percent
 from resilience.report.how_far import Tasks
 
 SETTLING = "settling"
-"""The step that is shown between the end of `when` and the end of measuring."""
+"""The name that is shown for the time between the end of `when` and the end of measuring."""
 
 REDRAW = 0.15
 """Seconds between two drawings of the moving line."""
@@ -37,7 +37,7 @@ class Measuring(Protocol):
 
 
 class Live:
-    """Prints entries as they come. Safe to call from any thread, in the order of the calls."""
+    """Prints entries as they arrive. Safe to call from any thread, in the order of the calls."""
 
     def __init__(self, out: Callable[[str], None]) -> None:
         self._out = out
@@ -66,7 +66,7 @@ class Live:
         elif entry.what is What.UNDO and entry.facts.get("state") != "recorded":
             self.step = "undoing"
         if tells(entry):
-            with suppress(OSError):  # the terminal was closed; the run goes on without it
+            with suppress(OSError):  # the terminal was closed; the run continues
                 self._out(shown(line(entry, self._zero)))
 
     def probe(self, probe: Measuring) -> None:
@@ -74,7 +74,7 @@ class Live:
         self._probes.append(probe)
 
     def moving(self, now: float) -> str:
-        """The line that moves: the step, and each probe's availability. `now` is monotonic."""
+        """The moving line: the step, and each probe's availability. `now` is monotonic."""
         step = self.step or "…"
         if self.step == SETTLING:
             left = self._settled - now
@@ -83,13 +83,13 @@ class Live:
         return shown("   ".join([step, *shares, *self.tasks.lines(older=0.5)]))
 
     def tell(self, text: str) -> None:
-        """How far a task is, beside the entries."""
+        """Show the progress of a task next to the entries."""
         with suppress(OSError):
             self._out(shown(f"{'':>11}{text}"))
 
 
 def tells(entry: Entry) -> bool:
-    """Whether a watching person wants to read it."""
+    """Whether the entry is of interest to a person who watches."""
     state = entry.facts.get("state")
     if entry.what is What.STEP:
         return state != "started"
@@ -120,7 +120,7 @@ def plain(out: Callable[[str], None]) -> Iterator[Live]:
 
 @contextmanager
 def animated(stream: IO[str]) -> Iterator[Live]:
-    """Lines and a moving one, on a terminal."""
+    """Prints lines and one moving line, on a terminal."""
     from rich.console import Console
     from rich.live import Live as Screen
     from rich.spinner import Spinner
@@ -158,5 +158,5 @@ def _coloured(text: str) -> Any:
 
 
 def lines(entries: Sequence[Entry], zero: float) -> list[str]:
-    """What would have been shown live, afterwards: for the section under a failing test."""
+    """The lines that would have been shown live, for the section under a failing test."""
     return [line(entry, zero) for entry in entries if tells(entry)]

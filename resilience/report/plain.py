@@ -1,7 +1,7 @@
 """The outcome of a run in one sentence for people who do not know Kubernetes. Pure.
 
 It names what was broken and how the service coped, in everyday words: no Pods, no objectives, no
-percentiles. A result that was not measured is never called good.
+percentiles. An unmeasured result is never called good.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from resilience.model.words import percent, span
 DONE: Mapping[str, str] = {
     "apply": "its configuration was changed",
     "chaos_mesh": "a fault was injected",
-    "cordon": "a machine was closed to new copies of it",
+    "cordon": "a machine stopped accepting new copies of it",
     "crash": "the program in some of its copies crashed",
     "delete": "a part of it was deleted",
     "drain": "a machine it runs on was emptied, as for maintenance",
@@ -35,7 +35,7 @@ DONE: Mapping[str, str] = {
     "set_image": "another version was rolled out",
     "snapshot": "a backup was taken",
     "suspend": "some of its copies were frozen",
-    "taint": "a machine was closed to it",
+    "taint": "a machine stopped accepting it",
     "zone": "a whole data centre was switched off",
 }
 """What an action does, by its verb."""
@@ -44,14 +44,14 @@ UNKNOWN: Mapping[Outcome, str] = {
     Outcome.HARNESS_ERROR: "The test itself could not be carried out, so it says nothing about the "
     "service.",
     Outcome.REFUSED: "Nothing was tried: the test was not allowed to touch the system.",
-    Outcome.BLOCKED: "The test could not go on, because a safety rule of the system never let it "
-    "stop a copy of the service.",
+    Outcome.BLOCKED: "The test could not continue, because a safety rule of the system did not "
+    "allow it to stop a copy of the service.",
     Outcome.INTERRUPTED: "The test was stopped before its end, so it says nothing about the "
     "service.",
-    Outcome.UNDO_INCOMPLETE: "The test left something changed in the system: someone has to put it "
-    "back.",
-    Outcome.NOT_MEASURED: "The test could not see enough to judge: it is neither good nor bad "
-    "news.",
+    Outcome.UNDO_INCOMPLETE: "The test left something changed in the system: someone has to "
+    "restore it.",
+    Outcome.NOT_MEASURED: "The test could not measure enough to judge: this is neither good nor "
+    "bad news.",
 }
 
 
@@ -72,7 +72,9 @@ def _service(record: RunRecord, passed: bool) -> str:
     while_ = f" while {done}" if done else ""
     became = "The service withstood it" if passed else "The service did not withstand it"
     if not done:
-        became = "The service was as it should be" if passed else "The service was not as wanted"
+        became = (
+            "The service was as it should be" if passed else "The service was not as it should be"
+        )
     measured = _measured(record.findings)
     return f"{became}: {measured}{while_}." if measured else f"{became}{_what(done)}."
 
@@ -82,7 +84,7 @@ def _what(done: str) -> str:
 
 
 def _done(record: RunRecord) -> Iterable[str]:
-    """What was done in `when`, each once and in order."""
+    """The actions in `when`, in order and without repeats."""
     acts = [DONE[step.verb] for step in record.steps if step.phase == "when" and step.verb in DONE]
     return dict.fromkeys(acts)
 
@@ -122,7 +124,8 @@ def _answered(finding: Finding | None) -> str:
 
 
 def _percent(ratio: float) -> str:
-    """The percentage of the decimal as written: 0.99 is 99%, although no float is exactly that."""
+    """The percentage of a decimal as it is written: 0.99 is 99%, although no float equals 0.99
+    exactly."""
     return percent(Fraction(str(ratio)))
 
 
@@ -142,8 +145,8 @@ def _lost(findings: Sequence[Finding]) -> str:
         return ""
     worst = max(lost)
     if not worst:
-        return "nothing that was saved got lost"
-    return f"{worst:,} saved entr{'y' if worst == 1 else 'ies'} got lost"
+        return "nothing that was saved was lost"
+    return f"{worst:,} saved entr{'y was' if worst == 1 else 'ies were'} lost"
 
 
 def _drill(findings: Sequence[Finding], passed: bool) -> str:
@@ -153,7 +156,7 @@ def _drill(findings: Sequence[Finding], passed: bool) -> str:
         limit = f", {span(took.limit)} are allowed" if took.limit else ""
         time = f" It took {span(took.value)}{limit}."
     if passed:
-        return f"The backup can be restored: a copy was restored aside and compared.{time}"
+        return f"The backup can be restored: a copy was restored separately and compared.{time}"
     return f"The backup could not be restored as wanted.{time}"
 
 

@@ -47,6 +47,7 @@ def _counted(findings: Sequence[Finding], result: Result, several: str, one: str
 
 
 def _without_a_finding(record: RunRecord) -> str:
-    """A step failed; in a test in Python, which has none beforehand, maybe an assertion."""
+    """A step failed; in a Python test, which does not list steps beforehand, possibly an
+    assertion."""
     failed = any(step.result is not Result.PASSED for step in record.steps)
     return "A step failed" if failed or record.scenario.mutates else "The test failed"

@@ -1,4 +1,4 @@
-"""Samples in equal spans of time, few enough to draw and to store. Pure."""
+"""Samples grouped into equal spans of time, few enough to draw and store. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resilience.report.shape import SeriesJson
 
 MOST_SPANS = 240
 LEAST_SAMPLES = 5
-"""In one span, on average: fewer would show noise."""
+"""Average number of samples in a span; with fewer, noise would show."""
 
 _WIDTHS = (
     0.1,
@@ -38,7 +38,7 @@ def width(seconds: float, rate: float) -> float:
 
 
 def series(samples: Sequence[Sample], rate: float, zero: float) -> SeriesJson:
-    """By intended time; `zero` is the moment shown as 0."""
+    """Group samples by intended time; `zero` is the time shown as 0."""
     if not samples:
         return SeriesJson(since=0.0, width=1.0, planned=[], good=[], median=[], worst=[])
     first = samples[0].intended

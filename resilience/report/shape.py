@@ -1,8 +1,8 @@
 """The shape of `report.json`, version 1, key by key.
 
 These types are the single source: `document` fills them, `schema` turns them into the JSON Schema.
-All times called `at`, `since`, `until`, `started`, `ended` are seconds since the run's start; all
-that are called `wall` or end in a date are UTC. Within one version keys are only added.
+All times called `at`, `since`, `until`, `started`, `ended` are seconds since the run's start; times
+called `wall`, and dates, are UTC. Within one version keys are only added.
 """
 
 from __future__ import annotations
@@ -54,13 +54,15 @@ class FindingJson(TypedDict):
     ]
     result: Annotated[str, "passed, failed, not measured"]
     probe: Annotated[str, "the probe that measured it; empty for a check"]
-    during: Annotated[str, "the window, if the probe has several; its objectives are judged apart"]
+    during: Annotated[
+        str, "the window, if the probe has several; each window's objectives are judged separately"
+    ]
     kind: Annotated[
         str, "availability, longest outage, latency, recovery, error budget; check: all else"
     ]
     figure: Annotated[
         str,
-        "which number it is, to compare runs by: availability, longest outage, recovery, "
+        "the kind of number, for comparing runs: availability, longest outage, recovery, "
         "error budget, p95, rto, rpo, lost writes, missed runs; empty: none of these",
     ]
     percentile: Annotated[float | None, "of a latency"]
@@ -68,9 +70,9 @@ class FindingJson(TypedDict):
     unit: Annotated[str | None, "of limit, value, low and high: ratio, seconds, count, bytes"]
     promised: Annotated[str, "for people"]
     measured: Annotated[str, "for people"]
-    value: Annotated[float | None, "what was measured; null where it was not"]
-    low: Annotated[float | None, "the least that is possible, given what was not seen"]
-    high: Annotated[float | None, "the most that is possible, given what was not seen"]
+    value: Annotated[float | None, "what was measured; null if nothing was"]
+    low: Annotated[float | None, "the smallest possible value, given the unseen part"]
+    high: Annotated[float | None, "the largest possible value, given the unseen part"]
     reason: Annotated[str | None, "a code: why it was not measured"]
     detail: Annotated[list[str], "for people: evidence, and what happened at that time"]
     outages: list[OutageJson]
@@ -87,7 +89,7 @@ class StepJson(TypedDict):
     title: str
     place: str
     started: float
-    ended: Annotated[float | None, "null: it never ended"]
+    ended: Annotated[float | None, "null if it never ended"]
     result: str
     message: str
     optional: Annotated[bool, "whether the scenario could pass although this step did not"]
@@ -101,15 +103,15 @@ class SeriesJson(TypedDict):
     width: Annotated[float, "seconds of each span"]
     planned: list[int]
     good: list[int]
-    median: Annotated[list[float | None], "seconds, of good answers and timeouts"]
-    worst: Annotated[list[float | None], "seconds, the slowest of these"]
+    median: Annotated[list[float | None], "median of good answers and timeouts, in seconds"]
+    worst: Annotated[list[float | None], "the slowest of these, in seconds"]
 
 
 class FailedJson(TypedDict):
     """One request that failed."""
 
-    at: Annotated[float, "when it should have left"]
-    seconds: Annotated[float, "from then until its end was known"]
+    at: Annotated[float, "when it should have been sent"]
+    seconds: Annotated[float, "time from then until its result was known"]
     answer: str
     status: int
     by: str
@@ -127,7 +129,7 @@ class ProbeJson(TypedDict):
     pods: Annotated[dict[str, int], "good answers by Pod, where answers name it"]
     series: SeriesJson
     failed: Annotated[list[FailedJson], "the first 1,000"]
-    facts: Annotated[dict[str, Any], "target, timeout, and how the prober itself did"]
+    facts: Annotated[dict[str, Any], "target, timeout, and how well the prober itself kept up"]
 
 
 class EntryJson(TypedDict):
@@ -144,7 +146,7 @@ class SnapshotJson(TypedDict):
     """What a drill restored."""
 
     name: str
-    started: Annotated[str, "UTC: when it was taken"]
+    started: Annotated[str, "when it was taken (UTC)"]
     store: str
     cluster: Annotated[str, "the context it was taken in"]
     objects: int
@@ -159,10 +161,10 @@ class RunJson(TypedDict):
     seed: int
     outcome: str
     verdict: Annotated[str, "the outcome in one sentence"]
-    plain: Annotated[str, "the same for people who do not know Kubernetes"]
-    message: Annotated[str, "why it did not pass; empty when it did"]
-    again: Annotated[str, "the run that measured the same once more, because the prober was late"]
-    before: Annotated[str, "the run that this one measured once more"]
+    plain: Annotated[str, "the outcome for people who do not know Kubernetes"]
+    message: Annotated[str, "why it did not pass; empty if it passed"]
+    again: Annotated[str, "the run that repeated this measurement because the prober was late"]
+    before: Annotated[str, "the run whose measurement this one repeated"]
     started: Annotated[str, "UTC"]
     seconds: float
     window: WindowJson | None

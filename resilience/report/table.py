@@ -16,10 +16,10 @@ from resilience.report.cause import cause
 from resilience.report.tones import tone
 
 WIDTH = 100
-"""Columns, if the terminal does not say."""
+"""Columns, if the terminal does not report any."""
 
 LEAST = 40
-"""Columns below which nothing is wrapped: the terminal's own wrapping reads as well."""
+"""With fewer columns than this nothing is wrapped: the terminal's own wrapping is as readable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Line:
 
 
 def summary(records: Sequence[RunRecord], width: int = WIDTH) -> list[Line]:
-    """Each scenario with its numbers, and what to do if that is the same for several."""
+    """Each scenario with its numbers, and a remedy if it is the same for several."""
     outcomes = max((len(_outcome(record)) for record in records), default=0)
     times = max((len(_time(record)) for record in records), default=0)
     return [
@@ -105,6 +105,6 @@ def _advice(records: Sequence[RunRecord]) -> str:
     were = "was" if len(where) == 1 else "were"
     text = f"{' and '.join(where)} {were} too busy to measure {many(len(busy), 'scenario')}. "
     return (
-        f"{text[0].upper()}{text[1:]}That is no verdict about the service: run again with fewer "
+        f"{text[0].upper()}{text[1:]}This says nothing about the service: run again with fewer "
         "other processes there (--lf), or lower `rate`."
     )

@@ -1,4 +1,4 @@
-"""The words of findings, in one place: data in, text out.
+"""All wording of findings, in one place; functions turn data into text.
 
 Findings carry limits, bounds, reasons and evidence (`resilience.model.finding`). Every sentence
 about them that a person reads, in the terminal, JUnit or a report, is made here; no code interprets
@@ -19,7 +19,7 @@ from resilience.model.words import counts, many, percent, span
 
 
 def title(scenario: Scenario) -> str:
-    """A scenario's title, with the values of its matrix, which alone tell its cases apart."""
+    """A scenario's title with the values of its matrix, which distinguish its cases."""
     return with_values(scenario.title, scenario.matrix)
 
 
@@ -81,7 +81,7 @@ def brief(finding: Finding) -> str:
 
 
 def decisive(finding: Finding) -> str:
-    """The one finding to read first: `checkout.availability 92.1%, expected 99%`."""
+    """The finding to read first: `checkout.availability 92.1%, expected 99%`."""
     name = finding.name
     if finding.kind.is_objective and finding.reason is None and finding.value is not None:
         return f"{name} {_number(finding)}, expected {promised(finding)}"
@@ -104,7 +104,7 @@ def lines(finding: Finding, said: set[str] | None = None) -> list[str]:
 
 
 def kept(findings: Sequence[Finding]) -> list[str]:
-    """What a run that passed measured: numbers first, those of one probe together."""
+    """The measurements of a run that passed: numbers first, grouped by probe."""
     ordered = sorted(findings, key=lambda finding: finding.value is None)
     probes = {subject(each): list[str]() for each in ordered if each.kind.is_objective}
     for finding in ordered:
@@ -180,7 +180,7 @@ def _latency(finding: Finding, evidence: Evidence) -> str:
 
 def _recovery(finding: Finding, evidence: Evidence) -> str:
     if not finding.high:
-        return "at once: nothing failed after the last action had ended"
+        return "immediately: nothing failed after the last action had ended"
     return f"{_range(span(finding.low or 0.0), span(finding.high))} after the last action had ended"
 
 
@@ -190,17 +190,17 @@ def _budget(finding: Finding, evidence: Evidence) -> str:
         _range(span(low * evidence.budget), span(high * evidence.budget)) if high else "nothing"
     )
     burnt = _range(_burnt(low), _burnt(high))
-    return f"{burnt} burnt: {failed} failed of the {span(evidence.budget)} that may"
+    return f"{burnt} used: {failed} failed of the allowed {span(evidence.budget)}"
 
 
 def _compared(finding: Finding, evidence: Evidence) -> str:
     now, before = (_p95(each) for each in (evidence.observed, evidence.baseline))
     bounds = _range(_increase(finding.low), _increase(finding.high))
-    return f"p95 {now}, before {before}; with 95% confidence {bounds}"
+    return f"p95 {now}, baseline {before}; with 95% confidence {bounds}"
 
 
 def _p95(seconds: float | None) -> str:
-    return "for ever (a twentieth failed)" if seconds is None else span(seconds)
+    return "unlimited (5% failed)" if seconds is None else span(seconds)
 
 
 def _increase(share: float | None) -> str:
@@ -208,7 +208,7 @@ def _increase(share: float | None) -> str:
 
 
 def _burnt(ratio: float) -> str:
-    """Rounded up: what was burnt is never less than it says."""
+    """The share of the error budget, rounded up so that it is never understated."""
     return f"{math.ceil(round(ratio * 1e6, 3)) / 1e4:g}%"
 
 
@@ -265,7 +265,7 @@ def _still_out(finding: Finding, evidence: Evidence) -> str:
     if finding.kind is Kind.RECOVERY:
         return f"fewer than {evidence.needed} good answers after the last failure"
     length = finding.outages[-1].length if finding.outages else finding.high or 0.0
-    return f"an outage of {span(length)} was not over when measuring ended"
+    return f"an outage of {span(length)} had not ended when measuring ended"
 
 
 def _timeout(finding: Finding, evidence: Evidence) -> str:
@@ -277,7 +277,7 @@ _REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.UNSENT: _open,
     Reason.ENDED: _ended,
     Reason.UNCOVERED: _uncovered,
-    Reason.UNPLANNED: lambda finding, evidence: "no request was planned in that time",
+    Reason.UNPLANNED: lambda finding, evidence: "no request was planned in this window",
     Reason.TOO_FEW: _too_few,
     Reason.UNANSWERED: _unanswered,
     Reason.RESOLUTION: _resolution,
@@ -285,9 +285,9 @@ _REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.TIMEOUT: _timeout,
     Reason.CLOSE: _compared,
     Reason.NO_BASELINE: lambda finding, evidence: (
-        "a twentieth of the requests failed before anything was broken"
+        "5% of the requests failed before anything was broken"
     ),
-    Reason.UNOBSERVED: lambda finding, evidence: "its subject could not be observed",
+    Reason.UNOBSERVED: lambda finding, evidence: "the measured object could not be observed",
 }
 
 
@@ -305,7 +305,8 @@ def _evidence(finding: Finding, evidence: Evidence) -> Iterable[str]:
         yield from (_one(outage) for outage in longest)
     if finding.kind is Kind.LATENCY and broken:
         yield (
-            f"{evidence.slow:,} of {evidence.answered:,} took longer, {evidence.allowed:,} may; "
+            f"{evidence.slow:,} of {evidence.answered:,} took longer, {evidence.allowed:,} are "
+            "allowed to; "
             f"the slowest took {span(evidence.slowest)}"
         )
         if evidence.timeouts:
@@ -317,7 +318,7 @@ def _one(outage: Outage) -> str:
 
 
 def _doubt(finding: Finding, evidence: Evidence) -> Iterable[str]:
-    """The unknown part and its cause; for an unmeasured objective, what would narrow it."""
+    """The unknown part and its cause; for an unmeasured objective also what would reduce it."""
     if finding.reason is None:
         if evidence.trouble or evidence.missing:
             what = evidence.trouble or _uncovered(finding, evidence)
@@ -378,7 +379,7 @@ _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
         "answer; use a lower `rate`"
     ),
     Reason.UNANSWERED: lambda finding, evidence: (
-        "a request that is refused has no latency; set `availability` as well"
+        "a refused request has no latency; set `availability` as well"
     ),
     Reason.CLOSE: lambda finding, evidence: (
         "the two are too close to tell apart with so few requests; raise `rate`, or measure longer "

@@ -29,7 +29,8 @@ from resilience.model.verdict import Finding, Outcome, StepRecord, Window
 
 class NotMet(Exception):
     """A check does not hold (yet). The text says object, expected, observed; `final` means that
-    waiting cannot help, `unknown` that it cannot be known whether it holds: it is not measured."""
+    waiting cannot help; `unknown` means that it could not be determined whether it holds, so the
+    result is not measured."""
 
     def __init__(self, text: str, *, final: bool = False, unknown: bool = False) -> None:
         super().__init__(text)
@@ -48,7 +49,7 @@ class Refused(ActionFailed):
 
 
 class NotTrusted(ActionFailed):
-    """An undo would do `what` on the word of a journal in the cluster alone."""
+    """An undo would do `what` based only on a journal in the cluster."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -58,8 +59,8 @@ class NotTrusted(ActionFailed):
 
 
 class ChangedSince(ActionFailed):
-    """An undo would overwrite a change that someone else made after this run's. Their change is
-    kept and reported; only a person can overrule that.
+    """An undo would overwrite a change that someone else made after this run. Their change is kept
+    and reported; only a person can overrule that.
     """
 
 

@@ -123,7 +123,7 @@ def test_nothing_at_all_is_not_measured_unless_a_pod_was_harmed(here: World) -> 
     deleted = step(DELETE, Phase.WHEN, objects=("deployment/web",))
     record = then(here, deleted, target="all")
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "holds no workload and no unfinished Pod" in record.message
+    assert "contains no workload and no unfinished Pod" in record.message
 
 
 def test_a_bare_pod_that_was_killed_leaves_nothing_that_is_ready() -> None:
@@ -150,7 +150,7 @@ def test_a_pod_that_has_ended_is_not_waited_for(here: World, phase: str) -> None
     check = step(READY, Phase.THEN, within=60.0, target=Reference.parse("pod/once"))
     record = here.run(when=[KILLED], then=[check])
     assert record.outcome is Outcome.SERVICE_FAILED
-    assert "has ended, so it is never ready again" in record.message
+    assert "has ended, so it will never be ready again" in record.message
     assert "m ended with exit code 3 (Error)" in record.message
     assert here.clock.now - began < 30
 

@@ -154,7 +154,7 @@ def test_where_nothing_served_no_recovery_was_measured(here: World) -> None:
     given = [step(SLEEP, Phase.GIVEN, duration=Duration.of(2))]
     record = here.run(given=given, when=[sick], then=[step(RECOVERED, Phase.THEN)])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "nothing that served was harmed: deployment/sick" in record.message
+    assert "no serving Pod was harmed: deployment/sick" in record.message
     record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=3.0)])
     assert record.outcome is Outcome.SERVICE_FAILED
     [finding] = record.findings

@@ -105,11 +105,11 @@ def test_a_program_that_the_image_lacks_is_no_crash() -> None:
 @pytest.mark.parametrize(
     ("reasons", "remedy"),
     [
-        ("3 Insufficient cpu", "ask for less in the Pod, or add a node that fits"),
+        ("3 Insufficient cpu", "request less in the Pod, or add a node that fits"),
         ("3 node(s) didn't match Pod's node affinity/selector",
          "correct nodeSelector or nodeAffinity, or add a node that fits"),
         ("1 node(s) had untolerated taint {gpu: }, 2 Insufficient memory",
-         "add a toleration, ask for less in the Pod, or add a node that fits"),
+         "add a toleration, request less in the Pod, or add a node that fits"),
         ("3 node(s) didn't match pod topology spread constraints (missing required label)",
          "correct topologySpreadConstraints, or add a node that fits"),
         ("3 node(s) were too odd", "add a node that fits"),

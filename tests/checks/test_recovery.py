@@ -154,7 +154,7 @@ def test_where_none_served_before_none_has_to_come_back() -> None:
     [found] = recoveries([victim("a")], [*sick, *gone], SETS, wanting(1))
     assert found.vain
     assert found.seconds == pytest.approx(0.1)
-    assert found.text == "deployment/web had no serving Pod when it was hit: none has to come back"
+    assert found.text == "deployment/web had no serving Pod before: none has to come back"
 
 
 def test_a_sick_victim_beside_healthy_ones_leaves_those_to_be_counted() -> None:

@@ -84,7 +84,7 @@ def test_a_pod_that_is_not_admitted_is_told_of_its_workload(
     run: Resilience, tmp_path: Path
 ) -> None:
     run.apply(written(tmp_path, {"image": IMAGE}, {}, QUOTA))
-    with pytest.raises(NotHeld, match="state requests and limits") as told:
+    with pytest.raises(NotHeld, match="set requests and limits") as told:
         run.ready("all", within="600s")
     assert "not within" not in str(told.value)
 
@@ -95,7 +95,7 @@ def test_who_cannot_come_back_has_not_recovered(run: Resilience, tmp_path: Path)
     (tmp_path / "q.yaml").write_text(yaml.safe_dump(QUOTA))
     run.apply("q.yaml")
     run.kill(pods="app=x", count=1)
-    with pytest.raises(NotHeld, match=r"has 0 of 1 serving Pods back.*state requests and limits"):
+    with pytest.raises(NotHeld, match=r"has 0 of 1 serving Pods back.*set requests and limits"):
         run.recovered(within="600s")
 
 

@@ -9,7 +9,7 @@ import pytest
 from resilience.backup.data.helper_pod import helper, in_place_of
 from resilience.backup.drills.canary import canary
 from resilience.cluster import helper_pods
-from resilience.cluster.helper_pods import Access, HelperPod
+from resilience.cluster.helper_pods import HelperAccess, HelperPod
 from resilience.cluster.interface import Means, Object
 from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
@@ -45,9 +45,9 @@ def everything() -> dict[str, Object]:
         "canary": canary("shop", "python:3"),
         "volume": helper("data", "shop", image="python:3", run="r", writing=False),
         "volume as its user": helper(
-            "data", "shop", image="python:3", run="r", writing=True, access=Access.RESTRICTED
+            "data", "shop", image="python:3", run="r", writing=True, access=HelperAccess.RESTRICTED
         ),
-        "host": made(access=Access.HOST, node="n1"),
+        "host": made(access=HelperAccess.HOST, node="n1"),
     }
 
 

@@ -74,7 +74,7 @@ def test_a_baseline_makes_the_next_run_quiet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["web.yaml", "--only", "singel"], "'singel' is no rule"),
+        (["web.yaml", "--only", "singel"], "'singel' is not a rule"),
         (["web.yaml", "--baseline", "none.yaml"], "none.yaml cannot be read"),
         (["web.yaml", "--out", "web.yaml/x"], "cannot be written"),
     ],

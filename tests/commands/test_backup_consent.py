@@ -98,7 +98,7 @@ def test_a_target_allows_a_namespace_that_is_gone_wherever_in_the_project_it_is_
 
 
 def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> None:
-    with pytest.raises(CommandError, match="'kube-system' is the system's own"):
+    with pytest.raises(CommandError, match="'kube-system' is a system namespace"):
         asked(shop(), "kube-system")
 
 

@@ -128,13 +128,13 @@ def test_a_restore_that_was_killed_is_finished_by_the_same_command(
         ),
         (
             ("backup", "diff", "--until", "2026-03-01", "--store", "file:tests"),
-            "name either a snapshot or a time with --since",
+            "give either a snapshot or a time with --since",
         ),
         (
             ("backup", "diff", "a", "b", "--until", "2026-03-01", "--store", "file:tests"),
-            "name either a second snapshot or a time with --until",
+            "give either a second snapshot or a time with --until",
         ),
-        (("backup", "create"), "name either a plan file or --namespace"),
+        (("backup", "create"), "give either a plan file or --namespace"),
         (
             ("restore", "x", "--wait", "--dry-run", "--store", "file:tests"),
             "--wait waits for what is restored, and a dry run restores nothing",

@@ -144,7 +144,7 @@ def test_verify_records_a_whole_backup_of_velero_s(shell: Shell) -> None:
         shell.store.put(key, data)
     code, out, _ = shell.run("backup", "verify", NAME)
     assert code == 0
-    assert "holds everything that Velero listed: 3 objects" in out[0]
+    assert "contains everything that Velero listed: 3 objects" in out[0]
     found = latest(opened(shell.store, NAME))
     assert found
     assert len(found.archive) == 64
@@ -187,7 +187,7 @@ def test_an_encrypted_snapshot_is_verified_without_its_key_and_says_so(shell: Sh
     assert found
     assert found.opened
     _, out, _ = shell.run("backup", "show", "a")
-    assert "  encrypted: its content is shown with its identity (--identity FILE)" in out
+    assert "  encrypted: give its identity to see its content (--identity FILE)" in out
 
 
 @pytest.mark.parametrize(
@@ -196,12 +196,15 @@ def test_an_encrypted_snapshot_is_verified_without_its_key_and_says_so(shell: Sh
         (("--identity", "nofile.txt"), "identity nofile.txt: No such file or directory"),
         (("--identity", "."), "identity .: Is a directory"),
         (("--identity", "pub.pem"), "identity pub.pem is not an age private key"),
-        (("--trusted-key", "nothing"), "--trusted-key 'nothing' is no public key: expected base64"),
+        (
+            ("--trusted-key", "nothing"),
+            "--trusted-key 'nothing' is not a public key: expected base64",
+        ),
         (("--trusted-key", "id.txt"), "--trusted-key id.txt holds no public key"),
         (("--trusted-key", "key.pem"), "is a private key; expected the public half"),
         (("--trusted-key", "rsa.pem"), "is a key of another kind; expected Ed25519"),
         (("--trusted-key", "broken.pem"), "is not an intact PEM public key"),
-        (("--trusted-key", "ssh-ed25519 AAAA"), "is no public key"),
+        (("--trusted-key", "ssh-ed25519 AAAA"), "is not a public key"),
     ],
 )
 def test_a_wrong_key_is_one_line_and_no_tampering(

@@ -56,7 +56,7 @@ def test_no_scenario_is_1_with_the_reason(
     path.write_text("zone_outage: []\n")
     assert main(["convert", str(path)]) == 1
     assert "zone outage" in capsys.readouterr().err
-    for text, why in (("kind: Pod\n", "no file of chaoskube"), ("a: [\n", "neither YAML nor")):
+    for text, why in (("kind: Pod\n", "not a file of chaoskube"), ("a: [\n", "neither YAML nor")):
         path.write_text(text)
         assert main(["convert", str(path)]) == 1
         assert why in capsys.readouterr().err

@@ -39,7 +39,7 @@ CUSTOM = "---\napiVersion: example.com/v1\nkind: Wheel\nmetadata: {name: w}\n"
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        (WEB + CUSTOM, 0, "the sandbox would take 1 object; 1 object of kinds unknown to it not"),
+        (WEB + CUSTOM, 0, "the sandbox would accept 1 object; 1 object of kinds unknown to it not"),
         (WEB.replace("image:", "imgae:"), 1, "m.yaml:11:11: unknown field"),
         (WEB.replace("image:", "imgae:"), 1, "did you mean `image`?"),
         (WEB.replace("spec:\n  sel", "spec:\n  replicas: '2'\n  sel", 1), 1,

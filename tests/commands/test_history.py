@@ -47,7 +47,7 @@ def test_programs_get_one_document_and_damage_is_told_beside_it(
     ("place", "text"),
     [
         (".", "holds no report; expected report.json"),
-        ("nothing", "is no folder"),
+        ("nothing", "is not a folder"),
         ("file:", "name a directory"),
         ("s3://", "error:"),
     ],

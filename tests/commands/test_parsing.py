@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from resilience.cli import main, parser
+from resilience.commands import run
 from resilience.commands.parsing import EXAMPLES, Parser
 
 
@@ -82,3 +83,18 @@ def test_the_completion_script_is_one_that_bash_accepts(capsys: pytest.CaptureFi
     script = capsys.readouterr().out
     assert "resilience" in script
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        (["--conext", "staging"], "unknown option '--conext'; did you mean `--context`?"),
+        (["-x", "--dryrun=1"], "unknown option '--dryrun'; did you mean `--dry-run`?"),
+        (["--lf", "-k", "web"], ""),
+        (["--store", "x"], ""),
+    ],
+)
+def test_a_misspelt_option_of_run_is_answered_after_pytest_refused_it(
+    rest: list[str], expected: str
+) -> None:
+    assert run.misspelt(rest) == expected

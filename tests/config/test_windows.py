@@ -52,7 +52,7 @@ def test_without_windows_it_is_always_open() -> None:
     ("windows", "blackouts", "text"),
     [
         (["9-17"], [], r"'9-17': expected a cron expression of five fields"),
-        ([], ["24.12.2026"], r"'24.12.2026': expected a date or two"),
+        ([], ["24.12.2026"], r"'24.12.2026': expected one date or two"),
         ([], ["2026-12-26/2026-12-24"], r"expected the earlier date first"),
     ],
 )

@@ -272,7 +272,7 @@ def test_a_bomb_of_aliases_is_refused_at_once(form: str) -> None:
         detect.translated(_aliases(12, form))
     inner = yaml.safe_dump({"kind": "Workflow", "data": _aliases(12, form)})
     inner = inner.replace("{kind: ChaosEngine}", "{kind: ChaosEngine, spec: {}}")
-    with pytest.raises(NotOurs, match="no file of"):
+    with pytest.raises(NotOurs, match="not a file of"):
         detect.translated(inner)
 
 

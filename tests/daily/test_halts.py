@@ -94,7 +94,7 @@ def test_without_a_place_to_write_it_holds_until_the_end(tmp_path: Path) -> None
     memory = halts.FailedFile(tmp_path / "state" / "watch-failed")
     memory.keep("a failed")
     assert memory.why().startswith("a failed (")
-    assert memory.why().endswith("to go on: start it again")
+    assert memory.why().endswith("to continue: start it again")
 
 
 def test_when_the_last_run_began_outlives_the_process(tmp_path: Path) -> None:

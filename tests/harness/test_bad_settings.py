@@ -80,7 +80,7 @@ def asked(folder: Path, action: str, namespace: str = "shop") -> Path:
          "no living Pod in namespace shop matches app=absent; there is 1 Pod (web-"),
         ("scale: {workload: deployment/absent, replicas: 2}", 21,
          "deployment/absent does not exist in namespace shop; there are: deployment/web"),
-        ("drain: node-9", 21, "there is no node node-9; there are: node-1, node-2, node-3"),
+        ("drain: node-9", 21, "node node-9 does not exist; existing nodes: node-1, node-2, node-3"),
         ("drain: {node: {running: app=web}}", 24,
          "shop/never wants 1 of 1 Pods healthy at all times (maxUnavailable: 0): no eviction can"),
         ("evict: {pods: app=web, count: 1}", 24,
@@ -111,7 +111,7 @@ def test_a_namespace_that_is_being_deleted_is_refused(
         run = scenarios(shop, embedded.kubeconfig, "-q", ".")
         assert run.returncode == 23, run.stdout
         assert "namespace leaving of 'sandbox' is being deleted" in run.stdout
-        assert "kubectl get namespace leaving -o yaml shows what holds it up" in run.stdout
+        assert "kubectl get namespace leaving -o yaml shows what delays it" in run.stdout
         assert "nothing was touched" in run.stdout
     finally:
         admin.patch(CONFIGMAPS, "held", {"metadata": {"finalizers": None}}, "leaving")

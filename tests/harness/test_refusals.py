@@ -65,7 +65,7 @@ def test_a_retry_cannot_hide_a_failed_run(pytester: pytest.Pytester, run: Run) -
     (pytester.path / "a.scenario.yaml").write_text(failing)
     result = run()
     assert result.ret == exits.OWN[Outcome.NOT_MEASURED]
-    assert "a retry cannot change it; nothing was touched this time" in result.stdout.str()
+    assert "a retry cannot change it; nothing was changed this time" in result.stdout.str()
 
 
 def test_a_report_that_is_changed_to_a_pass_hides_nothing(
@@ -205,7 +205,7 @@ def test_a_kubeconfig_in_the_environment_is_told_to_be_unused(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "somewhere")
     result = run("--collect-only")
-    assert "KUBECONFIG is set and not used" in result.stdout.str() + result.stderr.str()
+    assert "KUBECONFIG is set but not used" in result.stdout.str() + result.stderr.str()
 
 
 def test_a_case_of_a_matrix_is_chosen_by_its_value(pytester: pytest.Pytester, run: Run) -> None:

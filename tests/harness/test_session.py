@@ -137,7 +137,7 @@ def test_the_steps_are_told_once(
     changes(pytester, then="deployment/absent")
     text = run(*arguments).stdout.str()
     assert text.count(" timeline ") == sections
-    assert "given holds" in text
+    assert "`given` is done" in text
 
 
 def test_a_failing_scenario_says_what_was_promised_without_a_traceback(

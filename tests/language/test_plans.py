@@ -134,7 +134,7 @@ def test_a_plan_says_what_runs_inside_of_containers() -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("hooks: [{pods: app=db}]\n", "a hook runs nothing"),
+        ("hooks: [{pods: app=db}]\n", "the hook has no command"),
         ("dumps: [{name: A/b, pods: a=b, take: [x], load: [y]}]\n", "the dump `A/b`"),
         (
             "dumps: [{name: a, pods: a=b, take: [x], load: [y]},"

@@ -128,4 +128,4 @@ def test_other_notations_of_a_budget_are_recognised(written: str, meant: str) ->
 def test_a_probe_that_cannot_ask_once_says_so() -> None:
     text = TEXT.replace("http: {{service: shop}}", "tcp: {{service: shop, port: 1}}")
     [told] = read(text.format(top="", keys="during: before")).problems
-    assert "`tcp` cannot ask just once" in str(told)
+    assert "`tcp` cannot be used as a single check" in str(told)

@@ -218,7 +218,7 @@ class Budget:
 
 def _which(parameters: Pods) -> Sequence[Complaint]:
     if parameters.pods is None:
-        return [Complaint(field="", message="no Pods are named", expected="pods: LABELS")]
+        return [Complaint(field="", message="no Pods are selected", expected="pods: LABELS")]
     return []
 
 

@@ -83,7 +83,8 @@ def test_values_of_the_environment_are_referred_to(
         (HttpTarget(service="kv", put="/x", body="x", list="/"), "a write without `{value}`"),
         (HttpTarget(service="kv", put="/{key}", get="/{key}", delete="/{key}"), "needs `list`"),
         (RedisTarget(host="h", port="redis"), "needs the number of a port"),
-        (RedisTarget(service="h", password=Credential()), "`password` names no source"),
+        (RedisTarget(service="h", password=Credential()), "`password` does not say where to read "
+                                                          "the value"),
         (ExecTarget(pods=Selector.parse("a=b"), put=("x", "{key}"), list=("y",)),
          "a write without `{value}`"),
     ],

@@ -65,7 +65,7 @@ def test_power_is_what_docker_says(docker: Program, status: str, power: Power) -
     assert Docker().power(NODE, 10) is power
 
 
-NO_NODE = "is no node of kind, k3d or minikube"
+NO_NODE = "is not a node of kind, k3d or minikube"
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_an_api_that_falls_silent_after_the_order_is_asked_again() -> None:
     driven(machine, clock).down(Nodes(), "n1", 60)
     assert clock.now == 2 * LOOK_EVERY
     assert len(machine.orders) == 1
-    with pytest.raises(MachineFailed, match="what became of machine 1 is not known: no answer"):
+    with pytest.raises(MachineFailed, match="the state of machine 1 is unknown: no answer"):
         driven(Machine(silent=100)).down(Nodes(), "n1", 10)
 
 
@@ -131,7 +131,7 @@ def test_an_order_that_is_possible_later_is_sent_again() -> None:
     machine = Machine(state=Power.OFF, busy=2)
     driven(machine).up(Nodes(), "n1", 60)
     assert [order for order, _ in machine.orders] == ["up"]
-    with pytest.raises(MachineFailed, match="did not take the order `up`: it is still stopping"):
+    with pytest.raises(MachineFailed, match="did not accept `up`: it is still stopping"):
         driven(Machine(busy=100)).up(Nodes(), "n1", 10)
 
 

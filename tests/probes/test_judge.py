@@ -97,7 +97,7 @@ def test_no_samples_at_all_are_not_measured() -> None:
     found = judged("", objective("99%"), window=Window(since=0, until=5))
     assert (found.result, wording.measured(found)) == (
         NOT_MEASURED,
-        "no request was planned in that time",
+        "no request was planned in this window",
     )
 
 
@@ -319,7 +319,7 @@ def test_any_outage_breaks_a_promise_of_none() -> None:
 def test_an_outage_that_was_not_over_at_the_end_is_not_measured() -> None:
     found = judged("+" * 300 + "-" * 20, objective("", "1s"))
     assert found.result is NOT_MEASURED
-    assert "was not over when measuring ended" in wording.measured(found)
+    assert "had not ended when measuring ended" in wording.measured(found)
 
 
 def test_an_outage_that_ended_after_the_window_is_measured() -> None:

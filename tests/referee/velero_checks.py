@@ -30,7 +30,7 @@ def we_list_show_verify_and_compare_it(a: Sides) -> None:
     assert "Velero" in listed
     assert "Completed" in listed
     assert "StatefulSet" in a.ours("backup", "show", "theirs")
-    assert "holds everything that Velero listed" in a.ours("backup", "verify", "theirs")
+    assert "contains everything that Velero listed" in a.ours("backup", "verify", "theirs")
     assert "nothing differs" in a.on_cluster("backup", "diff", "theirs")
 
 

@@ -11,7 +11,7 @@ from resilience.model.verdict import Outcome, Result
 from resilience.report import cause, summary
 from tests.report.made import record
 
-WRONG = "there is no node node-9; there are: node-1"
+WRONG = "node node-9 does not exist; existing nodes: node-1"
 
 
 def unmeasured(outcome: Outcome, message: str = "") -> RunRecord:

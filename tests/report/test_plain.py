@@ -46,13 +46,14 @@ def test_lost_writes_are_said() -> None:
     lost = Finding(name="orders.lost", figure=Figure.LOST, value=1.0, limit=0.0,
                    result=Result.FAILED, unit=Unit.COUNT)  # fmt: skip
     made = replace(record(), findings=[lost])
-    assert plain(made).startswith("The service did not withstand it: 1 saved entry got lost while")
+    assert plain(made).startswith("The service did not withstand it: 1 saved entry was lost while")
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (41.5, "The backup can be restored: a copy was restored aside and compared. It took 41.5s, "
+        (41.5, "The backup can be restored: a copy was restored separately and compared. It took "
+               "41.5s, "
                "60s are allowed."),
         (90.0, "The backup could not be restored as wanted. It took 90s, 60s are allowed."),
     ],

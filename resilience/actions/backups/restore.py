@@ -1,7 +1,7 @@
 """`restore`: restores a namespace from its newest verified snapshot, or from a named one.
 
-The snapshot is verified before anything is created. Objects restored into their own namespace stay,
-since they were lost; a namespace that `into` creates is deleted at the end. The namespace's
+The snapshot is verified before anything is created. Objects restored into their own namespace stay:
+they had been lost; a namespace that `into` creates is deleted at the end. The namespace's
 annotations record where it came from, so that `matches_snapshot` can compare.
 """
 
@@ -48,9 +48,9 @@ class Restore:
         default="fail",
     )
     volumes: Literal["by existing", "fail", "skip", "fill-empty", "overwrite"] = parameter(
-        "What to do with claims that exist: refuse unless they are empty, leave their data, fill "
-        "only empty ones, replace their data. By default `fail`, with `existing: skip` it is "
-        "`skip`, with `existing: update` it is `fill-empty`.",
+        "What to do with claims that exist: `fail` (refuse unless they are empty), `skip` (leave "
+        "their data), `fill-empty` (fill only empty ones), `overwrite` (replace their data). The "
+        "default is `fail`; `skip` with `existing: skip`; `fill-empty` with `existing: update`.",
         default="by existing",
     )
 
@@ -83,7 +83,8 @@ def _describe(restore: Restore) -> str:
 
 
 def run(restore: Restore, context: ActionContext) -> None:
-    """Verify, create, fill, load; the step fails and names everything that was not restored."""
+    """Verify the snapshot, create its objects, fill volumes and load dumps; the step fails and
+    lists everything that was not restored."""
     from resilience.backup.format.errors import BackupError
 
     target = restore.into or context.namespace
@@ -137,7 +138,9 @@ def _require_absent(name: str, context: ActionContext) -> None:
         context.cluster.get(NAMESPACES, name)
     except NotFound:
         return
-    raise ActionFailed(f"namespace {name} exists; name one that does not, or leave `into` out")
+    raise ActionFailed(
+        f"namespace {name} already exists; set `into` to a new namespace, or remove it"
+    )
 
 
 def _brought_back(
@@ -227,7 +230,7 @@ def _mark(snapshot: Snapshot, target: str, context: ActionContext) -> None:
     from resilience.backup.drills.scratch import SNAPSHOT, SOURCE, STORE
 
     marks = {SNAPSHOT: snapshot.name, SOURCE: context.namespace, STORE: snapshot.store.url}
-    if target != context.namespace:  # it is deleted together with its annotations
+    if target != context.namespace:  # the namespace is deleted, and its annotations with it
         context.cluster.patch(NAMESPACES, target, {"metadata": {"annotations": marks}})
         return
     reverting.change(
@@ -253,11 +256,12 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
         others = [] if context.force else namespace_users.of(context.cluster, found)
         if others:
             raise ChangedSince(
-                f"namespace {name} holds objects of others, and is not deleted: {', '.join(others)}"
+                f"namespace {name} contains objects that this run did not create, so it is not "
+                f"deleted: {', '.join(others)}"
             )
         if not objects.is_terminating(found):
             context.cluster.delete(NAMESPACES, name, uid=objects.uid(found))
-    except (NotFound, Conflict):  # gone, or another object with that name
+    except (NotFound, Conflict):  # the namespace is gone, or another one has its name now
         return
     wait_until_gone(NAMESPACES, found, context)
 
@@ -282,7 +286,7 @@ def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
         *(Right(verb=verb, group="*", resource="*", namespace=target)
           for verb in ("get", "list", "create", "patch")),
         Right(verb="delete", group="", resource="pods", namespace=target),
-        # Sent with dryRun if the kind exists; a name cannot restrict a creation.
+        # Sent with dryRun if the kind exists. RBAC cannot restrict a creation to a name.
         Right(verb="create", group="", resource="namespaces"),
         *(Right(verb=verb, group="", resource="namespaces", name=target)
           for verb in ("get", "patch", *(("delete",) if restore.into else ()))),
@@ -292,7 +296,7 @@ def _rights(restore: Restore, namespace: str) -> Sequence[Right]:
 def _touches(restore: Restore, namespace: str) -> Reach:
     more = (
         frozenset[str]() if restore.into else ANY
-    )  # those that it refers to, and that are missing
+    )  # the objects that it refers to and that are missing
     return Reach(namespaces=frozenset({restore.into or namespace}), cluster_scoped=more)
 
 
@@ -313,6 +317,6 @@ VERB = Verb(
     undo_text="A namespace that `into` created is deleted.",
     residue=Residue.NAMED,
     residue_text="restored objects stay in their namespace",
-    proof="the fate of each object, and of each volume's stream",
+    proof="what became of each object, and of each volume's data",
     example="restore: {store: file:./backups-data, existing: skip}",
 )

@@ -1,7 +1,7 @@
 """`snapshot`: takes a backup of a namespace, or of a plan, verifies it, and records that.
 
 `this` is for the `given:` of a plan that creates its own subject; otherwise the step names another
-plan or a store. The snapshot stays in its store, which is the purpose.
+plan or a store. The snapshot stays in its store after the run, on purpose.
 """
 
 from __future__ import annotations
@@ -52,13 +52,20 @@ def _check(snapshot: Snapshot) -> Sequence[Complaint]:
 
 
 def complaints(plan: str, store: str) -> Sequence[Complaint]:
-    """What is wrong with a plan's name, or with naming nothing."""
+    """What is wrong with the plan's name, or "" ; a step that names neither plan nor store is wrong
+    as well."""
     if plan and not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", plan):
         return (
             Complaint(field="plan", message=f"{plan!r} is not the id of a plan", expected="its id"),
         )
     if not (plan or store):
-        return (Complaint(field="", message="no store is named", expected="a plan, or store: URL"),)
+        return (
+            Complaint(
+                field="",
+                message="neither a plan nor a store is given",
+                expected="a plan, or store: URL",
+            ),
+        )
     return ()
 
 
@@ -75,7 +82,7 @@ def _rights(snapshot: Snapshot, namespace: str) -> Sequence[Right]:
 
 
 def run(snapshot: Snapshot, context: ActionContext) -> None:
-    """Take it; an incomplete snapshot fails the step and is not visible."""
+    """Take the snapshot; an incomplete one fails the step and stays invisible."""
     from resilience.backup.format.errors import BackupError
     from resilience.cluster.interface import NAMESPACES
 
@@ -207,6 +214,6 @@ VERB = Verb(
     rights=_rights,
     residue=Residue.NAMED,
     residue_text="the snapshot stays in its store",
-    proof="every hash of the stored files, read back",
+    proof="all stored files, read back and compared with their hashes",
     example="snapshot: {store: file:./backups-data}",
 )

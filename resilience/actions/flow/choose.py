@@ -19,7 +19,7 @@ class OneOf:
 
 
 def run(one_of: OneOf, context: FlowContext) -> None:
-    """Choose by this step's own random stream."""
+    """Choose with the random stream of this step."""
     context.perform(context.random.choice(one_of.steps))
 
 

@@ -1,8 +1,8 @@
 """`expect_refused`: the API server must refuse this step, for instance because of a budget.
 
-Proves that a guard rail holds. If the step succeeds, the service fails; if it fails for another
-reason (nothing to do, a missing Pod, a guard of this project), that is an error, because it proves
-nothing.
+It proves that a safeguard of the cluster works. If the step succeeds, the service fails; if it
+fails for another reason (nothing to do, a missing Pod, a guard of this project), that is an error,
+because it proves nothing.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Refused:
 
 
 def run(refused: Refused, context: FlowContext) -> None:
-    """Try the step; NotMet when it was allowed."""
+    """Try the step; NotMet if the API server allowed it."""
     attempt = context.attempt(refused.step)
     if attempt.outcome is Outcome.PASSED:
-        raise NotMet(f"expected to be refused, observed that it was allowed: {refused.step.title}")
+        raise NotMet(f"expected a refusal, but the API server allowed: {refused.step.title}")
     if attempt.outcome is Outcome.REFUSED:
         raise RefusedByGuard(attempt.message)
     if not attempt.denied:

@@ -1,7 +1,7 @@
 """Shared by flow verbs: paths for inner steps, and bounds derived from them.
 
-A step that runs several times gets another path each time, and with it another random stream, so
-that a repeated kill does not choose the same victims.
+A step that runs several times gets a new path each time. The path selects the random stream, so a
+repeated kill does not choose the same victims.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def round_of(step: Step, number: int) -> Step:
 
 
 def bounds(step: Step) -> Bounds:
-    """The least and the most time that a step's parameters demand."""
+    """The minimum and maximum time that a step's parameters require."""
     least, most = step.verb.bounds(step.parameters) or (Duration.of(0), step.within)
     return least, most
 
 
 def in_turn(steps: Iterable[Step], times: int = 1) -> Bounds:
-    """One after another, this many times."""
+    """Bounds of steps that run one after another, this many times."""
     pairs = [bounds(step) for step in steps]
     least = sum((pair[0].exact for pair in pairs), Duration.of(0).exact)
     most = sum((pair[1].exact for pair in pairs), Duration.of(0).exact)
@@ -35,6 +35,6 @@ def in_turn(steps: Iterable[Step], times: int = 1) -> Bounds:
 
 
 def at_once(steps: Iterable[Step]) -> Bounds:
-    """All at the same time: the longest counts."""
+    """Bounds of steps that run at the same time: those of the longest."""
     pairs = [bounds(step) for step in steps]
     return max(pair[0] for pair in pairs), max(pair[1] for pair in pairs)

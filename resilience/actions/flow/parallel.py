@@ -19,7 +19,8 @@ class Parallel:
 
 
 def run(parallel: Parallel, context: FlowContext) -> None:
-    """All run to completion; if any failed, the first failed one in written order decides."""
+    """All steps run to completion. If several fail, the first of them as written decides the
+    outcome."""
     with ThreadPoolExecutor(len(parallel.steps)) as pool:
         under_way = [pool.submit(context.perform, step) for step in parallel.steps]
     for each in under_way:

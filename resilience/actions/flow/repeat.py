@@ -1,7 +1,7 @@
 """`repeat`: the same steps several times, a fixed number of times or for a fixed duration.
 
-`every` is from start to start; a round that takes longer is followed by the next at once. `jitter`
-delays each start by up to that much, by the seed.
+`every` is the time from start to start; after a round that takes longer, the next one starts at
+once. `jitter` is the maximum random (seeded) delay of each start.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Repeat:
 
     @property
     def latest(self) -> Duration:
-        """How much later a start may be."""
+        """The maximum delay of a start."""
         if isinstance(self.jitter, Share):
             return Duration(self.jitter.exact * (self.every or Duration.of(0)).exact)
         return self.jitter or Duration.of(0)
@@ -47,17 +47,21 @@ class Repeat:
 def _check(repeat: Repeat) -> Sequence[Complaint]:
     if repeat.times is None and repeat.for_ is None:
         return (
-            Complaint(field="", message="no end is named", expected="times: N or for: DURATION"),
+            Complaint(
+                field="",
+                message="neither `times` nor `for` is given",
+                expected="times: N or for: DURATION",
+            ),
         )
     if isinstance(repeat.jitter, Share) and repeat.every is None:
-        expected = "every: DURATION next to it, or a jitter such as 5s"
+        expected = "every: `every: DURATION` as well, or a jitter such as 5s"
         message = f"{repeat.jitter} of `every`, which is missing"
         return (Complaint(field="jitter", message=message, expected=expected),)
     return ()
 
 
 def run(repeat: Repeat, context: FlowContext) -> None:
-    """Round after round; the first failing step ends it."""
+    """Run one round after another; the first failing step ends the verb."""
     began, number = context.clock.monotonic(), 0
     every = repeat.every.seconds if repeat.every else 0.0
     while repeat.times is None or number < repeat.times:

@@ -17,7 +17,7 @@ class Sleep:
 
 
 def run(sleep: Sleep, context: FlowContext) -> None:
-    """Block that long; an abort ends the wait."""
+    """Block for this time; an abort ends the wait."""
     context.clock.wait(sleep.duration.seconds)
 
 

@@ -44,7 +44,8 @@ class Made:
 
 
 def prove(wall: Wall, ways: Sequence[Way], stands_in: StandIn, context: ActionContext) -> str:
-    """Return what was seen; Refused unless walls of this kind hold. Everything is removed."""
+    """Return what was observed; raise Refused unless the cluster enforces such policies. Everything
+    is removed."""
     made: list[Made] = []
     try:
         listen = ["python", "-u", "-c", _LISTEN]
@@ -73,7 +74,7 @@ def create(resource: Resource, body: Object, text: str, context: ActionContext) 
 
 
 def remove(made: Made, context: ActionContext) -> None:
-    """Delete it now; then nothing is left to undo."""
+    """Delete the object now, so that nothing is left to undo."""
     name = objects.name(made.obj)
     try:
         context.cluster.delete(
@@ -89,7 +90,8 @@ def remove(made: Made, context: ActionContext) -> None:
 
 
 def metadata(name: str, context: ActionContext, **labels: str) -> dict[str, object]:
-    """Labels of everything that this action creates: never chosen as a victim, never counted."""
+    """Labels of everything that this action creates; such Pods are never victims and never
+    counted."""
     return {
         "name": name,
         "namespace": context.namespace,
@@ -126,7 +128,7 @@ def _pod(part: str, command: Sequence[str], stands_in: StandIn, context: ActionC
 
 
 def like(namespace: str, cluster: Cluster) -> HelperPod:
-    """A canary that stands in for no Pod yet."""
+    """A canary that does not yet imitate another Pod."""
     return HelperPod(
         name="resilience-canary",
         namespace=namespace,
@@ -139,7 +141,7 @@ def like(namespace: str, cluster: Cluster) -> HelperPod:
 
 def _between(wall: Wall, way: Way, other: str, context: ActionContext) -> Object:
     """The same wall for the two Pods: the client is cut off for egress, the server for ingress.
-    `other` is the address of the other one."""
+    `other` is the address of the other canary."""
     sides = ("client", "server") if way == "egress" else ("server", "client")
     subject, peer = (Selector.parse(f"{PART}={side}") for side in sides)
     same = Wall(
@@ -158,7 +160,7 @@ def _seen(pod: Object, context: ActionContext) -> Object:
 
 
 def _address(pod: Object, context: ActionContext) -> str:
-    """Once it runs, or has run."""
+    """The Pod, once it runs or has ended."""
 
     def known() -> bool:
         status = _seen(pod, context).get("status") or {}

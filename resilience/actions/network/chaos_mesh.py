@@ -1,8 +1,9 @@
 """`chaos_mesh`: one Chaos Mesh resource, for faults that no verb has (latency, loss, stress).
 
-It is applied, awaited until everything is injected, and deleted. "Injected" into nothing is an
-error: its conditions say AllInjected even if no Pod matched. Chaos Mesh puts a finalizer on its
-resources, so a deleted one has recovered; one that hangs is reported as not undone.
+The resource is applied; the step waits until everything is injected; at the end it is deleted.
+An injection into no Pod is an error: Chaos Mesh sets AllInjected even if no Pod matched. Chaos Mesh
+puts a finalizer on its resources, so a deleted one has recovered; one that hangs is reported as not
+undone.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class ChaosMesh:
         "A manifest with one resource of Chaos Mesh.", example="manifests/checkout.yaml"
     )
     duration: Duration | None = parameter(
-        "How long; until the end of the scenario by default.", default=None, example="30s"
+        "Duration of the fault (default: until the end of the scenario).",
+        default=None,
+        example="30s",
     )
 
 
@@ -95,7 +98,8 @@ def _read(chaos: ChaosMesh, context: ActionContext) -> tuple[Resource, Object]:
 
 
 def _injected(resource: Resource, made: Object, context: ActionContext) -> list[str]:
-    """Ids of the targets, as Chaos Mesh writes them: NAMESPACE/POD or NAMESPACE/POD/CONTAINER."""
+    """Identifiers of the targets, in Chaos Mesh's format: NAMESPACE/POD or
+    NAMESPACE/POD/CONTAINER."""
     view = context.view(resource, objects.namespace(made))
 
     def now() -> Object:
@@ -111,13 +115,13 @@ def _injected(resource: Resource, made: Object, context: ActionContext) -> list[
     records = [str(each.get("id")) for each in experiment.get("containerRecords") or ()
                if each.get("phase") == "Injected"]  # fmt: skip
     if not records:
-        raise NothingToDo(f"{resource.kind} {objects.title(made)} says AllInjected, and was "
-                          "injected into nothing: its selector matches no Pod")  # fmt: skip
+        raise NothingToDo(f"{resource.kind} {objects.title(made)} reports AllInjected, but its "
+                          "selector matches no Pod, so nothing was injected")  # fmt: skip
     return records
 
 
 def _said(obj: Object) -> str:
-    """Its conditions, and its last error, in Chaos Mesh's own words."""
+    """The resource's conditions and last error, as Chaos Mesh reports them."""
     status = obj.get("status") or {}
     told = [f"{each.get('type')}={each.get('status')}" for each in status.get("conditions") or ()]
     for record in (status.get("experiment") or {}).get("containerRecords") or ():
@@ -149,13 +153,14 @@ def _recovered(resource: Resource, made: Object, context: ActionContext) -> None
         if objects.uid(last) != objects.uid(made):
             return
         if context.clock.monotonic() + LOOK_EVERY > end:
-            raise ActionFailed(f"{resource.kind} {objects.title(made)} was deleted and has not "
+            raise ActionFailed(f"{resource.kind} {objects.title(made)} was deleted, but has not "
                                f"recovered: {_said(last)}")  # fmt: skip
         context.clock.wait(LOOK_EVERY)
 
 
 def rehearse(chaos: ChaosMesh, context: ActionContext) -> None:
-    """Whether the API server accepts it; only Chaos Mesh knows which Pods it would hit."""
+    """Whether the API server accepts the resource; only Chaos Mesh knows which Pods it would
+    affect."""
     resource, body = _read(chaos, context)
     made = context.cluster.create(resource, body, objects.namespace(body))
     context.affected(made, f"{resource.kind} {objects.title(body)} is applied")
@@ -179,7 +184,7 @@ def _places(chaos: ChaosMesh, namespace: str) -> frozenset[str]:
 
 
 def _bodies(chaos: ChaosMesh) -> list[Object]:
-    """An unreadable file touches nothing: it fails with its own message."""
+    """An unreadable file needs no permission: reading it fails later, with its own message."""
     try:
         return [each.body for each in manifests.read(chaos.file)]
     except ActionFailed:

@@ -28,8 +28,8 @@ _OPPOSITE = {Operator.IN: Operator.NOT_IN, Operator.NOT_IN: Operator.IN,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wall:
-    """What is cut. `peer` None means everything; `addresses` are the peer's own. Without `ports`
-    all of them are cut, DNS only if `dns`."""
+    """What is cut. `peer` is None for all peers; `addresses` are the peer's own. Without `ports`,
+    all ports are cut; DNS only with `dns`."""
 
     subject: Selector
     peer: Selector | None = None
@@ -55,7 +55,7 @@ def policy(metadata: Mapping[str, Any], wall: Wall, ways: Sequence[Way]) -> Obje
 
 
 def label_selector(requirements: Iterable[Requirement]) -> dict[str, Any]:
-    """As Kubernetes writes it."""
+    """The selector in Kubernetes' own form."""
     return {
         "matchExpressions": [
             {"key": each.key, "operator": _WORDS[each.operator]}
@@ -66,8 +66,8 @@ def label_selector(requirements: Iterable[Requirement]) -> dict[str, Any]:
 
 
 def complement(selector: Selector) -> list[dict[str, Any]]:
-    """Label selectors that together match exactly what `selector` does not: one for each
-    requirement that may be violated. `NotIn` matches when the key is missing, as in Kubernetes;
+    """Label selectors that together match exactly the Pods that `selector` does not match: one
+    selector for each requirement of it. `NotIn` matches when the key is missing, as in Kubernetes;
     the negation of `notin` therefore needs the key."""
     return [
         label_selector([Requirement(each.key, _OPPOSITE[each.operator], each.values)])

@@ -1,9 +1,9 @@
-"""`partition`: Pods cannot be reached, or cannot reach others, by NetworkPolicy.
+"""`partition`: `partition`: a NetworkPolicy cuts connections to or from Pods.
 
-Between two selectors or from everything, on some ports or all. DNS is left alone unless it is cut
-on purpose (`dns: true`, or `ports: [53]`). NetworkPolicies only ever add up, so Pods that another
-policy already selects cannot be cut off by one more: that is refused. A canary first proves that
-the cluster enforces policies at all.
+It cuts them between two selectors or from all peers, on some ports or on all. DNS is left alone
+unless it is cut on purpose (`dns: true`, or `ports: [53]`). NetworkPolicies are additive: if
+another policy already selects the Pods, one more cannot cut what that one allows. Such a step is
+refused. A canary first proves that the cluster enforces policies at all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from resilience.model.verb import Complaint, Family, Phase, Right, Verb, paramet
 from resilience.verbs.context import ActionContext, ActionFailed, Fate, NothingToDo
 
 LONGEST_PROOF = Duration.of(90)
-"""Time that the canary may take in addition to `duration`."""
+"""Time allowed for the canary, in addition to `duration`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Partition:
 
     @property
     def ways(self) -> tuple[network_policies.Way, ...]:
-        """In the terms of NetworkPolicies."""
+        """The cut as a NetworkPolicy describes it."""
         return ("ingress", "egress") if self.direction == "both" else (self.direction,)
 
 
@@ -87,7 +87,7 @@ def _helpers(_: Partition, namespace: str, cluster: Cluster) -> Sequence[Object]
 
 
 def run(partition: Partition, context: ActionContext) -> None:
-    """Prove that walls hold, create this one, and remove it after `duration`."""
+    """Prove that the cluster enforces policies, create this one, and remove it after `duration`."""
     cut, wall = _prepared(partition, context)
     seen = canary.prove(wall, partition.ways, StandIn.of(cut[0]["spec"]), context)
     for pod in cut:
@@ -103,7 +103,7 @@ def run(partition: Partition, context: ActionContext) -> None:
 
 
 def rehearse(partition: Partition, context: ActionContext) -> None:
-    """Which Pods would be cut off, and whether the API server accepts the policy."""
+    """List the Pods that would be cut off, and check that the API server accepts the policy."""
     cut, wall = _prepared(partition, context)
     for pod in cut:
         context.victim(pod, _describe(partition), Fate.TOUCHED)
@@ -156,9 +156,9 @@ def _alone(cut: Sequence[Object], partition: Partition, context: ActionContext) 
         same = {"metadata": other["metadata"], "spec": {"selector": spec.get("podSelector")}}
         if ways & set(partition.ways) and any(selects(same, pod) for pod in cut):
             raise ActionFailed(
-                f"NetworkPolicy {objects.title(other)} selects Pods {partition.pods} already, and "
-                "policies only add up: what it allows cannot be taken away by another. Nothing was "
-                "cut; name other Pods, or another direction"
+                f"NetworkPolicy {objects.title(other)} already selects Pods {partition.pods}, and "
+                "policies are additive: another policy cannot block what this one allows. Nothing "
+                "was cut; choose other Pods or another direction"
             )
 
 
@@ -206,6 +206,6 @@ VERB = Verb(
     helpers=_helpers,
     undo=object_undo.undo,
     undo_text="The NetworkPolicy is deleted, and the canary's Pods.",
-    proof="A canary's connection is cut by the same policy before any other.",
+    proof="First the same policy must cut the connection of a canary Pod.",
     example="partition: {pods: app=checkout, from: app=db, direction: egress, duration: 30s}",
 )

@@ -22,12 +22,14 @@ class Cordon:
     """Parameters of `cordon`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
+        "of nodes.",
+        example="{running: app=checkout}",
     )
 
 
 def run(cordon: Cordon, context: ActionContext) -> None:
-    """Mark the nodes unschedulable; nodes that already are stay unchanged."""
+    """Mark the nodes unschedulable; nodes that are unschedulable already stay unchanged."""
     found = node_choice.chosen(cordon.node, context)
     fresh = [node for node in found if not is_cordoned(node)]
     for node in found:
@@ -41,7 +43,7 @@ def run(cordon: Cordon, context: ActionContext) -> None:
 
 
 def is_cordoned(node: Object) -> bool:
-    """Whether an operator has marked it unschedulable."""
+    """Whether the node is marked unschedulable."""
     return bool((node.get("spec") or {}).get("unschedulable"))
 
 
@@ -70,6 +72,6 @@ VERB = Verb(
     rights=node_choice.rights,
     undo=reverting.undo,
     undo_text="The node is uncordoned, unless it was cordoned before or by someone else.",
-    proof="The API server's answer says unschedulable.",
+    proof="The API server answers with the node marked unschedulable.",
     example="cordon: {node: {running: app=checkout}}",
 )

@@ -1,9 +1,9 @@
-"""`drain`: empty nodes as fast as the disruption budgets allow, all of them at once.
+"""`drain`: evicts the Pods of all chosen nodes at once, as fast as the disruption budgets allow.
 
-All nodes are cordoned first. Before anything is touched, budgets that can never allow an eviction
-end the step as *blocked*, with a message that says what to change, and Pods for which the remaining
-nodes have no capacity fail it: that is the answer to `drain: {node: biggest}`. The nodes accept new
-Pods again at the end; the Pods stay where they went.
+All nodes are cordoned first. Two things are checked before anything is changed. A budget that can
+never allow an eviction ends the step as *blocked*, and the message says what to change. If the
+remaining nodes lack capacity for the evicted Pods, the step fails. At the end the nodes accept new
+Pods again; the replaced Pods stay on their new nodes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from resilience.verbs.context import (
 )
 
 MANY_NODES = 100
-"""Above this many remaining nodes their Pods are not listed: each costs a request."""
+"""With more remaining nodes than this, their Pods are not listed, since each node costs a
+request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,9 @@ class Drain:
     """Parameters of `drain`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
+        "of nodes.",
+        example="{running: app=checkout}",
     )
     grace: Duration | None = parameter(
         "Grace period in whole seconds; each Pod's own by default.", default=None, example="30s"
@@ -82,8 +85,8 @@ def run(drain: Drain, context: ActionContext) -> None:
 
 
 def _prepared(drain: Drain, context: ActionContext) -> tuple[list[str], list[Object]]:
-    """The names of the nodes, now cordoned, and the Pods that leave them. Nothing is cordoned
-    if something blocks it."""
+    """Cordon the nodes; return their names and the Pods to evict. No node is cordoned if a check
+    fails."""
     from resilience.drain import filters
 
     found = node_choice.chosen(drain.node, context)
@@ -116,7 +119,7 @@ def _judge(result: object, names: Sequence[str], context: ActionContext) -> None
     if left:
         raise ActionFailed(text)
     if not result.evicted:
-        raise NothingToDo(f"nothing had to leave {where}: no Pod there can be evicted")
+        raise NothingToDo(f"{where} has no Pod that can be evicted")
     context.note(
         What.NOTE,
         f"{where} drained of {many(len(result.evicted), 'Pod')} in {result.seconds:.1f} s,"
@@ -141,12 +144,13 @@ def spare_ourselves(moving: Sequence[Object]) -> None:
                and not is_volume_helper(pod)]  # fmt: skip
     if probers:
         raise Refused(
-            f"{', '.join(probers)} of this project runs there, and without it nothing could be"
-            " measured; name another node, or probe from outside (`via: direct`)"
+            f"{', '.join(probers)} of this project runs on that node, and nothing could be "
+            "measured without it; choose another node, or probe from outside the cluster (`via: "
+            "direct`)"
         )
     own = pod_action.own_pod(os.environ)
     if own and own in [(objects.namespace(pod), objects.name(pod)) for pod in moving]:
-        raise Refused(f"this test itself runs there, as Pod {'/'.join(own)}")
+        raise Refused(f"this test itself runs on that node, as Pod {'/'.join(own)}")
 
 
 def _room(
@@ -192,7 +196,8 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
 
 
 def rehearse(drain: Drain, context: ActionContext) -> None:
-    """Who would leave, from which namespaces; whether the API server would cordon and evict."""
+    """List the Pods that would be evicted and their namespaces, and ask the API server whether it
+    would cordon and evict."""
     _, leaving = _prepared(drain, context)
     spaces = sorted({objects.namespace(pod) for pod in leaving})
     _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)
@@ -216,6 +221,6 @@ VERB = Verb(
     undo_text="The nodes are uncordoned, unless they were cordoned before or by someone else.",
     residue=Residue.NAMED,
     residue_text="the evicted Pods run on other nodes",
-    proof="Each evicted Pod is gone from its node, by the watch.",
+    proof="The watch shows that each evicted Pod is gone from its node.",
     example="drain: {node: {running: app=checkout}}",
 )

@@ -3,7 +3,7 @@
 For targets with `privileged = true`, and for steps with `lasting: true`: once the kubelet is silent
 nothing can be undone through Kubernetes. So a helper Pod enters the host's namespaces and sets two
 systemd timers: first the one that starts the kubelet after `duration`, and only if that succeeds,
-the one that stops it in a few seconds. The Pod is gone before the kubelet is. Hosts without
+the one that stops it in a few seconds. The Pod ends before the kubelet stops. Hosts without
 systemd, or whose kubelet is not a service, are reported.
 """
 
@@ -15,14 +15,14 @@ from resilience.actions.pods import host_pod
 from resilience.verbs.context import ActionContext, ActionFailed
 
 UNITS = ("kubelet", "k3s-agent", "rke2-agent")
-"""Services of nodes that run no API server of their own next to the kubelet."""
+"""Names of systemd services that run a kubelet, on nodes without an API server of their own."""
 
 NOTICE = 5
-"""Seconds for the helper to end and its end to be reported, before the kubelet stops."""
+"""Seconds before the kubelet stops, in which the helper ends and its exit code is reported."""
 
 NO_SYSTEMD, NO_UNIT, NO_TIMER, NOT_STOPPED = 3, 4, 5, 6
 _WHY = {
-    NO_SYSTEMD: "its host has no systemd, whose timer would bring the kubelet back",
+    NO_SYSTEMD: "its host has no systemd, so no timer can start the kubelet again",
     NO_UNIT: f"none of the services {', '.join(UNITS)} runs on its host",
     NO_TIMER: "its host's systemd did not accept the timer that starts the kubelet again",
     NOT_STOPPED: "its host's systemd did not accept the timer that stops the kubelet",

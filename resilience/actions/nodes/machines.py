@@ -1,7 +1,7 @@
-"""What the verbs that stop nodes share: their victims, the journal, the undo, and waiting.
+"""Shared by the verbs that stop nodes: victims, journal, undo, and waiting.
 
-Which machine does it, the sandbox's or the command of a target, was chosen when the cluster was
-opened (`resilience.cluster.capabilities.machines`).
+Whether the sandbox or the command of a target stops a node was chosen when the cluster was opened
+(`resilience.cluster.capabilities.machines`).
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from resilience.verbs.context import (
 LOOK_EVERY = 0.5
 
 REMEMBERED = 60.0
-"""Seconds for which Ready may be what the API server remembers of a node that is off: one that is
-not heard of is Unknown after 50 s (--node-monitor-grace-period)."""
+"""Seconds for which the condition Ready may be out of date: a node that is off becomes Unknown only
+after 50 s (--node-monitor-grace-period)."""
 
 
 def of(cluster: Cluster) -> Machines:
-    """Its machines; Refused where nothing can stop a node."""
+    """The cluster's machines; Refused if it has no way to stop a node."""
     if cluster.means.machines is None:
         raise Refused(
-            f"{cluster.context} is a real cluster, where Kubernetes cannot stop a node; name a "
+            f"{cluster.context} is a real cluster, and Kubernetes cannot stop a node; set a "
             'command that can in its target: driver = ["./power.sh"], called as '
             "`./power.sh down NODE`, `up NODE` and `reboot NODE`"
         )
@@ -49,7 +49,7 @@ def of(cluster: Cluster) -> Machines:
 
 @contextmanager
 def driving() -> Iterator[None]:
-    """What a driver could not do is the action's failure."""
+    """Turn the failure of a driver into the failure of the action."""
     try:
         yield
     except MachineFailed as error:
@@ -59,7 +59,7 @@ def driving() -> Iterator[None]:
 def rehearse(
     found: Sequence[tuple[Object, list[Object]]], order: Order, context: ActionContext
 ) -> None:
-    """Ask the machines whether they would take the order."""
+    """Ask the machines whether they would accept the command."""
     power = of(context.cluster)
     for node, _ in found:
         with driving():
@@ -71,7 +71,7 @@ def rehearse(
 def strike(
     node: str | node_choice.NodeQuery, why: str, context: ActionContext
 ) -> list[tuple[Object, list[Object]]]:
-    """The chosen nodes with the Pods on them, recorded as victims; nothing is sent yet."""
+    """Choose the nodes and record the Pods on them as victims; nothing is sent yet."""
     found = []
     for each in node_choice.chosen(node, context):
         carried = drain.pods_on([objects.name(each)], context)
@@ -95,8 +95,8 @@ class Recorded:
 
 
 def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> Recorded:
-    """The undo, before anything is sent. `by_itself`: the host starts it again, the undo only
-    waits."""
+    """Record the undo before anything is sent. With `by_itself` the host starts the node again, and
+    the undo only waits."""
     name = objects.name(node)
     cordoned = bool((node.get("spec") or {}).get("unschedulable"))
     machine = NodeIdentity.of(node).as_json()
@@ -107,8 +107,8 @@ def record(node: Object, context: ActionContext, *, by_itself: bool = False) -> 
 
 
 def note_cordons(recorded: Sequence[Recorded], context: ActionContext) -> None:
-    """A driver may cordon the node that it stops: that is undone. A later cordon is someone
-    else's."""
+    """A driver may cordon the node that it stops; that cordon is removed. A later cordon was set by
+    someone else and stays."""
     for each in recorded:
         try:
             node = context.cluster.get(NODES, str(each.data["node"]))
@@ -131,12 +131,12 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
         last = _found(name, cluster)
         now = _heartbeat(last)
         if now is None:
-            before = None  # whenever it is Ready again, it has been heard of
+            before = None  # the node was not Ready, so a later Ready is current
         elif now != before or context.clock.monotonic() >= believed:
             break
         if context.clock.monotonic() + LOOK_EVERY > context.deadline:
             what = "has not come back by itself" if data.get("by_itself") else (
-                "was started and is not Ready")  # fmt: skip
+                "was started, but is not Ready")  # fmt: skip
             heard = "" if now is None else "; nothing has been heard of it since"
             raise ActionFailed(f"{name} {what}: {state(last)}{heard}")
         context.clock.wait(LOOK_EVERY)
@@ -150,12 +150,12 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
 def _found(name: str, cluster: Cluster) -> Object:
     try:
         return cluster.get(NODES, name)
-    except NotFound:  # a cloud forgets nodes that are off; it registers again
+    except NotFound:  # a cloud provider removes nodes that are off; the node registers again
         return {}
 
 
 def _heartbeat(node: Object) -> str | None:
-    """When its kubelet last said that it is Ready; None where it is not."""
+    """The time at which its kubelet last reported Ready; None if the node is not Ready."""
     if not readiness.is_ready(node):
         return None
     condition = objects.condition(node, "Ready") or {}
@@ -163,7 +163,8 @@ def _heartbeat(node: Object) -> str | None:
 
 
 def _start(name: str, left: float, data: Mapping[str, Any], context: UndoContext) -> None:
-    """By the Node object, or by the journal's word once that is gone, if it can be trusted."""
+    """The machine, from the Node object, or from the journal if that object is gone and the record
+    can be trusted."""
     known = data.get("machine") if context.trusted else None
     try:
         of(context.cluster).up(context.cluster, name, left, known)
@@ -174,7 +175,7 @@ def _start(name: str, left: float, data: Mapping[str, Any], context: UndoContext
 
 
 def state(node: Object) -> str:
-    """Its Ready condition in words."""
+    """The node's Ready condition in words."""
     condition = objects.condition(node, "Ready")
     if not condition:
         return "it has no Ready condition" if node else "there is no such node"
@@ -184,8 +185,8 @@ def state(node: Object) -> str:
 def until(
     names: Sequence[str], holds: Callable[[str, Object | None], bool], context: ActionContext
 ) -> list[str]:
-    """Wait until it holds for each node; returns the names of those for which it does not in
-    time."""
+    """Wait until the condition holds for each node; return the names of the nodes for which it does
+    not in time."""
     view = context.view(NODES)
 
     def missing() -> list[str]:
@@ -197,7 +198,8 @@ def until(
 
 
 def rights(parameters: object, namespace: str) -> Sequence[Right]:
-    """To read nodes and what they carry; `patch` of nodes stands for the consent to touch them."""
+    """Permissions to read nodes and their Pods; `patch` on nodes represents the consent to change
+    them."""
     more = [Right(verb="list", group="", resource="pods"),
             Right(verb="watch", group="", resource="nodes")]  # fmt: skip
     return [*node_choice.rights(parameters, namespace), *more]

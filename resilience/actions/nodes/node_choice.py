@@ -1,7 +1,7 @@
 """Chooses the nodes of an action: by name, label, zone, the Pods that run on them, or the biggest.
 
-Node actions cross namespaces, so the choice is explicit: if a query matches several nodes, the seed
-chooses one of them, unless the step gives a count.
+Node actions cross namespaces, so a step acts on one node unless it gives a count: if several match,
+the seed chooses one.
 """
 
 from __future__ import annotations
@@ -27,17 +27,22 @@ class NodeQuery:
     """Nodes by their attributes or their Pods."""
 
     running: Selector | None = parameter(
-        "Nodes on which such Pods of the namespace run.", default=None, example="app=checkout"
+        "Nodes that run Pods of the namespace with these labels.",
+        default=None,
+        example="app=checkout",
     )
     labels: Selector | None = parameter(
         "Nodes with these labels.", default=None, example="pool=spot"
     )
     zone: str | None = parameter("All nodes of this zone.", default=None, example="eu-west-1a")
     count: int | Literal["all"] | None = parameter(
-        "How many of them.", default=None, at_least=1, one_of="how many", example="1"
+        "How many of the matching nodes.", default=None, at_least=1, one_of="how many", example="1"
     )
     share: Share | None = parameter(
-        "Which share of the Pods, rounded down.", default=None, one_of="how many", example="1/3"
+        "Which share of the matching nodes, rounded down.",
+        default=None,
+        one_of="how many",
+        example="1/3",
     )
 
 
@@ -79,7 +84,8 @@ def pick(
     *,
     spared: Collection[str] = (),
 ) -> list[Object]:
-    """The choice itself; pure. Spared nodes are used when there are too few others."""
+    """Choose the nodes; a pure function. Spared nodes are chosen only if there are too few
+    others."""
     if isinstance(node, str) and node != BIGGEST:
         return [_named(node, nodes)]
     if isinstance(node, str):
@@ -102,7 +108,7 @@ def pick(
 def candidates(
     node: str | NodeQuery, nodes: Sequence[Object], pods: Sequence[Object]
 ) -> list[Object]:
-    """All nodes of which the choice may be made; [] if there are none. Pure."""
+    """All nodes that match; [] if there are none. Pure."""
     if isinstance(node, NodeQuery):
         return [each for each in nodes if _matches(node, each, pods)]
     if node == BIGGEST:
@@ -140,13 +146,13 @@ def _named(name: str, nodes: Sequence[Object]) -> Object:
         if objects.name(node) == name:
             return node
     there = ", ".join(sorted(objects.name(each) for each in nodes)) or "none"
-    raise ActionFailed(f"there is no node {name}; there are: {there}")
+    raise ActionFailed(f"node {name} does not exist; existing nodes: {there}")
 
 
 def _biggest(nodes: Sequence[Object], pods: Sequence[Object]) -> Object:
     """The node with most of the namespace's Pods; the first by name if several are equal."""
     if not nodes:
-        raise NothingToDo("the cluster shows no nodes")
+        raise NothingToDo("the cluster lists no nodes")
     counts = {objects.name(node): 0 for node in nodes}
     for pod in pods:
         if objects.node(pod) in counts and not objects.is_finished(pod):
@@ -155,7 +161,7 @@ def _biggest(nodes: Sequence[Object], pods: Sequence[Object]) -> Object:
 
 
 def rights(_: object, namespace: str) -> Sequence[Right]:
-    """For `Verb.rights` of actions that change nodes."""
+    """Permissions of actions that change nodes, for `Verb.rights`."""
     nodes = [Right(verb=verb, group="", resource="nodes") for verb in ("get", "list", "patch")]
     pods = [
         Right(verb=verb, group="", resource="pods", namespace=namespace)

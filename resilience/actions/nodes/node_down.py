@@ -1,11 +1,11 @@
-"""`node_down`: a node stops abruptly, and nothing announces that to Kubernetes.
+"""`node_down`: a node stops abruptly, without notice to Kubernetes.
 
 Its Pods no longer answer; the control plane notices after about 50 seconds, and replaces them after
 their tolerations have expired (300 s unless Pods say otherwise). With `only: kubelet` its Pods keep
 running and only the node falls silent. At the end the node is started again.
 
 On a real cluster a target's driver stops whole nodes. A kubelet alone is stopped there by timers on
-its own host (`actions/nodes/host_timer.py`), which also start it again: nothing else could.
+its own host (`actions/nodes/host_timer.py`), which also start it again, because Kubernetes cannot.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed, Refused, UndoContext
 
 SHORTEST, BACK, LONGEST = Duration.of(60), Duration.of(120), Duration.of(180)
-"""How long a host's timer may leave its kubelet silent: long enough that the control plane notices,
-and no longer than an undo waits for the node to be Ready again."""
+"""Limits for the time that a host's timer keeps its kubelet stopped: long enough for the control
+plane to notice, and no longer than an undo waits for the node to be Ready."""
 
 NOTICED = Duration.of(120)
-"""Within this time the node lifecycle controller has marked a silent node: its grace is 50 s."""
+"""The node lifecycle controller marks a silent node within this time; its grace period is 50 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +37,18 @@ class NodeDown:
     """Parameters of `node_down`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
+        "of nodes.",
+        example="{running: app=checkout}",
     )
     only: Literal["kubelet"] | None = parameter(
         "Stop only the kubelet; its Pods keep running. On a real cluster a privileged Pod sets a "
-        "timer on the host for it: needs `lasting: true`, and `privileged = true` in the target.",
+        "timer on the host; this needs `lasting: true`, and `privileged = true` in the target.",
         default=None,
     )
     duration: Duration | None = parameter(
-        "With `only: kubelet` on a real cluster: the time after which the host starts it again by "
-        f"itself; {BACK} by default.",
+        "With `only: kubelet` on a real cluster: the time after which the host starts the "
+        f"kubelet again (default {BACK}).",
         default=None,
         example="2m",
     )
@@ -61,7 +63,7 @@ def _check(down: NodeDown) -> Sequence[Complaint]:
     if down.duration is None:
         return ()
     if down.only is None:
-        message, expected = "`duration` without `only: kubelet`", "`only: kubelet` beside it"
+        message, expected = "`duration` without `only: kubelet`", "`only: kubelet` as well"
         return [Complaint(field="duration", message=message, expected=expected)]
     if not SHORTEST.exact <= down.duration.exact <= LONGEST.exact:
         return [Complaint(field="duration", message=f"`duration` is `{down.duration}`",
@@ -90,13 +92,14 @@ def _helpers(down: NodeDown, namespace: str, cluster: Cluster) -> Sequence[Objec
 
 
 def _by_timer(down: NodeDown, context: ActionContext) -> bool:
-    """Whether timers on the hosts do it; Refused when the step does not confirm the intention."""
+    """Whether timers on the hosts stop the kubelets; Refused if the step does not confirm that with
+    `lasting`."""
     if not down.only or _stops_kubelets(context.cluster):
         return False
     if not context.step.lasting:
         raise Refused(
-            "`only: kubelet` on a real cluster is undone by a timer on the host and by nothing "
-            "else: write `lasting: true` next to `node_down` to confirm that this is intended"
+            "`only: kubelet` on a real cluster is undone only by a timer on the host: write "
+            "`lasting: true` next to `node_down` to confirm that you accept this"
         )
     return True
 
@@ -120,12 +123,12 @@ def run(down: NodeDown, context: ActionContext) -> None:
     machines.note_cordons(recorded, context)
     if left_over:
         raise ActionFailed(
-            f"{', '.join(left_over)} was stopped, and is still Ready after {context.step.within}: "
+            f"{', '.join(left_over)} was stopped, but is still Ready after {context.step.within}: "
             "it did not stop, or `within` is shorter than the control plane's grace period"
         )
     for node, pods in found:
         context.proof(
-            f"{objects.name(node)} is no longer Ready; it carried {many(len(pods), 'Pod')}",
+            f"{objects.name(node)} is no longer Ready; it ran {many(len(pods), 'Pod')}",
             {"uid": objects.uid(node), "pods": len(pods)},
         )
 
@@ -135,8 +138,8 @@ def _silent(name: str, node: Object | None) -> bool:
 
 
 def rehearse(down: NodeDown, context: ActionContext) -> None:
-    """Report which node and Pods it would affect, and whether the machine would accept the order,
-    if the driver can tell."""
+    """Report which nodes and Pods would be affected, and whether the machine would accept the
+    command, if the driver can tell."""
     _possible(down, context.cluster)
     _by_timer(down, context)
     found = machines.strike(down.node, _describe(down), context)
@@ -145,7 +148,7 @@ def rehearse(down: NodeDown, context: ActionContext) -> None:
 
 
 def rights(down: NodeDown, namespace: str) -> Sequence[Right]:
-    """Those for nodes, and for a kubelet alone to create the helper (not on the sandbox)."""
+    """Permissions for nodes; for a kubelet alone also to create the helper (not on the sandbox)."""
     if not down.only:
         return machines.rights(down, namespace)
     helper = [Right(verb=verb, group="", resource="pods", namespace=namespace)
@@ -154,7 +157,7 @@ def rights(down: NodeDown, namespace: str) -> Sequence[Right]:
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
-    """Remove the helper, or start the node again."""
+    """Undo: remove the helper, or start the node again."""
     (object_undo.undo if "resource" in data else machines.undo)(data, context)
 
 

@@ -1,7 +1,7 @@
 """`reboot`: a node restarts without a drain, as after a kernel panic or a power cut.
 
-Faster than the control plane's grace period, so usually nothing is moved: its Pods come back in
-place, with restarted containers.
+A reboot usually takes less than the control plane's grace period. Then no Pod is moved: the Pods
+stay on the node, with restarted containers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed
 
 BOOTED = Duration.of(300)
-"""Within this time a node is back."""
+"""A node must be back within this time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,9 @@ class Reboot:
     """Parameters of `reboot`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
+        "of nodes.",
+        example="{running: app=checkout}",
     )
 
 
@@ -39,7 +41,7 @@ def _possible(_: Reboot, cluster: Cluster) -> None:
 
 
 def run(reboot: Reboot, context: ActionContext) -> None:
-    """Reboot them; return once each is Ready with a new boot."""
+    """Reboot the nodes; return once each is Ready with a new boot id."""
     power = machines.of(context.cluster)
     found = machines.strike(reboot.node, _describe(reboot), context)
     carried = {objects.name(node): pods for node, pods in found}
@@ -61,7 +63,7 @@ def run(reboot: Reboot, context: ActionContext) -> None:
     late = machines.until(list(before), is_back, context)
     machines.note_cordons(recorded, context)
     if late:
-        raise ActionFailed(f"{', '.join(late)} did not come back rebooted within "
+        raise ActionFailed(f"{', '.join(late)} did not finish rebooting within "
                            f"{context.step.within}")  # fmt: skip
     for node, pods in found:
         context.proof(f"{objects.name(node)} has rebooted, with {many(len(pods), 'Pod')} on it",
@@ -74,7 +76,7 @@ def _boot(node: Object) -> str:
 
 
 def _restarted(pods: list[Object], context: ActionContext) -> bool:
-    """Whether every Pod on the node has lost its processes. That proves the reboot; a new boot id
+    """Whether every Pod on the node has lost its processes. This proves the reboot; a new boot id
     alone does not."""
     if not pods:
         return False
@@ -86,8 +88,8 @@ def _restarted(pods: list[Object], context: ActionContext) -> bool:
 
 
 def rehearse(reboot: Reboot, context: ActionContext) -> None:
-    """Report which node and Pods it would affect, and whether the machine would accept the order,
-    if the driver can tell."""
+    """Report which nodes and Pods would be affected, and whether the machine would accept the
+    command, if the driver can tell."""
     machines.of(context.cluster)
     found = machines.strike(reboot.node, _describe(reboot), context)
     machines.rehearse(found, "reboot", context)
@@ -107,7 +109,7 @@ VERB = Verb(
     rights=machines.rights,
     possible=_possible,
     undo=machines.undo,
-    undo_text="The node is started if it is not, and is Ready and uncordoned as before.",
+    undo_text="The node is started if it is down, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,
     residue_text="Pods of the rebooted node were restarted",
     proof="The node is Ready with another boot id, or all its Pods have restarted.",

@@ -1,7 +1,7 @@
 """`taint`: a taint on nodes. `NoExecute` removes Pods at once, regardless of budgets.
 
-Exactly this taint is removed at the end. An existing taint with the same key and effect is an
-error, because the undo could not tell the two apart.
+At the end only this taint is removed. An existing taint with the same key and effect is an error,
+because the undo could not tell the two apart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Taint:
     """Parameters of `taint`."""
 
     node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest`, or a selection of nodes.", example="{running: app=checkout}"
+        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
+        "of nodes.",
+        example="{running: app=checkout}",
     )
     taint: str = parameter(
         "KEY=VALUE:EFFECT or KEY:EFFECT, as in kubectl.", example="maintenance:NoExecute"
@@ -35,9 +37,9 @@ class Taint:
 
     @property
     def body(self) -> dict[str, str]:
-        """The taint as a Node object has it."""
+        """The taint in the form of a Node object."""
         found = _TAINT.fullmatch(self.taint)
-        assert found, "held by the verb's check"
+        assert found, "ensured by the verb's check"
         value = {"value": found["value"]} if found["value"] else {}
         return {"key": found["key"], "effect": found["effect"]} | value
 
@@ -85,7 +87,7 @@ def _one(taint: Taint, node: Object, context: ActionContext) -> None:
 
 
 def _add(taint: Taint, node: Object) -> None:
-    if not _same(_taints(node), taint.body):  # otherwise another was faster, and it is theirs
+    if not _same(_taints(node), taint.body):  # otherwise someone else added the taint first
         node.setdefault("spec", {})["taints"] = [*_taints(node), taint.body]
 
 

@@ -1,7 +1,7 @@
-"""`zone`: all nodes with one label value at once, as when a cloud loses a zone.
+"""`zone`: cordons or drains all nodes with one label value at once, as when a cloud loses a zone.
 
-Its nodes are cordoned, or drained within their budgets like one node. The drained Pods must fit
-elsewhere, unless `overflow: true` skips that check.
+The nodes are cordoned, or drained within the disruption budgets as by `drain`. The drained Pods
+must fit elsewhere, unless `overflow: true` skips that check.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _check(zone: Zone) -> Sequence[Complaint]:
     except ValueError as error:
         return [Complaint(field="value", message=str(error), expected="a label's value")]
     if zone.act == "cordon" and (zone.grace or zone.empty_dir or zone.bare or zone.overflow):
-        text = "`act: cordon` evicts nothing, so keys about evictions have no effect"
+        text = "`act: cordon` evicts nothing, so the keys for evictions have no effect"
         return [Complaint(field="act", message=text, expected="act: drain")]
     return list(drain.VERB.check(_drain(zone)))
 
@@ -63,7 +63,7 @@ def _drain(zone: Zone) -> drain.Drain:
 
 
 def run(zone: Zone, context: ActionContext) -> None:
-    """Cordon or drain all its nodes at once."""
+    """Cordon or drain all nodes of the zone at once."""
     if zone.act == "cordon":
         cordon.run(cordon.Cordon(node=zone.nodes), context)
     else:
@@ -71,7 +71,7 @@ def run(zone: Zone, context: ActionContext) -> None:
 
 
 def rehearse(zone: Zone, context: ActionContext) -> None:
-    """The same for the verb that it uses."""
+    """The equivalent value for the verb that carries it out."""
     if zone.act == "cordon":
         cordon.run(cordon.Cordon(node=zone.nodes), context)
     else:

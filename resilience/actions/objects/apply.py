@@ -1,9 +1,10 @@
 """`apply`: creates or changes the objects of a manifest, and undoes that at the end.
 
-New objects are created and later deleted, by uid, with everything that they own. Existing ones are
-changed and get their prior content back. Each object carries the run's id in an annotation, so
-that the run recognizes a creation whose answer was lost. A namespace that does not exist is created
-and undone like the rest. Errors of the API server about a manifest come with file and line.
+New objects are created and later deleted, by uid, with everything that they own. Existing objects
+are changed, and later get their prior content back. Each object carries the run's id in an
+annotation, so that the run recognizes a creation whose answer was lost. A missing namespace is
+created, and undone like the rest. Errors of the API server about a manifest come with file and
+line.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def run(apply: Apply, context: ActionContext) -> None:
     application.all(manifests)
     if context.step.phase is Phase.WHEN and not application.changed:
         raise NothingToDo(
-            f"{apply.file} changed nothing: the cluster has its {many(len(manifests), 'object')}"
-            " as written. Apply it under `given:`, or change it first"
+            f"{apply.file} changed nothing: its {many(len(manifests), 'object')} already exist as "
+            "written. Apply it under `given:`, or change it first"
         )
     context.proof(f"{apply.file} is in place: {many(len(manifests), 'object')}", {})
 
@@ -97,7 +98,8 @@ class _Application:
         self._bring_about(resource, wanted, manifest)
 
     def _ensure(self, namespace: str) -> None:
-        """The namespace exists; a missing one is created, and undone with the rest."""
+        """Make sure that the namespace exists; a missing one is created, and undone with the
+        rest."""
         if namespace in self._namespaces:
             return
         self._namespaces.add(namespace)
@@ -135,7 +137,9 @@ class _Application:
                 )
             )
         except ApiError as error:
-            if undo and not isinstance(error, ServerTrouble):  # which may have carried it out
+            if undo and not isinstance(
+                error, ServerTrouble
+            ):  # the server may have carried out the request
                 context.forget_undo(undo)
             if isinstance(error, Conflict):
                 raise NothingToDo(
@@ -154,7 +158,9 @@ class _Application:
             now = reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
             raise ActionFailed(self._said(manifest, error)) from error
-        if _version(now) == _version(there):  # written differently, and the same to the server
+        if _version(now) == _version(
+            there
+        ):  # written differently, but the same object for the server
             self._unchanged(resource, there)
             return
         self.changed = True
@@ -180,7 +186,7 @@ def _marked(body: Object, run: str) -> Object:
 
 
 def _unmarked(body: Object) -> Object:
-    """An existing object was not created by the run, so it does not get the mark."""
+    """An object that existed before does not get the mark, since the run did not create it."""
     metadata = dict(body["metadata"])
     metadata["annotations"] = {
         key: value for key, value in metadata["annotations"].items() if key != object_undo.RUN
@@ -191,8 +197,8 @@ def _unmarked(body: Object) -> Object:
 
 
 def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
-    """Permissions for the objects of the file. An unreadable file needs nothing: it fails with its
-    own message."""
+    """Permissions for the objects of the file. An unreadable file needs no permission: reading it
+    fails later, with its own message."""
     try:
         bodies = [manifest.body for manifest in read(apply.file)]
     except ActionFailed:
@@ -243,7 +249,7 @@ def _bound(body: Object, namespace: str) -> Sequence[Right]:
 
 
 def _touches(apply: Apply, namespace: str) -> Reach:
-    """The namespaces of the file's objects, and those in which they act."""
+    """The namespaces of the file's objects, and the namespaces that those objects affect."""
     try:
         bodies = [manifest.body for manifest in read(apply.file)]
     except ActionFailed:

@@ -1,7 +1,7 @@
 """`delete`: deletes objects, as a mistake or a broken disk would, so that a restore can be proven.
 
-Cannot be undone, so the step needs `lasting: true`. What controllers own (a Deployment's
-ReplicaSets and Pods) goes with its owner.
+This cannot be undone, so the step needs `lasting: true`. Owned objects (a Deployment's ReplicaSets
+and Pods) are deleted with their owner.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _check(lose: Lose) -> Sequence[Complaint]:
 
 
 def run(lose: Lose, context: ActionContext) -> None:
-    """Find all, then delete all by uid; return once all are gone."""
+    """Find all objects, then delete them by uid; return once all are gone."""
     found = [_find(text, context) for text in lose.objects]
     for resource, obj in found:
         context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
@@ -92,7 +92,7 @@ def _rights(lose: Lose, namespace: str) -> Sequence[Right]:
 
 
 def rehearse(lose: Lose, context: ActionContext) -> None:
-    """Find them, and ask whether they could be deleted."""
+    """Find the objects, and ask the API server whether they could be deleted."""
     for resource, obj in [_find(text, context) for text in lose.objects]:
         context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
         context.cluster.delete(

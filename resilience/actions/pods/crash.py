@@ -1,4 +1,4 @@
-"""`crash`: a Pod's process dies abruptly. The Pod stays; the kubelet starts its container again.
+"""`crash`: a Pod's process dies abruptly. The Pod stays, and the kubelet restarts its container.
 
 No API of Kubernetes does this: a DELETE gives notice, and a signal sent by exec from inside does
 not reach process 1. The sandbox's kubelet can. On a real cluster it takes a privileged Pod with the
@@ -79,8 +79,8 @@ def _lost(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
 
 
 def _restarted(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
-    """Stricter than other actions, since no API confirms it: the kubelet counts a restart or
-    reports a new container id."""
+    """Proof of the crash. No API confirms it, so the kubelet must count a restart or report a new
+    container id."""
     before = {objects.uid(pod): pod for pod in chosen}
 
     def shows(now: Object | None) -> bool:
@@ -98,7 +98,7 @@ def _ids(pod: Object) -> list[str]:
 
 
 def rehearse(crash: Crash, context: ActionContext) -> None:
-    """Which processes it would kill."""
+    """Report which processes would be killed."""
     for pod in pod_action.victims(crash, context):
         context.victim(pod, _describe(crash), Fate.RESTARTED)
 

@@ -1,9 +1,9 @@
 """`evict`: removes Pods with the eviction API, which honours disruption budgets.
 
 If a budget forbids it now, the action waits until the budget's watch shows that it allows one more,
-and tries again; at the deadline it is *blocked*, in the API's words. An eviction has no uid
-precondition, because a refused one leaks the budget for two minutes: the uid is compared in the
-run's watch just before.
+and tries again; at the deadline the step ends as *blocked*, with the API server's message. An
+eviction has no uid precondition, because a refused precondition would occupy the budget for two
+minutes: the uid is compared in the run's watch just before.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb
 from resilience.verbs.context import ActionContext, ActionFailed, Blocked, NothingToDo
 
 SEVERAL = "more than one PodDisruptionBudget"
-"""Words of the API server for refusals that waiting cannot help."""
+"""Text of the API server's refusals that no waiting can resolve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def _evict(pod: Object, evict: Evict, context: ActionContext) -> bool:
 
 
 def _ask(pod: Object, evict: Evict, context: ActionContext) -> bool:
-    """Until it is granted; False when the Pod was gone before."""
+    """Try until the eviction is granted; False if the Pod was gone before."""
     began = context.clock.monotonic()
     view = context.view(PODS, objects.namespace(pod))
     grace = None if evict.grace is None else int(evict.grace.seconds)
@@ -105,8 +105,8 @@ def _changed_mind(pod: Object, evict: Evict, context: ActionContext) -> str:
 
 
 def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> None:
-    """Until a budget of the Pod allows one more, or it is time to try again; Blocked (by a
-    budget) or ActionFailed at the deadline."""
+    """Wait until a budget of the Pod allows one more eviction, or it is time to try again; at the
+    deadline raise Blocked (by a budget) or ActionFailed."""
     text = f"{objects.title(pod)}: {reply.words}"
     context.note(What.NOTE, f"not yet: {text}")
     budgets = context.view(BUDGETS, objects.namespace(pod))
@@ -127,7 +127,7 @@ def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> No
 
 
 def rehearse(evict: Evict, context: ActionContext) -> None:
-    """Ask for each alone; the API server does not account for dry runs."""
+    """Ask for each Pod on its own; a dry run does not count against the budget."""
     for pod in pod_action.victims(evict, context):
         context.victim(pod, _describe(evict))
         try:

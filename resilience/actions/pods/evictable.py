@@ -1,7 +1,7 @@
 """Checks whether evictions can ever succeed, before anything is changed.
 
 Waiting for a budget whose own terms rule out every eviction (`maxUnavailable: 0`, as many replicas
-as it wants healthy, two budgets over one Pod ...) would be in vain.
+as it wants healthy, two budgets over one Pod ...) would be useless.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from resilience.verbs.context import ActionContext, Blocked
 
 
 def require(leaving: Sequence[Object], context: ActionContext) -> None:
-    """Blocked when a budget that covers one of these Pods can never allow an eviction, with what
-    to change; oddities of budgets are only noted."""
+    """Raise Blocked, with what to change, when a budget of one of these Pods can never allow an
+    eviction; other oddities of budgets are only noted."""
     from resilience.drain.lints import lint
 
     namespaces = sorted({objects.namespace(pod) for pod in leaving})

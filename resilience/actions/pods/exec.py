@@ -19,7 +19,7 @@ from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, param
 from resilience.verbs.context import ActionContext, ActionFailed, Fate
 
 SHOWN = 500
-"""Characters of a command's output that a message quotes."""
+"""Maximum number of characters of a command's output in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,8 @@ def _describe(exec_: Exec) -> str:
 
 
 def run(exec_: Exec, context: ActionContext) -> None:
-    """Run it in each chosen Pod, one after another; ActionFailed on another exit code."""
+    """Run the command in each chosen Pod, one after another; ActionFailed on an unexpected exit
+    code."""
     chosen = pod_action.victims(exec_, context)
     for pod in chosen:
         context.victim(pod, _describe(exec_), Fate.TOUCHED)
@@ -72,7 +73,7 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
 
 
 def rehearse(exec_: Exec, context: ActionContext) -> None:
-    """Report in which Pods it would run; a command cannot be rehearsed without running it."""
+    """Report in which Pods the command would run; it cannot be tried without running it."""
     for pod in pod_action.victims(exec_, context):
         context.victim(pod, _describe(exec_), Fate.TOUCHED)
 

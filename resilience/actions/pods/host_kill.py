@@ -45,7 +45,7 @@ sys.exit({NOT_FOUND} if missing else 0)
 
 
 def container_ids(pod: Object, container: str = "") -> list[str]:
-    """Ids of its running containers (or of one), without the runtime's scheme."""
+    """Ids of the Pod's running containers (or of one container), without the runtime's prefix."""
     statuses: Sequence[Mapping[str, str]] = (pod.get("status") or {}).get("containerStatuses") or ()
     found = [each["containerID"].rpartition("://")[2] for each in statuses
              if each.get("containerID") and container in ("", each["name"])]  # fmt: skip
@@ -55,15 +55,15 @@ def container_ids(pod: Object, container: str = "") -> list[str]:
 
 
 def kill(pods: Sequence[Object], container: str, context: ActionContext) -> None:
-    """SIGKILL to the containers of these Pods, one helper per node; ActionFailed when a helper
-    does not run or does not find a process."""
+    """Send SIGKILL to the containers of these Pods, with one helper per node; ActionFailed when a
+    helper does not run or does not find a process."""
     wanted: dict[str, list[str]] = {}
     for pod in pods:
         wanted.setdefault(objects.node(pod), []).extend(container_ids(pod, container))
     arguments = {node: ["/proc", *ids] for node, ids in wanted.items()}
     for node, code in host_pod.run("crash", PROGRAM, arguments, context).items():
         if code == NOT_FOUND:
-            raise ActionFailed(f"no process of a chosen container was found on {node}: it may run "
-                               "in a virtual machine of its own")  # fmt: skip
+            raise ActionFailed(f"no process of a chosen container was found on {node}: the "
+                               "container may run in a virtual machine")  # fmt: skip
         if code != 0:
             raise ActionFailed(f"the helper on {node} ended with exit code {code}")

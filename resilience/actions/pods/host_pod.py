@@ -1,8 +1,8 @@
 """A short-lived privileged Pod on a node, in the host's process namespace, that runs one program.
 
 Only for real clusters whose target says `privileged = true`. The Pod is in the journal before it is
-created, is bound to its node in spite of taints, lives for a minute at most, and is deleted as soon
-as its program has ended.
+created, is bound to its node regardless of taints, lives for at most a minute, and is deleted as
+soon as its program has ended.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from resilience.actions.network import canary
 from resilience.actions.undo import object_undo
 from resilience.cluster import helper_pods
-from resilience.cluster.helper_pods import Access, HelperPod
+from resilience.cluster.helper_pods import HelperAccess, HelperPod
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.kube import objects
 from resilience.verbs.context import ActionContext, ActionFailed
@@ -46,7 +46,7 @@ def body(purpose: str, node: str, program: Sequence[str], context: ActionContext
 
 
 def like(purpose: str, namespace: str, cluster: Cluster) -> Object:
-    """Such a Pod, to ask whether the namespace admits it."""
+    """A sample helper Pod, to ask whether the namespace admits it."""
     return _helper(purpose, f"resilience-{purpose}", namespace, [""], "", {}, cluster)
 
 
@@ -68,7 +68,7 @@ def _helper(
         annotations=annotations,
         lifetime=60,
         node=node,
-        access=Access.HOST,
+        access=HelperAccess.HOST,
     )
     return helper.body()
 

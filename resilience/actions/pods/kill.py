@@ -1,7 +1,7 @@
-"""`kill`: deletes Pods, with their own grace period, another one, or none.
+"""`kill`: deletes Pods, with their own grace period, a different one, or none.
 
 A DELETE with grace 0 is not a crash: the object is gone at once, while the process still gets
-SIGTERM and two seconds (semantics of the kubelet). For abrupt death there is `crash`. Budgets are
+SIGTERM and two seconds (semantics of the kubelet). `crash` ends a process abruptly. Budgets are
 bypassed, as by every DELETE; `evict` honours them.
 """
 
@@ -22,7 +22,7 @@ from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, param
 from resilience.verbs.context import ActionContext, NothingToDo
 
 AT_ONCE = 16
-"""DELETEs in flight at the same time."""
+"""Maximum number of concurrent DELETE requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

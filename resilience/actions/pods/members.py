@@ -1,4 +1,4 @@
-"""The Pods of a workload as the run's own watches show them now."""
+"""The current Pods of a workload, as the run's own watches show them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from resilience.verbs.context import Context
 
 
 def pods_of(workload: Object, context: Context) -> list[Object]:
-    """Pods whose chain of controllers leads to it, terminating ones included, by name."""
+    """Pods whose chain of controllers leads to the workload, including terminating ones, sorted by
+    name."""
     owners = {objects.uid(workload)}
     if workload.get("kind") == "Deployment":
         owners |= {

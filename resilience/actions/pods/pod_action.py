@@ -1,6 +1,6 @@
 """Shared by all Pod actions: read the Pods, choose, prove the effect.
 
-The Pods come from the run's own watch, so that the chosen Pods are the watched ones.
+The Pods come from the run's own watch, so every chosen Pod is also watched.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _eligible(
 
 
 def not_due(choice: WideChoice, path: str, cluster: Cluster, namespace: str, random: Random) -> str:
-    """For `Verb.due`: why a step has nothing to do today; "" when it has, or when only the step
-    itself can say."""
+    """For `Verb.due`: why a step has nothing to do today; "" when it has something to do, or when
+    only the step itself can tell."""
     if why := eligible.not_due(choice, path, cluster, random):
         return why
     if not choice.opted_in:
@@ -84,7 +84,7 @@ def not_due(choice: WideChoice, path: str, cluster: Cluster, namespace: str, ran
 
 
 def changed_mind(choice: WideChoice, pod: Object, context: ActionContext) -> str:
-    """Called just before a Pod is disrupted: why it must not be any more; "" if it still may."""
+    """Called just before a Pod is disrupted: why it must no longer be disrupted; "" if it may."""
     if not choice.opted_in:
         return ""
     now = context.cluster.get(PODS, objects.name(pod), objects.namespace(pod))
@@ -92,7 +92,8 @@ def changed_mind(choice: WideChoice, pod: Object, context: ActionContext) -> str
 
 
 def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
-    """For `Verb.rights`: seeing Pods, finding an owner, and further `(verb, resource)` of Pods."""
+    """For `Verb.rights`: permissions to read Pods, to find an owner, and for further `(verb,
+    resource)` of Pods."""
 
     def of(parameters: object, namespace: str) -> Sequence[Right]:
         pods = [("list", "pods"), ("watch", "pods"), *more]
@@ -109,7 +110,7 @@ def rights(*more: tuple[str, str]) -> Callable[[object, str], Sequence[Right]]:
 
 
 def _of_owner(kind: Resource) -> Sequence[tuple[str, str, str]]:
-    """What `_owners` looks up."""
+    """The resources that `_owners` reads."""
     itself = (kind.group, "get", kind.plural)
     return [itself, ("apps", "list", "replicasets")] if kind == DEPLOYMENTS else [itself]
 
@@ -129,7 +130,7 @@ def prove(
     if not context.clock.until(lambda: not unproven(), context.deadline):
         names = ", ".join(objects.title(pod) for pod in unproven())
         raise ActionFailed(
-            f"the API accepted it, but within {context.step.within} the watch did "
+            f"the API server accepted the request, but within {context.step.within} the watch did "
             f"not show that {names} {text}"
         )
     for pod in pods:
@@ -137,7 +138,7 @@ def prove(
 
 
 def seen(pod: Object, context: ActionContext) -> Object | None:
-    """The same Pod as the run's watch of its namespace shows it now."""
+    """The current state of this Pod, from the run's watch of its namespace."""
     return context.view(PODS, objects.namespace(pod)).by_uid(objects.uid(pod))
 
 
@@ -147,7 +148,7 @@ def gone_or_terminating(pod: Object | None) -> bool:
 
 
 def own_pod(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """(namespace, name) of this process's own Pod, None outside of a cluster."""
+    """(namespace, name) of the Pod that this process runs in; None outside a cluster."""
     if "KUBERNETES_SERVICE_HOST" not in environment or not _NAMESPACE_FILE.exists():
         return None
     name = environment.get("POD_NAME") or environment.get("HOSTNAME", "")

@@ -46,7 +46,7 @@ def _one(pod: Object, why: str, context: ActionContext) -> None:
     context.victim(pod, why, Fate.KEPT)
     reverting.change(
         context, PODS, pod, lambda now: now["metadata"].pop("labels", None),
-        f"give {objects.title(pod)} its labels back", mark=True,
+        f"restore the labels of {objects.title(pod)}", mark=True,
     )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ VERB = Verb(
     shorthand="pods",
     rights=pod_action.rights(("get", "pods"), ("patch", "pods")),
     undo=reverting.undo,
-    undo_text="The labels come back, except for those that someone changed since; the workload "
-    "then has one Pod too many and deletes one.",
+    undo_text="The labels are restored, except for labels that someone changed since; the "
+    "workload then has one Pod too many and deletes one.",
     residue=Residue.NAMED,
     residue_text="a ReplicaSet may have kept the replacement of a quarantined Pod",
     proof="The watch shows the Pod without labels and without an owner.",

@@ -1,7 +1,8 @@
-"""Whether something is due today: a coin with the chance of one day in `mtbf`, without memory.
+"""Whether something is due today: a random decision with a probability of one day in `mtbf`,
+independent of earlier days.
 
-The coin is a hash of a number from the seed, the day in UTC, and what it is for. Each run of a day
-with the same seed gets the same answer, so it is intended for one run a day. Pure.
+The decision is a hash of a number from the seed, the day in UTC, and the workload or step. Each run
+of a day with the same seed gets the same answer, so it is intended for one run a day. Pure.
 """
 
 from __future__ import annotations
@@ -22,5 +23,5 @@ def is_due(token: int, day: date, what: str, mtbf: Duration) -> bool:
 
 
 def day_of(wall: float) -> date:
-    """The day in UTC of a moment in epoch seconds."""
+    """The UTC day of a time in epoch seconds."""
     return datetime.fromtimestamp(wall, UTC).date()

@@ -20,7 +20,7 @@ Count = int | Literal["all", "one", "minority", "majority"]
 Order = Literal["random", "oldest", "newest", "fair"]
 
 SHORTEST = 86400.0
-"""Seconds; the least `mtbf`."""
+"""The smallest `mtbf`, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class PodChoice:
         "Except Pods with these labels.", default=None, example="canary"
     )
     one_per: Literal["owner", "node"] | None = parameter(
-        "At most one Pod of each workload, or on each node.", default=None
+        "Choose at most one Pod of each workload (owner), or on each node.", default=None
     )
     bare: bool = parameter("Include bare Pods (no controller recreates them).", default=False)
     count: Count | None = parameter(
@@ -64,14 +64,14 @@ class PodChoice:
         "Which share of the Pods, rounded down.", default=None, example="1/3", one_of="how many"
     )
     order: Order = parameter(
-        "Which Pods to pick first: random (seeded), oldest, newest, or fair: those that earlier "
-        "reports show struck longest ago, or never.",
+        "Which Pods to pick first: random (seeded), oldest, newest, or fair: Pods that, by "
+        "earlier reports, were never disrupted or whose last disruption is longest ago.",
         default="random",
     )
 
     @property
     def how_many(self) -> str:
-        """The quantity as written in the scenario, before what is matched."""
+        """The quantity as written in the scenario; messages show it before the criteria."""
         if self.share is not None:
             return f"{self.share} of the Pods"
         if self.count in (None, 1, "one"):
@@ -93,7 +93,7 @@ class PodChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WideChoice(PodChoice):
-    """In the scenario's own namespace, or in all that have some labels."""
+    """A choice in the scenario's own namespace, or in all namespaces with given labels."""
 
     namespaces: Selector | None = parameter(
         "Pods of all namespaces with these labels, instead of the scenario's own namespace.",
@@ -107,15 +107,15 @@ class WideChoice(PodChoice):
         default=False,
     )
     mtbf: Duration | None = parameter(
-        "Mean time between failures: the chance that it is due on a day (of each workload, with "
-        "`opted_in`). For one run a day.",
+        "Mean time between failures: on each day the step (with `opted_in`, each workload) is due "
+        "with a probability of one day in this time. Intended for one run a day.",
         default=None,
         example="3d",
     )
 
     @property
     def where(self) -> str:
-        """Where it chooses, if it is not the scenario's own namespace."""
+        """Where Pods are chosen, if not in the scenario's own namespace."""
         where = f" in namespaces {self.namespaces}" if self.namespaces else ""
         return where + (" of workloads that opted in" if self.opted_in else "")
 
@@ -124,23 +124,23 @@ _KIND = re.compile(r"!?[a-z][a-z0-9]*")
 
 
 def complaints(choice: PodChoice) -> list[Complaint]:
-    """What no choice of Pods may say."""
+    """What is wrong with a choice of Pods; "" if nothing."""
     return [*_nobody_named(choice), *_kinds(choice), *_elsewhere(choice), *_often(choice)]
 
 
 def _nobody_named(choice: PodChoice) -> Iterator[Complaint]:
-    """A choice that names nothing would mean every Pod of the namespace."""
+    """A choice without any criterion is refused: it would mean every Pod of the namespace."""
     wide = isinstance(choice, WideChoice) and (choice.namespaces or choice.opted_in)
     if not (choice.pods or choice.name or choice.owner or choice.node or wide):
         ways = "pods: LABELS, name: POD, owner: WORKLOAD or node: NODE"
         ways += ", namespaces: LABELS or opted_in: true" if isinstance(choice, WideChoice) else ""
-        yield Complaint(field="", message="no Pods are named", expected=ways)
+        yield Complaint(field="", message="no Pods are selected", expected=ways)
 
 
 def _kinds(choice: PodChoice) -> Iterator[Complaint]:
     for kind in choice.kinds:
         if not _KIND.fullmatch(kind):
-            text = f"{kind!r} is no kind of workload in small letters"
+            text = f"{kind!r} is not a kind of workload in lower case"
             yield Complaint(field="kinds", message=text, expected="deployment, or !daemonset")
 
 
@@ -148,8 +148,8 @@ def _elsewhere(choice: PodChoice) -> Iterator[Complaint]:
     if isinstance(choice, WideChoice) and choice.namespaces and choice.owner:
         yield Complaint(
             field="owner",
-            message=f"{choice.owner} is a workload of one namespace, and `namespaces` chooses many",
-            expected="pods: LABELS, or no `namespaces`",
+            message=f"{choice.owner} is a workload of one namespace, but `namespaces` selects many",
+            expected="pods: LABELS instead, or remove `namespaces`",
         )
 
 
@@ -157,6 +157,6 @@ def _often(choice: PodChoice) -> Iterator[Complaint]:
     if isinstance(choice, WideChoice) and choice.mtbf and choice.mtbf.seconds < SHORTEST:
         yield Complaint(
             field="mtbf",
-            message=f"{choice.mtbf} is less than a day, and the chance is that of a day",
-            expected="at least 1d; without `mtbf` each run is due",
+            message=f"{choice.mtbf} is less than a day, but the step is due at most once a day",
+            expected="at least 1d; without `mtbf` the step is due in each run",
         )

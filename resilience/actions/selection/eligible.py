@@ -16,13 +16,13 @@ from resilience.cluster.interface import Cluster, Object
 from resilience.kube import objects
 
 READABLE = ("deployment", "statefulset", "daemonset", "replicaset", "job", "cronjob")
-"""Kinds of workloads whose labels are read; of others only the Pods count."""
+"""Kinds of workloads whose labels are read; for other kinds only the labels of their Pods count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eligible:
-    """The workload's terms by uid of the Pod, for those that opted in; `due` today or not.
-    `unreadable` says which workloads have labels that mean nothing."""
+    """The terms of each Pod's workload, by the Pod's uid, if it opted in; `due` holds those that
+    are due today. `unreadable` describes workloads whose labels are invalid."""
 
     day: date
     terms: Mapping[str, Terms] = field(default_factory=dict)
@@ -32,12 +32,13 @@ class Eligible:
 
 
 def wants(choice: object) -> bool:
-    """Whether a choice is limited to those that opted in."""
+    """Whether a choice is limited to workloads that opted in."""
     return isinstance(choice, WideChoice) and choice.opted_in
 
 
 def find(choice: WideChoice, pods: Iterable[Object], cluster: Cluster, token: int) -> Eligible:
-    """Of these Pods. One listing for each namespace and kind of workload that occurs."""
+    """Find the eligible ones among these Pods. Each kind of workload is listed once in each
+    namespace."""
     pods = list(pods)
     found = roots.of(pods, cluster)
     workloads = _workloads(found.values(), cluster)
@@ -67,18 +68,18 @@ def _due(given: Terms, choice: WideChoice, token: int, day: date, name: str) -> 
 
 
 def not_due(choice: PodChoice, what: str, cluster: Cluster, random: Random) -> str:
-    """Why a step with `mtbf` alone is not due today; "" when it is, or when each workload has a
-    coin of its own."""
+    """Why a step with `mtbf` alone is not due today; "" when it is due, or when that is decided for
+    each workload."""
     if not isinstance(choice, WideChoice) or choice.mtbf is None or choice.opted_in:
         return ""
     day = chance.day_of(cluster.now())
     if chance.is_due(random.getrandbits(64), day, what, choice.mtbf):
         return ""
-    return f"not due on {day}: with `mtbf: {choice.mtbf}` it is a matter of chance each day"
+    return f"not due on {day}: with `mtbf: {choice.mtbf}` each day is decided by chance"
 
 
 def nobody_due(found: Eligible) -> str:
-    """Why nothing is to be done although some opted in; "" otherwise."""
+    """Why there is nothing to do although some workloads opted in; "" otherwise."""
     if not found.terms or found.due:
         return ""
     names = sorted({found.names[uid] for uid in found.terms})
@@ -87,8 +88,7 @@ def nobody_due(found: Eligible) -> str:
 
 
 def still(choice: WideChoice, pod: Object, cluster: Cluster) -> str:
-    """Why a chosen Pod must not be disrupted any more; "" if it still may. Its workload is read
-    again."""
+    """Why a chosen Pod must no longer be disrupted; "" if it may. Its workload is read again."""
     found = roots.of([pod], cluster).get(objects.uid(pod))
     try:
         given = opt_in.terms(_workloads([found], cluster).get(found.uid) if found else None, pod)

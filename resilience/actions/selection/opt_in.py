@@ -1,9 +1,10 @@
-"""Which workloads opted in, and on what terms: our label, that of kube-monkey or of chaoskube.
+"""Which workloads opted in, and on what terms: by this project's label, or those of kube-monkey or
+chaoskube.
 
 A workload opts in by the label `resilience.io/enabled: "true"` on it or its Pods; by kube-monkey's
 labels `enabled` and `identifier` on it, unless its Pods carry others; or, Pod by Pod, by
-chaoskube's annotation. Our label with any other value opts out, regardless of other labels. Terms
-of kube-monkey that cannot be read are no consent. Pure: objects in, terms out.
+chaoskube's annotation. This project's label with any other value opts out, regardless of other
+labels. Invalid kube-monkey labels do not count as consent. Pure: objects in, terms out.
 
 kube-monkey: docs/opting-in.md, "Where to put the labels"; internal/pkg/victims. chaoskube: README,
 "--annotations".
@@ -33,8 +34,8 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How a workload opted in: `by` the label or annotation. `mtbf` and `mode` are its own, None
-    and "" where it leaves them to the scenario."""
+    """How a workload opted in: `by` the label or annotation. `mtbf` and `mode` are the workload's
+    own; None and "" leave them to the scenario."""
 
     by: str
     mtbf: Duration | None = None
@@ -42,7 +43,7 @@ class Terms:
     value: int = 0
 
     def number(self, there: int, random: Random) -> int:
-        """How many of `there` Pods it gives away by its own mode; 0 when a percentage is less
+        """How many of its `there` Pods the workload's own mode offers; 0 when a percentage is less
         than one Pod."""
         if self.mode == "kill-all":
             return there
@@ -53,8 +54,8 @@ class Terms:
 
 
 def terms(workload: Object | None, pod: Object) -> Terms | None:
-    """None when it has not opted in; Unreadable for labels of kube-monkey that say nothing.
-    `workload` is None for a bare Pod, and where its kind cannot be read."""
+    """None when it has not opted in; Unreadable for invalid labels of kube-monkey. `workload` is
+    None for a bare Pod, and where its kind cannot be read."""
     labels = objects.labels(workload if workload is not None else pod)
     own = {each[ENABLED] for each in (labels, objects.labels(pod)) if ENABLED in each}
     if own:

@@ -1,7 +1,7 @@
 """The workload at the root of each Pod's owners: the Deployment, not its ReplicaSet.
 
-One listing of ReplicaSets (of Jobs) for each namespace in which a Pod has such an owner; an owner
-that cannot be read is the root itself.
+ReplicaSets (and Jobs) are listed once for each namespace in which a Pod has such an owner; an owner
+that cannot be read counts as the root.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from resilience.cluster.interface import JOBS, REPLICASETS, Cluster, Object
 from resilience.kube import objects
 
 _BETWEEN = {"ReplicaSet": REPLICASETS, "Job": JOBS}
-"""Kinds that a workload of another kind may own."""
+"""Kinds that may themselves be owned by another workload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

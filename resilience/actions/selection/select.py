@@ -1,8 +1,9 @@
-"""Choosing victims: match, then filter, then choose. Pure: Pods in, Pods out.
+"""Choosing victims: match, then filter, then choose. Pure: Each function takes Pods and returns
+Pods.
 
-Without replacement, in a stable order, random only by the given stream. Choosing nobody is an error
-that says which Pods exist instead, never an empty list: an action on nobody proves nothing
-(kube-monkey, krkn and chaoskube have each passed tests that way).
+Pods are chosen without replacement and in a stable order; the only randomness is the given stream.
+Choosing nobody is an error that says which Pods exist instead, never an empty list: an action on
+nobody proves nothing (kube-monkey, krkn and chaoskube have each passed tests that way).
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ _GENERATED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the filters need besides the Pods. `wall` is the API server's time; `owners` are uids of
-    the workload that `owner:` names and of its ReplicaSets; `own` is (namespace, name) of this
-    process's Pod; `kinds` is the kind of each Pod's workload in small letters, by the Pod's uid."""
+    """What the filters need in addition to the Pods. `wall` is the API server's time; `owners` are
+    uids of the workload that `owner:` names and of its ReplicaSets; `own` is (namespace, name) of
+    this process's Pod; `kinds` is the kind of each Pod's workload in lower case, by the Pod's
+    uid."""
 
     namespace: str
     wall: float
@@ -46,9 +48,9 @@ class Surroundings:
     own: tuple[str, str] | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     namespaces: Sequence[str] = ()
-    """Those that were chosen by their labels."""
+    """The namespaces chosen by label."""
     eligible: Eligible | None = None
-    """Who opted in; None where nobody has to."""
+    """The workloads that opted in; None if the step does not require it."""
     struck: Mapping[str, float] = field(default_factory=dict)
     """When earlier reports show a Pod (`shop/web-0`) or a workload (`shop/deployment/web`) struck,
     in epoch seconds."""
@@ -65,7 +67,8 @@ class Surroundings:
 
 
 def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, random: Random) -> Pods:
-    """The victims, at least one. NothingToDo or ActionFailed say why there are none."""
+    """The victims, at least one. Raises NothingToDo or ActionFailed, with the reason, if there are
+    none."""
     everyone = objects.in_order(pods)
     matched = match(everyone, choice, around)
     if not matched:
@@ -78,14 +81,14 @@ def select(pods: Iterable[Object], choice: PodChoice, around: Surroundings, rand
     own, others = _on_own_terms(left, around.eligible, random)
     if not others and not own:
         raise NothingToDo(
-            "each workload that opted in gives away less than one Pod by its kill-value"
+            "the kill-value of each workload that opted in is less than one Pod"
             f" ({_names(left)}); nothing was harmed"
         )
     return objects.in_order([*own, *(choose(others, choice, random, around) if others else ())])
 
 
 def _on_own_terms(pods: Pods, eligible: Eligible, random: Random) -> tuple[Pods, Pods]:
-    """The victims of workloads that say themselves how many, and the Pods of all others."""
+    """The victims of workloads that set their own number, and the Pods of all other workloads."""
     groups: dict[str, Pods] = {}
     others: Pods = []
     for pod in pods:
@@ -102,7 +105,7 @@ def _on_own_terms(pods: Pods, eligible: Eligible, random: Random) -> tuple[Pods,
 
 
 def match(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> Pods:
-    """Living Pods that the step matches."""
+    """Pods that match the step and have not ended."""
     return [
         pod
         for pod in pods
@@ -132,7 +135,7 @@ def sift(
 
 
 def choose(pods: Sequence[Object], choice: PodChoice, random: Random, around: Surroundings) -> Pods:
-    """As many as requested, sorted by name; never fewer."""
+    """Exactly as many Pods as requested, sorted by name."""
     wanted = _number(len(pods), choice)
     if wanted > len(pods):
         raise ActionFailed(
@@ -156,7 +159,7 @@ def _pick(
 
 
 def _fair(pods: Sequence[Object], wanted: int, random: Random, around: Surroundings) -> Pods:
-    """Those that were struck longest ago; by chance among equals."""
+    """The Pods whose last disruption is longest ago; chance decides among equals."""
 
     def last(pod: Object) -> tuple[float, float]:
         own = around.struck.get(objects.title(pod), 0.0)
@@ -190,7 +193,7 @@ _Filter = tuple[str, Callable[[Pods], Pods]]
 
 
 def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
-    """In this order; the names appear in error messages."""
+    """The filters, in order; their names appear in error messages."""
     yield (
         "the Pod that runs this test",
         lambda pods: [
@@ -235,7 +238,7 @@ def _filters(choice: PodChoice, around: Surroundings) -> Iterable[_Filter]:
 
 
 def _of_kinds(pod: Object, choice: PodChoice, around: Surroundings) -> bool:
-    """Any of those that are named, if any is; none of those that are excluded."""
+    """Pods of one of the listed kinds, if any are listed, and of none of the excluded kinds."""
     kind = around.kinds.get(objects.uid(pod), "")
     named = [each for each in choice.kinds if not each.startswith("!")]
     return f"!{kind}" not in choice.kinds and (not named or kind in named)
@@ -261,7 +264,7 @@ def _annotations(pod: Object) -> Mapping[str, str]:
 
 
 def _one_of_each(choice: PodChoice, random: Random, around: Surroundings) -> Iterable[_Filter]:
-    """Which one of each owner or node, by `order`: always the same would spare all others."""
+    """One Pod of each owner or node, by `order`; a fixed choice would always spare the others."""
     if choice.one_per is None:
         return
     key = objects.controller_uid if choice.one_per == "owner" else objects.node
@@ -299,7 +302,7 @@ def _matching(choice: PodChoice, verb: str = "matches") -> str:
 
 
 def _labels(pods: Sequence[Object], choice: PodChoice) -> tuple[str, str]:
-    """Which labels exist instead, and the one that was probably meant."""
+    """The labels that exist instead, and the one that was probably meant."""
     if choice.pods is None:
         return "", ""
     found = {

@@ -1,8 +1,8 @@
 """The namespaces of a choice: the scenario's own, or all that have some labels.
 
-Namespaces are read when the step begins, as Pods are. One that is being deleted is left out, and so
-is a paused one, which the timeline notes. Consent and locks were asked for when the run began, for
-each of them.
+Namespaces are read when the step begins, as Pods are. A namespace that is being deleted is left
+out. A paused one is left out as well, and the timeline says so. Consent and locks for each of them
+were obtained when the run began.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MOST_LABELS = 8
 
 
 def is_wide(choice: object) -> bool:
-    """Whether it chooses its namespaces by their labels."""
+    """Whether the choice selects namespaces by label."""
     return isinstance(choice, WideChoice) and choice.namespaces is not None
 
 
 def namespaces(choice: PodChoice, context: ActionContext) -> Sequence[str]:
-    """Names, at least one. NothingToDo when no namespace is meant, Refused when all of them are
-    paused."""
+    """Names of the namespaces, at least one. NothingToDo when no namespace matches, Refused when
+    all are paused."""
     if not isinstance(choice, WideChoice) or choice.namespaces is None:
         return [context.namespace]
     meant = selected(context.cluster, choice.namespaces)

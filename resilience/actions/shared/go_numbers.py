@@ -54,7 +54,7 @@ def _float(plain: str) -> float | None:
 
 
 def as_json(value: Any, wrong: Wrong) -> Any:
-    """Its value after Go has written it as JSON and read it again."""
+    """The number after Go has written it as JSON and read it again."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     if isinstance(value, float):

@@ -22,7 +22,8 @@ PLAIN = "!plain"
 """The tag of a scalar that is written without quotes and without a tag."""
 
 MOST = 1_000_000
-"""Values of one document, including those that aliases repeat: more is a bomb, not a manifest."""
+"""Maximum number of values in one document, including repeats by aliases: a document with more is
+an attack ("billion laughs")."""
 
 TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
@@ -42,7 +43,7 @@ _ZONE = r"(Z|z|[-+][0-9]{1,2}(:?[0-9]{2})?)"
 DATE = re.compile(rf"{_DAY}(([Tt]|[ \t]+){_TIME}[ \t]*{_ZONE}?)?")
 
 NO_ESCAPE = re.compile(r"(?<!\\)(\\\\)*\\/")
-"""`\\/` is JSON, and YAML since 1.2; kubectl's YAML does not know it."""
+"""`\\/` is valid in JSON and in YAML 1.2, but kubectl's YAML rejects it."""
 
 KINDS: dict[str, Callable[[Any], bool]] = {
     "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -64,13 +65,13 @@ def loader() -> Any:
 
 
 def value(node: Any, text: str) -> Any:
-    """The node of that text as a JSON value. A MarkedYAMLError of PyYAML says where that is
-    impossible."""
+    """The JSON value of a node. Raises PyYAML's MarkedYAMLError, with the place, if there is
+    none."""
     return _Reader(text).read(node)
 
 
 class _Reader:
-    """One document being read."""
+    """The state while one document is read."""
 
     def __init__(self, text: str) -> None:
         self._text = text.removeprefix("\ufeff")
@@ -112,7 +113,7 @@ class _Reader:
         if not isinstance(node, yaml.SequenceNode):
             raise _error(node, "map merge requires map or sequence of maps as the value")
         found: dict[str, Any] = {}
-        for each in reversed(node.value):  # the first of them wins
+        for each in reversed(node.value):  # the first of several merges wins
             if not isinstance(each, yaml.MappingNode):
                 raise _error(each, "map merge requires map or sequence of maps as the value")
             found |= self.read(each)

@@ -34,6 +34,6 @@ def plural(kind: str) -> str:
 
 
 def resource(word: str) -> str:
-    """The same for a word on a command line, which may be a plural or a short name already."""
+    """The same for a word from a command line, which may already be a plural or a short name."""
     known = SHORT.get(word.lower(), word.lower())
     return known if known.endswith("s") and not known.endswith("ss") else plural(known)

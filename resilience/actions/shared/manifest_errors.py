@@ -1,7 +1,7 @@
 """The API server's errors about a manifest, each with its line.
 
-The server names fields ("spec.template.spec.containers[0].imgae"); here each gets its place in the
-file, and one that is not known gets the nearest one that is, from the server's own OpenAPI. An
+The server names fields ("spec.template.spec.containers[0].imgae"); here each field gets its place
+in the file, and an unknown field gets the most similar known one, from the server's own OpenAPI. An
 error without a line gets the line of its object. Sources: the API server's strict decoder
 (sigs.k8s.io/json) and `details.causes` of its validation.
 """
@@ -51,7 +51,7 @@ def _phrases(manifest: Manifest, error: ApiError, cluster: Cluster) -> Iterator[
 
 
 def twice(manifest: Manifest) -> Iterator[str]:
-    """Keys that one mapping has twice. Like kubectl, we read the last of them."""
+    """Keys that one mapping has twice. As in kubectl, the last of them counts."""
     from yaml import MappingNode, SequenceNode
 
     waiting, been = [manifest.node], set[int]()
@@ -75,8 +75,8 @@ def twice(manifest: Manifest) -> Iterator[str]:
 
 
 def locate(manifest: Manifest, field: str) -> Place | None:
-    """Where that field, or the last part of its path that is written, stands; None where nothing
-    of it is."""
+    """The place of that field, or of the deepest part of its path that the file contains; None if
+    it contains none."""
     from yaml import MappingNode, SequenceNode
 
     node, mark = manifest.node, None
@@ -100,7 +100,12 @@ def _meant(field: str, manifest: Manifest, cluster: Cluster) -> str:
     path, last = names[:-1], names[-1]
     try:
         known = _properties(manifest, path, cluster)
-    except (ClusterError, KeyError, TypeError, AttributeError):  # it is only a hint
+    except (
+        ClusterError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):  # a missing schema only costs the hint
         return ""
     return did_you_mean(last, known)
 
@@ -123,7 +128,8 @@ def _properties(manifest: Manifest, path: Iterable[str], cluster: Cluster) -> It
 
 
 def _resolved(node: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reference stands for; a field's own default or text is next to it in `allOf`."""
+    """The schema that a reference means; a field's own default or description is next to the
+    reference in `allOf`."""
     parts: list[Mapping[str, Any]] = list(node.get("allOf") or ())
     if len(parts) == 1:
         node = parts[0]

@@ -35,7 +35,8 @@ class Manifest:
 
 
 def read(path: Path) -> list[Manifest]:
-    """All objects of a file, in order; of a folder, of all its YAML and JSON files by name."""
+    """All objects of a file, in order; for a folder, of all its YAML and JSON files, sorted by
+    name."""
     built = next((each for each in KUSTOMIZATIONS if (path / each).exists()), "")
     if path.is_dir() and built:
         raise ActionFailed(
@@ -96,7 +97,7 @@ def documents(text: str, file: str) -> Iterator[Manifest]:
 
 
 def _json(text: str) -> list[tuple[Any, tuple[int, int]]] | None:
-    """Concatenated JSON values, each with line and column; None when it is not JSON."""
+    """Concatenated JSON values, each with line and column; None when the text is not JSON."""
     found, at = [], _next(text, 0)
     if text[at : at + 1] != "{":
         return None
@@ -148,7 +149,7 @@ def _objects(value: Any, place: Place, node: Any = None) -> Iterator[Manifest]:
 
 
 def _items(node: Any, count: int) -> list[Any]:
-    """The nodes of a List's items; Nones where they cannot be distinguished."""
+    """The nodes of a List's items; None for each item if they cannot be told apart."""
     found = [value for key, value in getattr(node, "value", ()) if key.value == "items"]
     items = list(getattr(found[-1], "value", ())) if found else []
     return items if len(items) == count else [None] * count

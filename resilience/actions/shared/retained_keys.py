@@ -3,8 +3,8 @@
 A Deployment's strategy and a Pod's volume are unions in which a strategic merge would keep the
 other member: `type: Recreate` next to the old `rollingUpdate`, an `emptyDir` next to the old
 `configMap`. The API server drops it if the patch lists the keys to retain (the patch strategy
-`retainKeys` in k8s.io/api apps/v1 and core/v1). A union whose member stays is sent as it is
-written: what others set in it is kept.
+`retainKeys` in k8s.io/api apps/v1 and core/v1). If the union's member does not change, it is sent
+as written, and fields that others set in it are kept.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def _volume(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> Mapping[st
 
 
 def _changed(new: Any, old: Any, path: tuple[str, ...], change: Callable[[Any, Any], Any]) -> Any:
-    """A copy of `new` in which `change` was applied to what both have at the path."""
+    """A copy of `new` in which `change` was applied to the values that both objects have at the
+    path."""
     if not path:
         return change(new, old)
     if not isinstance(new, Mapping) or not isinstance(old, Mapping) or path[0] not in new:

@@ -51,8 +51,8 @@ def read(reference: Reference, context: Context) -> Object:
 
 
 def instead(cluster: Cluster, resource: Resource, namespace: str, prefix: str = "") -> str:
-    """What exists of a kind, to end a message with; "" without permission to list it, since a
-    hint alone justifies no permission."""
+    """The existing objects of a kind, as the end of a message; "" without permission to list them.
+    A hint alone does not justify requiring that permission."""
     try:
         there = cluster.list(resource, namespace)
     except Forbidden:

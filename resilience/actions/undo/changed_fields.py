@@ -35,12 +35,12 @@ Step = str | Mapping[str, Any]
 
 
 class _Absent:
-    """Tells a missing field from null."""
+    """Distinguishes a missing field from null."""
 
 
 ABSENT = _Absent()
 WITHOUT_ITEM = _Absent()
-"""Absent together with its list item: nothing of the run is there, and nothing is restored."""
+"""Absent together with its list item: the run's value is gone, and nothing is restored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Change:
 
 
 def changes(before: Object, after: Object) -> list[Change]:
-    """The differences, in an order in which they can be applied."""
+    """The differences between two objects, in an order in which they can be applied."""
     return list(_walk((), before, after))
 
 
@@ -127,7 +127,7 @@ def _items(value: Any) -> Sequence[Any]:
 
 
 def _empty(value: Any) -> Any:
-    """The container alone: its content has changes of its own."""
+    """Only the mapping or list itself; the changes of its content are separate."""
     return value if value is ABSENT else type(value)()
 
 
@@ -179,7 +179,7 @@ COUNTED = frozenset(
     {"deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation"}
 )
 """Annotations that count changes of a template: the Deployment controller's, and the API server's
-own (pkg/registry/apps/daemonset/strategy.go). Each change of the run moves them on."""
+own (pkg/registry/apps/daemonset/strategy.go). Each change by the run increases them."""
 
 
 def content(obj: Object) -> Object:
@@ -194,7 +194,8 @@ def content(obj: Object) -> Object:
 
 
 def differs(wanted: Any, there: Any) -> bool:
-    """Whether `there` lacks something of `wanted`; additions of the server do not count."""
+    """Whether something in `wanted` is missing from `there`; fields that the server added do not
+    count."""
     if isinstance(wanted, Mapping):
         return not isinstance(there, Mapping) or any(
             differs(value, there.get(key)) for key, value in wanted.items()
@@ -234,13 +235,14 @@ def shown(value: Any) -> str:
 def reverted(
     now: Object, made: Sequence[Change], *, exact: bool = True, force: bool = False
 ) -> tuple[Object, list[Kept]]:
-    """A copy of `now` without the changes that still are as they were made, and the other changes.
+    """A copy of `now` in which all changes that are still unmodified are reverted, and the list of
+    the other changes.
 
-    A field with its prior value is neither. Not `exact`: the recorded value is only what was sent,
-    and the server may have added defaults. `force` reverts all of them.
+    A field that already has its prior value is in neither. Without `exact`, the recorded value is
+    what was sent, and the server may have added defaults to it. `force` reverts all of them.
     """
     found, kept = copy.deepcopy(now), list[Kept]()
-    # Items are restored from the first on: each then gets its former position.
+    # Items are restored in order, so that each gets its former position.
     back = [each for each in made if each.at >= 0 and each.was is not ABSENT]
     for change in [*(each for each in reversed(made) if each not in back), *back]:
         value = _get(found, change.path)
@@ -255,7 +257,8 @@ def reverted(
 
 
 def _holds_more(change: Change, value: Any) -> bool:
-    """A container that the run created and that others use now: it stays, with their content."""
+    """Whether others have added content to a mapping or list that the run created: then it
+    stays."""
     made = change.was is ABSENT and change.set in ({}, [])
     return made and isinstance(value, dict | list) and bool(value)
 

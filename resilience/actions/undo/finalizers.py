@@ -21,8 +21,8 @@ _CASCADE = frozenset({"foregroundDeletion", "orphan", "kubernetes"})
 
 
 _IN_USE = frozenset({"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"})
-"""Finalizers that a controller removes once nobody uses the object: a Pod a claim, a claim a
-volume (k8s.io/kubernetes/pkg/volume/util, `finalizer.go`)."""
+"""Finalizers that a controller removes once nothing uses the object: no Pod the claim, or no claim
+the volume (k8s.io/kubernetes/pkg/volume/util, `finalizer.go`)."""
 
 
 def in_use(obj: Object) -> str:
@@ -31,7 +31,7 @@ def in_use(obj: Object) -> str:
 
 
 def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
-    """What holds it, as text; never empty."""
+    """What holds the object, as text; never empty."""
     try:
         now = cluster.get(resource, objects.name(obj), objects.namespace(obj))
     except NotFound:
@@ -44,14 +44,14 @@ def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
 
 
 def stuck(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
-    """Its Pods whose time is up and that a finalizer holds."""
+    """The object's Pods that are overdue and held by a finalizer."""
     namespace = objects.name(obj) if resource == NAMESPACES else objects.namespace(obj)
     if not namespace:
         return []
     try:
         pods = cluster.list(PODS, namespace)
         now = cluster.now()
-    except ApiError:  # no permission to see them: they only explain
+    except ApiError:  # no permission to list them; they are only needed for the explanation
         return []
     return [
         f"Pod {objects.title(pod)} is held by its finalizer {name}"
@@ -63,7 +63,7 @@ def stuck(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
 
 
 def _is_over(pod: Object, now: float) -> bool:
-    """Whether nothing of it runs any more, or its grace period has long passed."""
+    """Whether none of the Pod's containers runs any more, or its grace period has long passed."""
     text = str(objects.metadata(pod).get("deletionTimestamp") or "")
     if not text:
         return False

@@ -1,4 +1,5 @@
-"""The part of an object that only people change: it reveals edits by others. Pure.
+"""The part of an object that only people change; a difference in it reveals an edit by someone
+else. Pure.
 
 A run deletes what it created. If someone else edited it since, their work would be lost, so a
 digest of these fields is recorded at creation and compared before the deletion. Controllers write

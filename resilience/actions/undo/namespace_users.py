@@ -2,9 +2,9 @@
 
 Checked when the run's own objects there are already gone. Workloads, bare Pods and Services that
 have neither a controller nor a run's mark count as a user's; so do ConfigMaps, Secrets and claims
-that a user's tool wrote. What applications, operators and the control plane keep there is deleted
-with it. What may not be listed may be there: such a namespace is left, and the missing permission
-is named."""
+that a user's tool wrote. Objects of applications, operators and the control plane are deleted with
+the namespace. Objects of a kind that may not be listed could exist: the namespace is then not
+deleted, and the message names the missing permission."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PEOPLE = re.compile(r"^(kubectl|helm|argocd|flux|kustomize|terraform|pulumi|k9s|
 
 
 def of(cluster: Cluster, namespace: Object) -> list[str]:
-    """Some of them, by kind and name; [] when only the run uses the namespace."""
+    """Some of the others' objects, by kind and name; [] when only the run uses the namespace."""
     name = objects.name(namespace)
     found = [
         f"{resource.kind} {objects.name(each)}"
@@ -46,7 +46,8 @@ def _there(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Obj
         return
     except Forbidden as error:
         raise ActionFailed(
-            f"namespace {namespace} is not deleted, since what others keep in it cannot be seen: "
+            f"namespace {namespace} is not deleted, because objects of others in it cannot be "
+            "listed: "
             f"{error.message}; `resilience rbac` prints the permissions"
         ) from error
 

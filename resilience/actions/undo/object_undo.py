@@ -24,8 +24,8 @@ from resilience.kube import objects
 from resilience.verbs.context import ActionFailed, ChangedSince, InUse, UndoContext
 
 FIRST_LOOK, LAST_LOOK = 0.03, 0.5
-"""Seconds between two looks whether a deleted object is gone: a twentieth of the time waited so
-far, within these."""
+"""Limits, in seconds, of the interval between two checks whether a deleted object is gone; the
+interval is a twentieth of the time waited so far."""
 
 FIRST_HURRY = 0.1
 """Seconds after which Pods that go with the object are first looked for; then after twice as
@@ -47,7 +47,7 @@ def creation(resource: Resource, body: Object, run: str) -> dict[str, Any]:
 
 
 def made(resource: Resource, data: Mapping[str, Any], answer: Object) -> dict[str, Any]:
-    """The same with what is known once the object exists: its uid and its digest."""
+    """The same record, completed with the object's uid and digest."""
     found = {**data, "uid": objects.uid(answer)}
     essence = essential(resource, answer)
     return found | ({"essence": essence} if essence else {})
@@ -93,7 +93,8 @@ def _require_unchanged(
         )
     if resource == NAMESPACES and (others := namespace_users.of(context.cluster, there)):
         raise ChangedSince(
-            f"{title} holds what this run did not create, and is not deleted: {', '.join(others)}"
+            f"{title} contains objects that this run did not create, so it is not deleted: "
+            f"{', '.join(others)}"
         )
 
 

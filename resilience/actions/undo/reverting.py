@@ -1,9 +1,9 @@
 """Changes an object that others change as well, and reverts exactly the run's own changes.
 
 `change` records each field with its prior and its new value before anything is sent, and sends the
-write with the version that it is based on: a write by others at the same moment is never taken for
-the run's. `undo` reverts the fields that still have the run's value. The others belong to those
-who changed them since: they stay, `ChangedSince` names them, and `recover --force` overrules.
+write with the version that it is based on: a write by others at the same moment is never mistaken
+for the run's. `undo` reverts the fields that still have the run's value. Fields that someone else
+has changed since are kept; `ChangedSince` names them, and `recover --force` reverts them as well.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from resilience.kube import objects
 from resilience.verbs.context import ActionContext, ActionFailed, ChangedSince, UndoContext
 
 RUN = "resilience/run"
-"""Annotation on what a run created, or holds for a while; the value is the run's id."""
+"""Annotation on objects that a run created or changed temporarily; the value is the run's id."""
 
 TRIES = 8
-"""How often a write is repeated because someone else was faster."""
+"""How often a write is repeated because someone else wrote in between."""
 
 UNSUPPORTED_MEDIA = 415
 
@@ -54,8 +54,8 @@ def change(
     mark: bool = False,
 ) -> Object:
     """Change `there` with `edit`, which edits the object that it receives. Returns the API
-    server's answer. `mark`: the run's id is set on the object, and without it nothing there is
-    the run's."""
+    server's answer. With `mark` the run's id is set on the object; an undo finds nothing to revert
+    on an object without it."""
 
     def wanted(now: Object) -> Object:
         new = copy.deepcopy(now)
@@ -74,8 +74,8 @@ def change(
 def merge(
     context: ActionContext, resource: Resource, there: Object, body: Object, text: str
 ) -> Object:
-    """Merge a manifest into `there`, as `kubectl apply` does. A dry run first asks what the
-    server makes of it. With `text` "" nothing is undone."""
+    """Merge a manifest into `there`, as `kubectl apply` does. A dry run first shows what the server
+    would store. With `text` "" nothing is undone."""
 
     def wanted(now: Object) -> Object:
         try:
@@ -111,7 +111,7 @@ class _Write:
         wanted: Callable[[Object], Object],
         send: Callable[[Object, Object], Object],
     ) -> Object:
-        """Record, send, and record the outcome; again when someone else was faster."""
+        """Record, send, and record the outcome; repeat when someone else wrote in between."""
         for left in reversed(range(TRIES)):
             try:
                 new = wanted(there)
@@ -123,7 +123,9 @@ class _Write:
                     raise
                 there = self._again(there)
             except ApiError as error:
-                if not isinstance(error, ServerTrouble):  # which may have carried it out
+                if not isinstance(
+                    error, ServerTrouble
+                ):  # the server may have carried out the request
                     self._forget()
                 raise
             else:
@@ -169,9 +171,9 @@ class _Write:
 
 
 def _can_grow(field: Mapping[str, Any]) -> bool:
-    """Whether someone could add to the value. Then the record must say that it is the server's
-    answer: additions to a value that was only sent count as the server's. A container that the run
-    made is safe."""
+    """Whether someone could add to the value. Then the record must be the server's answer: if only
+    the sent value were recorded, additions to it would be attributed to the server. A mapping or
+    list that the run created needs no such care."""
     value = field.get("set")
     return isinstance(value, dict | list) and bool(value or "was" in field)
 
@@ -247,7 +249,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
 
 def _find(resource: Resource, data: Mapping[str, Any], context: UndoContext) -> Object | None:
     """The very object; None if it is gone, or replaced by another of its name: then nothing of
-    the run is on it. Reported if the object was `expected` to outlast the run."""
+    the run is on it. A missing object is reported if it was `expected` to outlast the run."""
     name, namespace = str(data["name"]), str(data.get("namespace") or "")
     title = f"{resource.kind} {'/'.join(part for part in (namespace, name) if part)}"
     try:

@@ -1,9 +1,10 @@
 """What else controls a workload that an action is about to change, reported before the change.
 
-A rollout in progress mixes with the action's own, and Argo CD or Flux may revert a change at any
-time: that is noted. A HorizontalPodAutoscaler sets the number of replicas itself within seconds:
-scaling against it would prove nothing, and is refused (scaling to 0 is not: that disables the
-autoscaler). They are recognized by their own marks on the object; their settings are not read.
+A rollout in progress mixes with the action's own rollout, and Argo CD or Flux may revert a change
+at any time. Both are noted in the timeline. A HorizontalPodAutoscaler sets the number of replicas
+itself within seconds: scaling against it would prove nothing, and is refused (scaling to 0 is not:
+that disables the autoscaler). These controllers are recognized by their marks on the object; their
+settings are not read.
 """
 
 from __future__ import annotations
@@ -66,20 +67,20 @@ def refuse_autoscaled(reference: Reference, replicas: int, context: ActionContex
             reference.kind, reference.name,
         ):  # fmt: skip
             raise Refused(
-                f"HorizontalPodAutoscaler {objects.title(each)} sets the replicas of {reference},"
-                f" and would revert {replicas} within seconds; nothing was touched. Scale to 0,"
-                " which it leaves alone, or delete it first"
+                f"HorizontalPodAutoscaler {objects.title(each)} sets the replicas of {reference} "
+                f"and would revert them from {replicas} within seconds; nothing was changed. "
+                "Scale to 0, which the autoscaler leaves alone, or delete the autoscaler first"
             )
 
 
 def _autoscalers(context: ActionContext) -> Sequence[Object]:
     try:
         return context.cluster.list(AUTOSCALERS, context.namespace)
-    except (Forbidden, NotFound):  # invisible, or not served
+    except (Forbidden, NotFound):  # autoscalers may not be read, or are not served
         return ()
 
 
 def right(namespace: str) -> Right:
-    """Permission to see autoscalers; without it they are not considered."""
+    """Permission to read autoscalers; without it they are ignored."""
     return Right(verb="list", group=AUTOSCALERS.group, resource=AUTOSCALERS.plural,
                  namespace=namespace, optional=True)  # fmt: skip

@@ -1,9 +1,9 @@
-"""Waits until a workload that was changed shows new Pods, and says why it cannot make any.
+"""Waits until a changed workload has new Pods, or says why it cannot create any.
 
-A controller whose Pods the API server refuses (a quota, a policy, a webhook) writes that down:
+A controller whose Pods the API server refuses (a quota, a policy, a webhook) reports that:
 condition ReplicaFailure of Deployments, ReplicaSets and ReplicationControllers
-(k8s.io/kubernetes/pkg/controller/deployment, `getReplicaFailures`). That is the service's failure,
-not ours, and no waiting helps. StatefulSets and DaemonSets have no such condition.
+(k8s.io/kubernetes/pkg/controller/deployment, `getReplicaFailures`). That is a failure of the
+service, and waiting does not help. StatefulSets and DaemonSets have no such condition.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from resilience.model.values import Reference
 from resilience.verbs.context import ActionContext, NotMet
 
 ASK_EVERY = 2.0
-"""Seconds between two looks at the conditions."""
+"""Seconds between two checks of the conditions."""
 
 
 def shown(workload: Reference, there: Callable[[], bool], context: ActionContext) -> bool:
-    """Whether `there` holds before the deadline. NotMet when the API server refuses the Pods: twice
-    in a row, since a condition of an earlier rollout may still be there."""
+    """Whether `there` holds before the deadline. NotMet when the API server refuses the Pods in two
+    checks in a row: the first may still see a condition of an earlier rollout."""
     refused = ""
     while not context.clock.until(there, min(context.deadline, _next(context))):
         again = _refusal(workload, context)

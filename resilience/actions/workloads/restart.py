@@ -1,8 +1,8 @@
 """`restart`: a rolling restart, done as `kubectl rollout restart` does it.
 
 The Pod template gets a new `kubectl.kubernetes.io/restartedAt`; the controller does the rest.
-Reverting the annotation would be one more rollout, so nothing is undone and the revision stays,
-which is declared as the residue. The old Pods are victims: all of them are replaced.
+Reverting the annotation would be one more rollout, so nothing is undone; the revision stays and is
+declared as a residue. The old Pods are victims: all of them are replaced.
 """
 
 from __future__ import annotations
@@ -45,9 +45,13 @@ def run(restart: Restart, context: ActionContext) -> None:
     """Change the template; return once a Pod of the new revision exists."""
     workload = read(restart.workload, context)
     if (workload.get("spec") or {}).get("paused"):
-        raise ActionFailed(f"{restart.workload} is paused, so it would not roll; resume it first")
+        raise ActionFailed(
+            f"{restart.workload} is paused, so it would not roll out; resume it first"
+        )
     if _on_delete(workload):
-        raise ActionFailed(f"{restart.workload} has updateStrategy OnDelete, so it would not roll")
+        raise ActionFailed(
+            f"{restart.workload} has updateStrategy OnDelete, so it would not roll out"
+        )
     old = pods_of(workload, context)
     if not old:
         raise NothingToDo(f"{restart.workload} has no Pods, so there is nothing to restart")
@@ -81,7 +85,7 @@ def _prove(restart: Restart, workload: Object, old: set[str], context: ActionCon
             "created or deleted; its controller may be stopped, or a quota may forbid new Pods"
         )
     fresh = new()
-    text = f"{objects.title(fresh[0])} is new" if fresh else "an old Pod is going"
+    text = f"{objects.title(fresh[0])} is new" if fresh else "an old Pod is terminating"
     context.proof(f"{restart.workload} rolls: {text}", {"uid": objects.uid(workload)})
 
 

@@ -1,9 +1,9 @@
 """`run_job`: starts a CronJob's Job now, as `kubectl create job --from` does, and waits for its
 end.
 
-The Job belongs to this run: it is deleted with its Pods at the end. Its effects stay; starting
-a Job that writes accepts them. A Job that fails, or does not end in time, is an answer of the
-service, as for `ready`: under `when` the service has failed.
+The Job belongs to this run: it is deleted with its Pods at the end. The effects of the Job stay; a
+scenario that starts a Job which writes data accepts that. A Job that fails, or does not end in
+time, is an answer of the service, as for `ready`: under `when` the service has failed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`scale`: sets another number of replicas, through the workload's own `/scale`.
 
-The previous number is restored at the end. What the controller did in between (which Pods it
-deleted) is awaited like any disruption.
+The previous number is restored at the end. The run waits for the Pods that the controller deleted
+in between, as for any disruption.
 """
 
 from __future__ import annotations

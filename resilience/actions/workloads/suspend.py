@@ -1,7 +1,8 @@
 """`suspend`: suspends a CronJob or a Job for the time of the scenario.
 
 A CronJob that missed its time while suspended may run at once when it is resumed, if its
-`startingDeadlineSeconds` still allows it: observed on real clusters, and declared as the residue.
+`startingDeadlineSeconds` still allows it: this was observed on real clusters and is declared as a
+residue.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ VERB = Verb(
     shorthand="workload",
     rights=_rights,
     undo=reverting.undo,
-    undo_text="It is resumed, unless it was suspended before or someone changed it since.",
+    undo_text="The workload is resumed, unless it was suspended before or someone changed it "
+    "since.",
     residue=Residue.NAMED,
     residue_text="a missed run of the CronJob may start at once",
     proof="The API server's answer contains suspend: true.",

@@ -26,7 +26,7 @@ class Finding:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What a baseline remembers."""
+        """The fields that a baseline stores."""
         return self.rule.id, self.object, self.part
 
     @property
@@ -37,8 +37,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """`skipped` maps the id of a rule to why nothing can be said; `unread` are files and kinds that
-    could not be read, each in one line; `notices` are for the person, of no consequence."""
+    """`skipped` maps the id of a rule to why it could not be evaluated; `unread` lists files and
+    kinds that could not be read; `notices` are informational."""
 
     findings: Sequence[Finding]
     rules: Sequence[Rule]
@@ -49,7 +49,7 @@ class Audit:
 
     @property
     def open(self) -> Sequence[Finding]:
-        """Findings that nobody accepted."""
+        """Findings that are not accepted."""
         return [each for each in self.findings if not each.accepted]
 
     @property

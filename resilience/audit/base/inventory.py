@@ -1,7 +1,7 @@
-"""All that was read, and the questions that several rules ask of it. Pure.
+"""Everything that was read, and queries that several rules share. Pure.
 
-Objects of manifests without a namespace have the default one by the time they are here. Kinds that
-may not be read are in `unseen`: their absence proves nothing.
+Objects of manifests without a namespace have already got the default one. Kinds that may not be
+read are in `unseen`: their absence proves nothing.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Inventory:
 
     @cached_property
     def lasting(self) -> Sequence[Workload]:
-        """Those whose Pods should run for ever."""
+        """Workloads whose Pods should run permanently."""
         return tuple(each for each in self.workloads if each.lasting)
 
     @cached_property
@@ -95,7 +95,7 @@ class Inventory:
         return {id(each.object): each for each in self.workloads}
 
     def workload(self, obj: Object) -> Workload | None:
-        """The workload of that very object."""
+        """The workload of this object."""
         return self._by_object.get(id(obj))
 
     @cached_property
@@ -118,7 +118,8 @@ class Inventory:
         return found
 
     def fewest(self, workload: Workload) -> int | None:
-        """The least number of Pods it is scaled to; None for kinds without replicas."""
+        """The minimum number of Pods that the workload is scaled to; None for kinds without
+        replicas."""
         scaler = self.scalers.get(key_of(workload.object))
         if scaler is None or workload.replicas is None:
             return workload.replicas
@@ -161,7 +162,7 @@ class Inventory:
 
     @cached_property
     def namespaces(self) -> Sequence[Object]:
-        """Those that hold workloads, also where only their names are known."""
+        """Namespaces with workloads, also if only their names are known."""
         held = sorted({each.namespace for each in self.workloads if each.namespace})
         return [self.get("Namespace", name) or _namespace(name) for name in held]
 
@@ -179,5 +180,5 @@ def _is_custom(obj: Object) -> bool:
 
 
 def in_namespace(found: Iterable[Object], namespace: str) -> list[Object]:
-    """Those of one namespace."""
+    """The workloads of one namespace."""
     return [obj for obj in found if objects.namespace(obj) == namespace]

@@ -67,7 +67,7 @@ _FORMER = {
 GROUPS: dict[str, frozenset[str]] = {
     each.kind: frozenset({each.group, *_FORMER.get(each.kind, ())}) for each in READ
 }
-"""A kind's groups: a Service of Knative is no Service."""
+"""The API groups of a kind, because a Knative Service is not a Service."""
 
 
 def is_known(api_version: str, kind: str) -> bool:

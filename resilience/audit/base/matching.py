@@ -1,4 +1,4 @@
-"""Which workloads a label selector takes, quickly: by an index over single labels.
+"""Finds the workloads that a label selector matches, with an index over single labels.
 
 Semantics of k8s.io/apimachinery/pkg/apis/meta/v1 (LabelSelectorAsSelector) and, for Services, of
 plain label maps.

@@ -50,7 +50,7 @@ def pods(workload: Workload, more: str = "count: 1") -> str:
 
 
 def ready(workload: Workload, within: str = "2m") -> list[str]:
-    """Wait until it is whole again."""
+    """Wait until the workload is complete again."""
     if workload.kind not in ROLLED | SCALED:
         return []
     return [f"- ready: {workload.reference}", f"  within: {within}"]
@@ -68,7 +68,7 @@ def judged(workload: Workload, *act: str) -> str:
 
 
 def probe(workload: Workload, inventory: Inventory) -> str:
-    """The phase `while` with a connection to a Service of it; "" without one."""
+    """The phase `while` with a connection to a Service of the workload; "" without one."""
     for service in inventory.served.get(id(workload.object), ()):
         ports = listed(mapping(service, "spec"), "ports")
         tcp = next((p for p in ports if p.get("protocol", "TCP") == "TCP" and "port" in p), None)
@@ -106,7 +106,7 @@ def crash_one(hit: Hit, inventory: Inventory) -> str:
 
 
 def restart(hit: Hit, inventory: Inventory) -> str:
-    """Roll it; where its kind cannot be rolled, lose one Pod."""
+    """Restart the workload; if its kind does not support that, kill one Pod."""
     workload = inventory.workload(hit.object)
     if workload is None or workload.kind not in ROLLED:
         return kill_one(hit, inventory)
@@ -131,7 +131,7 @@ def drain_of(workload: Workload) -> tuple[str, ...]:
 
 
 def node_down(hit: Hit, inventory: Inventory) -> str:
-    """Lose a node that it runs on, without a warning."""
+    """Stop a node that the workload runs on, without warning."""
     workload = inventory.workload(hit.object)
     if workload is None or not workload.lasting or not labels_of(workload):
         return kill_one(hit, inventory)
@@ -141,7 +141,7 @@ def node_down(hit: Hit, inventory: Inventory) -> str:
 
 
 def scale_up(hit: Hit, inventory: Inventory) -> str:
-    """Ask for one Pod more."""
+    """Scale the workload up by one Pod."""
     workload = inventory.workload(hit.object)
     if workload is None or workload.kind not in SCALABLE:
         return kill_one(hit, inventory)
@@ -159,7 +159,7 @@ def evict_covered(hit: Hit, inventory: Inventory) -> str:
 
 
 def reach(hit: Hit, inventory: Inventory) -> str:
-    """Ask the Service that a hit is about."""
+    """Send a request to the Service that a finding is about."""
     ports = [p for p in listed(mapping(hit.object, "spec"), "ports") if "port" in p]
     if not ports:
         return ""

@@ -80,7 +80,7 @@ class Workload:
 
     @property
     def volumes(self) -> tuple[Mapping[str, Any], ...]:
-        """Of its Pods."""
+        """The volumes of its Pods."""
         return tuple(listed(self.spec, "volumes"))
 
 

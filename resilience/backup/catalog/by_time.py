@@ -1,8 +1,8 @@
 """Snapshots named by time: `latest`, `2026-03-01`, `2026-03-01T10:00`, and `PLAN@...` for each.
 
 A time means the newest snapshot that began at or before it; a date includes its whole day. Times
-without a zone are UTC. An exact name always wins. What cannot be decided is refused: a store with
-several plans, or a snapshot that cannot be read and may be the one meant.
+without a zone are UTC. An exact name always wins. An ambiguous time is refused: in a store with
+several plans, or if the snapshot meant may be one that cannot be read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 
 
 def resolved(store: Store, text: str) -> str:
-    """The snapshot's name; `text` itself where it is a name."""
+    """The snapshot's name; `text` itself if it is already a name."""
     plan, at, when = text.rpartition("@")
     moment = _moment(when)
     if moment is None and when != LATEST:
@@ -40,27 +40,27 @@ def resolved(store: Store, text: str) -> str:
 
 
 def start_of(text: str) -> str:
-    """A date, or PLAN@DATE, as its first moment: what was before that day. A time is unchanged."""
+    """A date, or PLAN@DATE, as the beginning of that day. A time stays unchanged."""
     plan, at, when = text.rpartition("@")
     if when == LATEST or _moment(when) is None:
-        raise BadRequest(f"{text!r} is no time; expected 2026-03-01 or 2026-03-01T10:00")
+        raise BadRequest(f"{text!r} is not a time; expected 2026-03-01 or 2026-03-01T10:00")
     return f"{plan}{at}{when}T00:00" if len(when) == 10 else text
 
 
 def group(name: str) -> str:
-    """What a name begins with, before its time: the plan, or what was backed up."""
+    """The part of a name before its time: the plan, or the namespace that was backed up."""
     return _STAMP.sub("", name)
 
 
 def _moment(text: str) -> datetime | None:
-    """None if it is no time at all; `BadRequest` if it looks like one and is none."""
+    """None if the text is not a time; `BadRequest` if it looks like one but is invalid."""
     if not _TIME.fullmatch(text):
         return None
     try:
         found = datetime.fromisoformat(text)
     except ValueError as problem:
         raise BadRequest(
-            f"{text!r} is no time: {problem}; expected 2026-03-01 or 2026-03-01T10:00"
+            f"{text!r} is not a time: {problem}; expected 2026-03-01 or 2026-03-01T10:00"
         ) from None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
     return found + timedelta(days=1, microseconds=-1) if len(text) == 10 else found

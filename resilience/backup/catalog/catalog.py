@@ -45,13 +45,13 @@ class Listed:
 
     @property
     def ours(self) -> bool:
-        """Whether it has a manifest."""
+        """Whether the snapshot has a manifest."""
         return any(each.key == layout.manifest(self.name) for each in self.entries)
 
     @property
     def leftover(self) -> str:
-        """A file that only this program writes, found where there is no manifest; "" when there
-        is none. Records of verifications are written next to Velero's backups as well."""
+        """A file that only this program writes, in a directory without a manifest; "" if there is
+        none. Records of verifications are written next to Velero's backups as well."""
         if self.ours:
             return ""
         return next((each.key for each in self.entries if layout.is_ours(each.key)), "")
@@ -63,7 +63,7 @@ class Listed:
 
     @property
     def newest(self) -> datetime:
-        """When its last file was written."""
+        """When the snapshot's last file was written."""
         return max(each.modified for each in self.entries)
 
     @property
@@ -73,7 +73,7 @@ class Listed:
 
 
 def listed(store: Store, only: str = "") -> Iterator[Listed]:
-    """Everything below `backups/`, or one directory of it, by name; unfinished ones included."""
+    """All directories below `backups/`, or one of them, by name, including unfinished ones."""
     name, entries = "", list[Entry]()
     for entry in store.list(layout.directory(only) if only else layout.BACKUPS):
         found = layout.snapshot_of(entry.key)
@@ -117,8 +117,9 @@ def find(store: Store, name: str) -> Listed:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A visible snapshot, opened. `identities` decrypt it, `trusted` is the public key that must
-    have signed it ("" for any or none), `unverified` reads a damaged one as far as possible.
+    """A visible snapshot, opened for reading. `identities` decrypt it, `trusted` is the public key
+    that must have signed it ("" for any or none), `unverified` reads a damaged one as far as
+    possible.
 
     Its content is read once, checked, and kept: the manifest is checked against its seal, the list
     of objects against the manifest, each object against the list.
@@ -143,8 +144,9 @@ class Snapshot:
 
     @cached_property
     def manifest(self) -> Manifest | None:
-        """Checked against its seal; None for Velero's own. `Tampered` when it differs from what
-        was sealed, when it is missing, and when a required signature is missing."""
+        """The manifest, checked against its seal; None for a backup by Velero. `Tampered` when it
+        differs from what was sealed, when it is missing, and when a required signature is
+        missing."""
         if self.listed.ours:
             return self._sealed[0]
         if left := self.listed.leftover:
@@ -174,24 +176,24 @@ class Snapshot:
         check_seal(seal, data, name=self.name, signer=manifest.signer, trusted=self.trusted)
         if manifest.name != self.name:
             raise Tampered(
-                f"snapshot {self.name} is really snapshot {manifest.name}, made "
+                f"snapshot {self.name} is really snapshot {manifest.name}, created "
                 f"{manifest.started.isoformat()}, under another name"
             )
         return manifest, digest
 
     @property
     def manifest_digest(self) -> str:
-        """What a record of a verification refers to."""
+        """The hash that a verification record refers to."""
         return self._sealed[1]
 
     @property
     def encrypted(self) -> bool:
-        """Whether reading it takes an identity."""
+        """Whether an identity is needed to read the snapshot."""
         return self.listed.marker == layout.sealed_marker(self.name)
 
     @property
     def started(self) -> datetime:
-        """When its creation began: an RPO counts from there."""
+        """When the snapshot's creation began; an RPO counts from that time."""
         if self.manifest:
             return self.manifest.started
         return self.velero.started or self.listed.newest
@@ -284,7 +286,7 @@ def opened(
 
 
 def free_name(store: Store, base: str) -> str:
-    """`base`, or with a number if another snapshot of the same second has it."""
+    """`base`, with a number appended if another snapshot of the same second has that name."""
     for name in (base, *(f"{base}-{number}" for number in range(2, 10))):
         if next(iter(store.list(layout.directory(name))), None) is None:
             return name
@@ -294,9 +296,8 @@ def free_name(store: Store, base: str) -> str:
 def newest_of(
     store: Store, namespace: str, identities: Iterable[Any] = (), *, trusted: str = ""
 ) -> Snapshot:
-    """The newest visible snapshot of this program that holds a namespace. One that cannot be
-    read does not hide others; with a trusted key, snapshots that it did not sign are passed
-    over."""
+    """The newest visible snapshot of this program that holds a namespace. An unreadable snapshot
+    does not hide others; with a trusted key, snapshots that are not signed with it are skipped."""
     given = tuple(identities)
     held, unreadable = [], []
     for each in snapshots(store):

@@ -1,10 +1,10 @@
 """The objects of one snapshot: first their list, then each object checked against it.
 
 For a snapshot of this program the list is the sealed one, for a snapshot of Velero's a first
-reading of its archive gives it. It is kept in a local file, so every later reading is checked
-against what was verified once: a store that returns other bytes the next time is refused at the
-first object that differs, before that object is passed on. Each object is passed on once, and
-either all of them or an error.
+reading of its archive gives it. The list is kept in a local file, so every later reading is checked
+against the verified list: a store that returns other bytes the next time is refused at the first
+object that differs, before that object is passed on. Each object is passed on once; the reading
+ends with all objects or with an error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from resilience.backup.format.object_index import Lines
 from resilience.backup.format.velero import PLAIN, Found, objects_in
 
 MOST_OBJECTS = 1_000_000
-"""No cluster has this many; an archive of empty entries can."""
+"""Maximum number of objects. No cluster has this many, but a hostile archive of empty entries
+could."""
 
 Archive = Callable[[], Iterable[bytes]]
 
@@ -46,7 +47,7 @@ class Contents:
         return frozenset(filter(None, (namespace_of(line.address) for line in self)))
 
     def objects(self) -> Iterator[Found]:
-        """The second of each of `pairs`."""
+        """The second element of each of `pairs`."""
         return (found for _, found in self.pairs())
 
     def pairs(self) -> Iterator[tuple[ObjectLine, Found]]:
@@ -78,7 +79,7 @@ class Contents:
             if len(found.body) != line.size or _hash(found.body) != line.sha256:
                 raise Tampered(
                     f"snapshot {self._name}: object {found.address.plain} is not the one that was "
-                    "verified; the store gave other bytes than before"
+                    "verified; the store returned different bytes than before"
                 )
             yield line, found
             line, done = next(expected, None), done + 1
@@ -95,7 +96,7 @@ def namespace_of(address: Address) -> str:
 
 
 def sealed(name: str, chunks: Iterable[bytes], archive: Archive) -> Contents:
-    """From a verified list, kept as its own bytes."""
+    """The contents according to a verified list, whose bytes are kept."""
     kept = Lines()
     try:
         for number, line in enumerate(object_lines(map(kept.copied, chunks), name)):
@@ -131,7 +132,7 @@ def _require_plausible(count: int) -> None:
 
 
 def _scan(chunks: Iterable[bytes]) -> Iterator[ObjectLine]:
-    """Two numbers are kept for each object, regardless of its name and content."""
+    """Only two numbers are kept in memory for each object."""
     seen: dict[int, int] = {}
     for found in objects_in(chunks):
         key, content = _short("\0".join(_place(found.address)).encode()), _short(found.body)

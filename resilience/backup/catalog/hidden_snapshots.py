@@ -1,8 +1,8 @@
 """Snapshots that a delete marker hides, although a lock or the bucket's versioning still keeps
 them.
 
-Someone who sees "no snapshots" should not have to know about versions then: what a lock keeps is
-named with its date, and `backup undelete` makes it visible again.
+Such a snapshot would otherwise look lost: it is listed with the date until which a lock keeps it,
+and `backup undelete` makes it visible again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resilience.backup.store.s3_versions import hidden, locked_until, uncover
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenSnapshot:
-    """`until`: when the lock ends; None when only the bucket's versioning keeps it."""
+    """`until` is when the lock ends; None when only the bucket's versioning keeps the snapshot."""
 
     name: str
     since: datetime

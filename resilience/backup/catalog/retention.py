@@ -26,8 +26,8 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """No `reasons`: it is deleted."""
+class KeepDecision:
+    """A snapshot without `reasons` is deleted."""
 
     candidate: Candidate
     reasons: tuple[str, ...]
@@ -47,13 +47,15 @@ _SPANS: Mapping[str, Callable[[datetime], str]] = {
 }
 
 
-def decide(candidates: Iterable[Candidate], keep: Keep, *, timezone: str = "UTC") -> list[Decision]:
+def decide(
+    candidates: Iterable[Candidate], keep: Keep, *, timezone: str = "UTC"
+) -> list[KeepDecision]:
     """One decision for each, newest first. A `Keep` with only zeros keeps everything: without a
     retention setting, nothing is deleted."""
     newest = sorted(candidates, reverse=True)
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
     if keep == Keep():
-        return [Decision(each, ("no retention is set",)) for each in newest]
+        return [KeepDecision(each, ("no retention is set",)) for each in newest]
     for each in newest[: keep.last]:
         reasons[each.name].append("last")
     zone = ZoneInfo(timezone)
@@ -61,7 +63,7 @@ def decide(candidates: Iterable[Candidate], keep: Keep, *, timezone: str = "UTC"
         _keep_spans(newest, getattr(keep, period), period, span, zone, reasons)
     if verified := next((each for each in newest if each.verified), None):
         reasons[verified.name].append("last verified")
-    return [Decision(each, tuple(reasons[each.name])) for each in newest]
+    return [KeepDecision(each, tuple(reasons[each.name])) for each in newest]
 
 
 def _keep_spans(

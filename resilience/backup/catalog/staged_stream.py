@@ -1,9 +1,9 @@
 """A stored stream that is passed on only after all its bytes are verified.
 
-Programs that read a dump (`psql`, `mysql`) act on it while it arrives; the hash is known at its
-end. So the stream is first written to a nameless temporary file, which disappears with the process,
-and compared with the manifest. Without room on the disk it is passed on as it arrives, and the
-result says so.
+Programs that read a dump (`psql`, `mysql`) act on it while it arrives, but its hash is only known
+at the end. So the stream is first written to a nameless temporary file, which disappears with the
+process, and compared with the manifest. If the disk has too little space, the stream is passed on
+as it arrives, and the result says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from resilience.backup.format.manifest import VolumeRecord
 
 _BLOCK = 1 << 20
 _LEFT = 256 << 20
-"""Bytes that stay free: others write to that disk as well."""
+"""Bytes to leave free, since others write to that disk as well."""
 
 
 def free() -> int:
@@ -33,8 +33,8 @@ def free() -> int:
 def staged(
     snapshot: Snapshot, record: VolumeRecord, what: str, room: Callable[[], int] = free
 ) -> Iterator[tuple[Iterator[bytes], str]]:
-    """The stream, and a warning ("" when its bytes are verified). VolumeFailed when they are not
-    the recorded ones: nothing was passed on then."""
+    """The stream, and a warning ("" if its bytes are verified). Raises VolumeFailed if they are not
+    the recorded bytes; then nothing was passed on."""
     if record.bytes > room():
         warning = (
             f"{tempfile.gettempdir()} has no room for {record.bytes} bytes, so they were checked"

@@ -1,8 +1,8 @@
-"""What can be checked of a snapshot that Velero wrote: it has no hashes, but a phase and a list.
+"""Checks a snapshot that Velero wrote: it has no hashes, but a phase and a list of objects.
 
 Comparing its list of objects with the archive reveals a truncated or replaced tarball, which Velero
-itself never checks; the phase reveals an unfinished one. That proves no content, but once a
-verification has recorded the archive's hash, a later one finds any changed bit.
+itself never checks; the phase reveals an unfinished one. This does not prove the content, but once
+a verification has recorded the archive's hash, a later one finds any changed bit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Whole:
 
     @property
     def intact(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether the check found nothing missing."""
         return not self.findings
 
     def require(self) -> None:
@@ -84,7 +84,7 @@ def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
     contents = snapshot.contents
     found.objects, found.bytes = contents.count, contents.bytes
     if not contents.count:
-        yield "its archive holds no object"
+        yield "its archive contains no object"
     listed = resource_list(snapshot)
     found.listed = listed is not None
     if listed is None:
@@ -122,8 +122,8 @@ def _advice(found: Whole) -> str:
 
 
 def resource_list(snapshot: Snapshot) -> dict[str, list[str]] | None:
-    """Names by GROUP/KIND, without versions: a plugin may store another than was listed. None if
-    Velero wrote no list."""
+    """Names by GROUP/KIND, without versions, because a plugin may store another version than was
+    listed. None if Velero wrote no list."""
     found = snapshot.side("resource-list")
     if found is None:
         return None
@@ -158,8 +158,8 @@ def _some(names: list[str]) -> str:
 
 
 def require_intact(snapshot: Snapshot) -> list[str]:
-    """`Tampered` unless it is what was written, as far as its writer makes that checkable;
-    returns what else there is to know."""
+    """Raises `Tampered` unless the snapshot is what was written, as far as that can be checked;
+    returns notes."""
     if snapshot.manifest:
         verify(snapshot).require()
         return []

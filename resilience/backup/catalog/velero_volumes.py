@@ -33,14 +33,14 @@ class Unread:
     name: str
     held: str
     known_as: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False)
-    """Its name in other side files: a Pod's volume, a PersistentVolume."""
+    """The volume's name in other side files: that of a Pod's volume or a PersistentVolume."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name} ({self.held})"
 
 
 def unread(snapshot: Snapshot) -> tuple[Unread, ...]:
-    """Each volume once, by namespace and name; () for a snapshot of this program."""
+    """Each such volume once, by namespace and name; () for a snapshot of this program."""
     if snapshot.manifest:
         return ()
     found: dict[tuple[str, str], Unread] = {}
@@ -113,7 +113,7 @@ def _pod_volume(entry: Mapping[str, Any]) -> Unread | None:
 
 
 def _operation(entry: Mapping[str, Any]) -> Unread | None:
-    """The data mover's are operations on claims."""
+    """Item operations of the CSI data mover concern claims."""
     about = _within(entry, "spec", "resourceIdentifier")
     resource = _name(about, "Resource")
     ended = _name(_within(entry, "status"), "phase") in _DONE

@@ -2,8 +2,8 @@
 
 In this order: signature over the manifest; the manifest's own name; the hash and size of each file;
 each object in the archive against the list of objects, in lockstep, both copies; exactly the files
-that the manifest lists. Memory is one object. A finding is a sentence; the first `MOST` are kept.
-`verify_record` stores a good result, and `fresh` relies only on that.
+that the manifest lists. Only one object is in memory at a time. A finding is a sentence; only the
+first `MOST` are kept. `verify_record` stores a good result, and `fresh` relies only on that.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MOST = 100
 
 @dataclass(slots=True)
 class Verification:
-    """The result. `bytes` counts objects, uncompressed, once. `opened` is false when the content
-    of an encrypted snapshot was not read, because no identity was given."""
+    """The result. `bytes` is the uncompressed size of all objects, each counted once. `opened` is
+    false when the content of an encrypted snapshot was not read, because no identity was given."""
 
     name: str
     findings: list[str] = field(default_factory=list)
@@ -144,7 +144,7 @@ def _archive(
     done: Done,
     stray: list[str],
 ) -> Iterator[str]:
-    """File hash, object hashes and places (in `stray`) in one pass."""
+    """Check the file's hash, the objects' hashes and their places (in `stray`) in one pass."""
     try:
         if flaw := _flaw(snapshot, manifest, key, result, done, stray):
             yield from _objects(snapshot, result)
@@ -155,7 +155,7 @@ def _archive(
         return
     if (result.objects, result.bytes) != (manifest.objects, manifest.object_bytes):
         yield (
-            f"{key} holds {result.objects} objects of {result.bytes} bytes; the manifest says "
+            f"{key} contains {result.objects} objects of {result.bytes} bytes; the manifest says "
             f"{manifest.objects} of {manifest.object_bytes}"
         )
 

@@ -2,7 +2,7 @@
 
 It identifies what was verified by its hash: that of the manifest for a snapshot of this program, of
 velero-backup.json for one of Velero's. A record of something else, or one with a flipped bit,
-counts as none. Records are evidence for those who trust the store: with a trusted key, `intact` and
+does not count. Records are evidence for those who trust the store: with a trusted key, `intact` and
 drills verify again."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resilience.backup.format.errors import Tampered
 
 
 class Verified(Protocol):
-    """What a record is made from (`verify.Verification`, or a check of a backup of Velero's)."""
+    """The source of a record (`verify.Verification`, or a check of a backup of Velero's)."""
 
     objects: int
     bytes: int

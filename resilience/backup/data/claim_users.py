@@ -1,8 +1,8 @@
-"""Which Pods of a snapshot mount which claim, and what a helper in their place needs.
+"""Which Pods of a snapshot mount which claim, and what a helper Pod needs to run in their place.
 
 A volume is filled before the Pods that use it are restored, so the cluster cannot tell on which
 nodes they may run, with what secrets their images are pulled, and as which user they run. The
-snapshot can: from its Pods, and for a workload without any, from its template.
+snapshot contains that information: in its Pods or, for a workload without Pods, in its template.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Key = tuple[str, str]
 
 
 class ClaimUsers:
-    """Read once from the objects of a snapshot."""
+    """The users of claims, read once from the objects of a snapshot."""
 
     def __init__(self, objects: Iterable[Found] = ()) -> None:
         self._pods: dict[Key, StandIn] = {}
@@ -36,7 +36,7 @@ class ClaimUsers:
                 self._see(found.address.resource, found.parsed())
 
     def of(self, namespace: str, claim: str) -> StandIn:
-        """`namespace` is the snapshot's own."""
+        """`namespace` is the name in the snapshot."""
         key = (namespace, claim)
         for known in (self._pods, self._templates):
             if key in known:

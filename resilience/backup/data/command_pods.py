@@ -27,12 +27,12 @@ def living(cluster: Cluster, namespace: str, selector: Selector | None = None) -
 
 
 def serving(cluster: Cluster, namespace: str, selector: Selector) -> Object | None:
-    """The first ready one, None when there is none."""
+    """The first ready Pod; None if there is none."""
     return next((pod for pod in living(cluster, namespace, selector) if serves(pod)), None)
 
 
 def container(pod: Object, wanted: str, whose: str) -> str:
-    """The named container, else the first; `BadRequest` lists the containers."""
+    """The named container, or by default the first one; `BadRequest` lists the containers."""
     names = [str(each["name"]) for each in pod["spec"]["containers"]]
     if wanted and wanted not in names:
         metadata = pod["metadata"]

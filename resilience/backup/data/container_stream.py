@@ -1,8 +1,10 @@
-"""Commands in a container, as streams: all that volumes, dumps and hooks need from a cluster.
+"""Runs commands in a container and streams their input and output; volumes, dumps and hooks need
+nothing else from a cluster.
 
 The four proofs of a stream: the producer's byte count, its sha256, its end marker, and exit status
 zero in the status channel. A tar without its tail, a dump whose producer died, a connection that
-was closed early: each lacks at least one (kubernetes #60140, kubectl #1361, k8up #910).
+was closed early: each of these lacks at least one proof (kubernetes #60140, kubectl #1361, k8up
+#910).
 """
 
 from __future__ import annotations
@@ -31,15 +33,15 @@ MARKER = "resilience-end "
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`status` None: the connection ended before the status channel reported anything."""
+    """`status` is None if the connection ended before the status channel reported anything."""
 
     status: int | None
     stderr: str
 
 
 def packed(agent: str) -> str:
-    """A program of this project that runs in a container, for `python -c`: it is sent in a URL,
-    as the commands of exec are, and proxies accept only a few kilobytes."""
+    """A program of this project for `python -c` in a container. Commands of an exec are sent in a
+    URL, and proxies accept only a few kilobytes, so it is compressed."""
     source = package_files("resilience.backup.data").joinpath(f"{agent}.py").read_text("utf-8")
     text = base64.b64encode(zlib.compress(_bare(source).encode(), 9)).decode()
     return f"import base64, zlib; exec(zlib.decompress(base64.b64decode('{text}')))"
@@ -78,8 +80,8 @@ class Exec(Protocol):
 
 
 class ClusterExec:
-    """Over the API server's WebSocket. A stream that ends without a status is `Ended(None,
-    ...)`."""
+    """Runs commands over the API server's WebSocket. A stream that ends without a status gives
+    `Ended(None, ...)`."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -107,7 +109,8 @@ class ClusterExec:
 
 
 class Counted:
-    """Counts and hashes on the local side of the stream; `told` is called with each part's size."""
+    """Counts and hashes on the local side of the stream; `told` is called with the size of each
+    part."""
 
     def __init__(
         self, sink: Callable[[bytes], object], told: Callable[[int], object] = lambda size: None
@@ -125,14 +128,14 @@ class Counted:
 
     @property
     def sha256(self) -> str:
-        """Of everything so far."""
+        """The hash of everything so far."""
         return self._hash.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """The producer's report on its stream. `tree` is the hash of the files themselves;
-    `warnings` name what is not in it, or could not be restored."""
+    """The producer's report on its stream. `tree` is the hash of the files themselves; `warnings`
+    name files that are not in the stream or could not be restored."""
 
     bytes: int
     sha256: str
@@ -177,7 +180,7 @@ def _warnings(found: dict[str, Any]) -> tuple[str, ...]:
 
 
 def last_words(ended: Ended) -> str:
-    """A command's last words before it failed."""
+    """The end of a command's error output."""
     return _tail(ended.stderr)
 
 

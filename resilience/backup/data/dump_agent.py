@@ -1,4 +1,4 @@
-"""Runs inside an application's container: a command's output or input, counted and hashed.
+"""Runs inside an application's container; counts and hashes a command's output or input.
 
     python -c AGENT take COMMAND...   what the command prints, on stdout
     python -c AGENT load COMMAND...   stdin, to the command
@@ -25,7 +25,7 @@ PART = 124
 
 
 def started(command: list[str], stdin: int, stdout: int) -> Callable[[], int]:
-    """Begin; what comes back waits for its exit status."""
+    """Start the command; the returned function waits for its exit status."""
     if command[0] not in ("python", "python3") or shutil.which(command[0]):
         return subprocess.Popen(command, stdin=stdin, stdout=stdout).wait
     child = os.fork()
@@ -35,7 +35,7 @@ def started(command: list[str], stdin: int, stdout: int) -> Callable[[], int]:
 
 
 def python(words: list[str], stdin: int, stdout: int) -> int:
-    """What `python WORDS` would do, in this process; its exit status."""
+    """Do in this process what `python WORDS` would do; return the exit status."""
     os.dup2(stdin, 0)
     os.dup2(stdout, 1)
     os.closerange(3, max(stdin, stdout, 3) + 3)
@@ -72,7 +72,7 @@ def passed(source: IO[bytes], sink: Callable[[bytes], object]) -> tuple[int, str
 
 
 def take(command: list[str]) -> tuple[int, tuple[int, str]]:
-    """The command's output to stdout."""
+    """Copy the command's output to stdout."""
     ours, theirs = os.pipe()
     with open(os.devnull, "rb") as nothing:
         ended = started(command, nothing.fileno(), theirs)
@@ -84,7 +84,7 @@ def take(command: list[str]) -> tuple[int, tuple[int, str]]:
 
 
 def load(command: list[str]) -> tuple[int, tuple[int, str]]:
-    """Stdin to the command; its own output is for people."""
+    """Copy stdin to the command; the command's own output is for people."""
     theirs, ours = os.pipe()
     os.set_inheritable(ours, False)
     sink = Sink(open(ours, "wb"))  # noqa: SIM115 - closed by its own method
@@ -97,8 +97,8 @@ def load(command: list[str]) -> tuple[int, tuple[int, str]]:
 
 
 class Sink:
-    """The command's input. Once the command has closed it, it accepts no more, and remembers
-    that."""
+    """The command's input. Write to the command's input; after the command has closed it, remember
+    that and accept nothing more."""
 
     def __init__(self, stdin: IO[bytes]) -> None:
         self._stdin = stdin
@@ -113,7 +113,7 @@ class Sink:
                 self.refused = True
 
     def close(self) -> None:
-        """The end of the input."""
+        """Close the command's input."""
         try:
             self._stdin.close()
         except BrokenPipeError:
@@ -121,7 +121,7 @@ class Sink:
 
 
 def main() -> int:
-    """Execute the request; the exit status."""
+    """Execute the request; return the exit status."""
     code, (count, digest) = {"take": take, "load": load}[sys.argv[1]](sys.argv[2:])
     marker = json.dumps({"bytes": count, "sha256": digest})
     print(f"\nresilience-end {marker}", file=sys.stderr, flush=True)

@@ -1,11 +1,11 @@
 """Application dumps: a command's output, streamed out of its container with all four proofs.
 
 The command runs below a few lines that count and hash what it prints and say so in an end marker,
-with the command's own exit status: a dump whose producer died in the middle has no status zero, one
-whose connection was cut has no marker. Those lines are POSIX shell where the container has `tee`,
-`wc`, `mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has, else Python.
-Loading goes the same way back, once the stored bytes are verified; the command is taken from the
-snapshot, and must be safe to run again.
+with the command's own exit status: if the producer dies, the status is not zero; if the connection
+is cut, there is no marker. Those lines are POSIX shell where the container has `tee`, `wc`,
+`mkfifo`, `mktemp` and `sha256sum`, as every image with busybox or coreutils has, else Python.
+Loading works in the same way in the other direction, once the stored bytes are verified. The
+command is the one in the snapshot, and must be safe to run again.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ class Dumps:
     name: str = ""
     wanted: Sequence[Dump] = ()
     room: Callable[[], int] = free
-    """Bytes that this machine has for a dump before it is loaded."""
+    """Bytes of local disk space that a dump may use before it is loaded."""
 
     def take(self, files: Files, namespaces: Sequence[str]) -> list[VolumeRecord]:
-        """One of each dump from each namespace that has a Pod for it; `VolumeFailed` when none
-        has."""
+        """Take each dump once in each namespace that has a Pod for it; `VolumeFailed` when no
+        namespace has one."""
         return [record for dump in self.wanted for record in self._take(files, namespaces, dump)]
 
     def _take(self, files: Files, namespaces: Sequence[str], dump: Dump) -> list[VolumeRecord]:
@@ -107,7 +107,8 @@ class Dumps:
         )
 
     def load(self, snapshot: Snapshot, targets: Targets) -> list[str]:
-        """Every dump of a snapshot into the Pod that replaces its own, once that is ready."""
+        """Load every dump of a snapshot into the Pod that corresponds to its own, once that Pod is
+        ready."""
         return [
             self._load(snapshot, record, targets.namespace(record.namespace))
             for record in of(snapshot)
@@ -131,13 +132,13 @@ class Dumps:
         if (sent.bytes, sent.sha256) != (record.bytes, record.sha256):
             raise VolumeFailed(
                 f"{what}: the stored dump is not the one that was recorded, and {record.load[0]}"
-                f" has read it already: what it made is not to be used. {warning}"
+                f" has already read it: do not use the result. {warning}"
             )
         told = f"; warning: {warning}" if warning else ""
         return f"{what}: {record.bytes} bytes loaded by {record.load[0]}{told}"
 
     def _counting(self, namespace: str, pod: str, where: str, way: str) -> list[str]:
-        """The prefix for the command, from the tools that the container has."""
+        """The wrapper around the command, chosen by the tools in the container."""
         shell = {"take": _TAKE, "load": _LOAD}[way]
         if self._ends_well(namespace, pod, where, ["sh", "-c", _TOOLS]):
             return ["sh", "-c", shell, "sh"]

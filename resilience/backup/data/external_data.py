@@ -1,4 +1,4 @@
-"""The life of data that an engine keeps: it is deleted and copied together with its snapshot.
+"""Data that an engine keeps is deleted and copied together with its snapshot.
 
 Data that no snapshot refers to is left alone for a day, since a snapshot in progress is invisible
 until it is complete. A failure of the engine to clean up is reported and retried the next time: the
@@ -50,7 +50,8 @@ def _swept(store: Store, gone: Collection[str], before: datetime, dry_run: bool)
 
 
 def copied(snapshot: Snapshot, target: Store, clock: Clock) -> int:
-    """Copy what engines keep for a snapshot into another store's repository; the bytes."""
+    """Copy a snapshot's data from engines into another store's repository; return the number of
+    bytes."""
     records = snapshot.manifest.volumes if snapshot.manifest else ()
     kept = [each for each in records if each.engine]
     if not kept:
@@ -65,7 +66,7 @@ def copied(snapshot: Snapshot, target: Store, clock: Clock) -> int:
     return sum(each.bytes for each in kept)
 
 
-def _copy(snapshot: Snapshot, record: VolumeRecord, repository: restic.Repository) -> None:
+def _copy(snapshot: Snapshot, record: VolumeRecord, repository: restic.ResticRepository) -> None:
     digest = hashlib.sha256()
     with repository.streamed(record.key) as write:
         for chunk in snapshot.data(record):

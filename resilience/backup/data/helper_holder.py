@@ -1,9 +1,9 @@
 """Which process created a helper Pod, and whether that process still runs.
 
 A run acts in a namespace under its lock (a Lease), so the holder of the lock only meets helpers of
-dead runs. The sandbox has no locks, and everything that acts on it runs on this host: there the
-process itself tells. A process is identified by host, boot, process namespace, pid and start time,
-so a pid that was reused since is not mistaken for it.
+dead runs. The sandbox has no locks, and everything that acts on it runs on this host: there,
+whether the process is alive decides. A process is identified by host, boot, process namespace, pid
+and start time, so a pid that was reused since is not mistaken for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def holder() -> str:
 
 
 def runs_here(named: str) -> bool:
-    """Whether that process is on this host and alive."""
+    """Whether the recorded process is on this host and alive."""
     machine, _, rest = named.rpartition("/")
     machine, _, pid = machine.rpartition("/")
     if machine != _machine() or not pid.isdigit():
@@ -41,7 +41,8 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """Its start in clock ticks since boot; "" when there is no such process, or only a zombie."""
+    """The start of a process in clock ticks since boot; "" when there is no such process, or only a
+    zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resilience.backup.data.helper_holder import HOLDER, holder
-from resilience.cluster.helper_pods import Access, HelperPod, Mount
+from resilience.cluster.helper_pods import HelperAccess, HelperPod, Mount
 from resilience.cluster.interface import Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 
@@ -23,10 +23,10 @@ def helper(
     writing: bool,
     node: str = "",
     stands_in: StandIn = NOBODY,
-    access: Access = Access.FILES,
+    access: HelperAccess = HelperAccess.FILES,
 ) -> Object:
-    """No permissions, no token, nothing but the claim. `run` is the snapshot's or the restore's
-    name."""
+    """A Pod without permissions and token, and with nothing but the claim. `run` is the name of the
+    snapshot or the restore."""
     source = {"persistentVolumeClaim": {"claimName": claim, "readOnly": not writing}}
     return HelperPod(
         name=(PREFIX + claim)[:253],
@@ -64,8 +64,8 @@ def _volume(spec: dict[str, Any], claim: str) -> str:
 
 
 def in_place_of(spec: dict[str, Any], claim: str) -> StandIn:
-    """What a helper takes over from a Pod (or a template) that uses the claim: from its first
-    container that mounts it."""
+    """What a helper takes over from a Pod (or a template) that uses the claim; container settings
+    come from the first container that mounts it."""
     volume = _volume(spec, claim)
     for container in spec.get("containers") or ():
         if any(each.get("name") == volume for each in container.get("volumeMounts") or ()):

@@ -1,11 +1,11 @@
-"""Commands before and after a snapshot, in the application's own containers: Velero's annotations,
-by exec.
+"""Runs commands before and after a snapshot in the application's own containers: Velero's
+annotations, by exec.
 
-A plan's own `hooks:` run as well, before those of the annotations, and are reverted after them.
-`pre.hook.backup.velero.io/{container,command,on-error,timeout}` and `post.hook...` on Pods. A hook
-that fails fails the snapshot unless its `on-error` is `Continue`; Velero documents the same default
-and does otherwise (an empty value is not `Fail` in its handler). Post hooks always run: what was
-frozen must be thawed.
+A plan's own `hooks:` run as well, before those of the annotations, and their counterparts run after
+them. `pre.hook.backup.velero.io/{container,command,on-error,timeout}` and `post.hook...` on Pods. A
+hook that fails fails the snapshot unless its `on-error` is `Continue`; Velero documents the same
+default but behaves differently (its handler does not treat an empty value as `Fail`). Post hooks
+always run, because frozen applications must be thawed.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ def hook(pod: Object, when: str) -> Hook | None:
 
 
 def _command(text: str) -> tuple[str, ...]:
-    """A JSON list, or one word, as Velero reads it."""
+    """The command as Velero reads it: a JSON list, or one word."""
     if text.startswith("["):
         try:
             words = json.loads(text)
         except ValueError:
-            raise BadRequest(f"hook command {text!r} is no JSON list") from None
+            raise BadRequest(f"hook command {text!r} is not a JSON list") from None
         return tuple(map(str, words))
     return (text,)
 
@@ -114,7 +114,7 @@ def around(
 
 
 def wants_hooks(cluster: Cluster, namespace: str) -> bool:
-    """Whether annotations of a Pod there define commands."""
+    """Whether annotations of a Pod in these namespaces define commands."""
     pods = cluster.list(PODS, namespace)
     return any(hook(pod, when) for pod in pods for when in ("pre", "post"))
 
@@ -127,8 +127,8 @@ def _of_plan(
         pods = [pod for name in sorted(namespaces) for pod in living(cluster, name, each.pods)]
         if not pods and not each.optional:
             raise HookFailed(
-                f"a hook of the plan is for Pods {each.pods}, and none runs in "
-                f"{', '.join(namespaces)}; write `optional: true` if that is fine"
+                f"a hook of the plan needs Pods {each.pods}, but none runs in "
+                f"{', '.join(namespaces)}; write `optional: true` if that is acceptable"
             )
         before += [_planned(each, pod, each.before) for pod in pods if each.before]
         after[:0] = [_planned(each, pod, each.after) for pod in pods if each.after]
@@ -147,7 +147,7 @@ def _planned(each: PlanHook, pod: Object, command: Sequence[str]) -> Hook:
 
 
 def _run_all(hooks: Sequence[Hook], exec_: Exec, tell: Callable[[str], None]) -> None:
-    """A failing one must not keep the others frozen."""
+    """Run all post hooks: a failing one must not keep other applications frozen."""
     failed: list[HookFailed] = []
     for each in hooks:
         try:

@@ -1,9 +1,8 @@
 """Restores from the VolumeSnapshots that a snapshot left on the cluster itself.
 
-Fast, since no byte passes through this process, and for the same reason not verified against a
-hash: the storage alone vouches for the data. Only into the namespace of the VolumeSnapshots. It is
-for a claim that was lost or spoilt while its storage survives; everything else needs the data in
-the store.
+This is fast, since no byte passes through this process. For the same reason the data is not
+verified against a hash. It works only in the namespace of the VolumeSnapshots. Use it for a claim
+that was lost or damaged while its storage survived; otherwise restore the data from the store.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class LocalLayer:
 
     @property
     def claims(self) -> Collection[tuple[str, str]]:
-        """Claims (namespace, name) into which no stream is to be written."""
+        """Claims (namespace, name) that are not filled from a stream."""
         return self._kept.keys()
 
     def _require(self, targets: Targets, cluster: Cluster) -> None:

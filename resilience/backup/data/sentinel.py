@@ -1,9 +1,9 @@
-"""A record that the application itself keeps: written before a snapshot, read after its restore.
+"""A record in the application's own data, written before a snapshot and read after its restore.
 
 Hashes prove that the stored bytes are the ones that were read. The sentinel proves the rest: that
 data which the application had acknowledged was among what was read, and that the restored
 application returns it. It names its snapshot, its time, and a checksum over both, so that a stale
-one, another's and a damaged one can be distinguished.
+record, one of another snapshot and a damaged one can be told apart.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PAUSE = 0.2
 
 
 def line(snapshot: str, moment: datetime) -> str:
-    """The record: one line of JSON."""
+    """The record as one line of JSON."""
     time = moment.isoformat()
     return json.dumps({"run": snapshot, "time": time, "sha256": _checksum(snapshot, time)})
 
@@ -61,7 +61,7 @@ def homes(sentinel: Sentinel, cluster: Cluster, namespaces: Sequence[str]) -> tu
 
 
 def plant(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str, record: str) -> None:
-    """Give the record to the application."""
+    """Write the record with the application's own command."""
     _asked(sentinel, cluster, exec_, namespace, sentinel.write, stdin=record + "\n")
 
 
@@ -85,7 +85,7 @@ def require(
 
 
 def look(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str) -> str:
-    """What the application returns now."""
+    """The record that the application returns now."""
     return _asked(sentinel, cluster, exec_, namespace, sentinel.read)
 
 

@@ -1,10 +1,10 @@
 """What a helper reads instead of a claim that is in use: a VolumeSnapshot of it, or a clone.
 
-Either is the volume at one moment, as after a power failure, and works for a ReadWriteOncePod claim
-as well. It is created, read and deleted; leftovers of a killed run are deleted by the next, a day
-later. With `local`, that many VolumeSnapshots of each claim stay: fast to restore from, and in the
-same storage as the volume itself, so lost together with it. They are not backups, and are
-labelled accordingly.
+Either holds the volume as it was at one moment, as after a power failure, and also works for a
+ReadWriteOncePod claim. It is created, read and deleted; leftovers of a killed run are deleted by
+the next, a day later. With `local`, that many VolumeSnapshots of each claim stay: fast to restore
+from, and in the same storage as the volume itself, so lost together with it. They are not backups,
+and are labelled accordingly.
 
 Sources: snapshot.storage.k8s.io/v1; "Volume Snapshots" and "CSI Volume Cloning" of the Kubernetes
 documentation.
@@ -28,7 +28,7 @@ from resilience.model.inside import Volumes
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 SNAPSHOTS = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 LOCAL = "csi"
-"""Kind of a record without data of its own: it names a VolumeSnapshot on the cluster."""
+"""Kind of a record that has no data and refers to a VolumeSnapshot on the cluster."""
 
 OFF_CLUSTER = "resilience/off-cluster"
 RUN = "resilience/run"
@@ -38,7 +38,7 @@ _OURS = {"app.kubernetes.io/managed-by": "pytest-resilience"}
 _LEFT_FOR = timedelta(days=1)
 _READY_WITHIN = 600.0
 _ERROR_STAYS = 60.0
-"""The controller retries failures; if it has not succeeded after this long, it cannot."""
+"""The controller retries failures; if it has not succeeded after this time, the snapshot fails."""
 _PAUSE = 0.25
 
 
@@ -53,7 +53,7 @@ class StandIns:
 
     @contextmanager
     def of(self, namespace: str, claim: str) -> Iterator[str]:
-        """The claim that a helper mounts, for the block."""
+        """The claim that a helper mounts while the block runs."""
         if self.wanted.from_ == "live":
             yield claim
             return
@@ -75,7 +75,7 @@ class StandIns:
             self._delete(SNAPSHOTS, taken)
 
     def keep(self, namespace: str, claim: str) -> VolumeRecord:
-        """One more that stays on the cluster."""
+        """Keep one more VolumeSnapshot on the cluster."""
         taken = self._taken(namespace, claim, _KEPT)
         return VolumeRecord(
             namespace=namespace,
@@ -87,20 +87,20 @@ class StandIns:
         )
 
     def thin(self, namespace: str, claim: str) -> None:
-        """The oldest over `local` are deleted, but only once the new one's snapshot exists:
-        until then they are the fast restore."""
+        """Delete the oldest VolumeSnapshots beyond `local`, but only once the new snapshot is
+        complete: until then they serve fast restores."""
         kept = sorted(self._ours(SNAPSHOTS, namespace, _KEPT), key=_order)
         mine = [each for each in kept if _claim_of(each) == claim]
         for each in mine[: -self.wanted.local]:
             self._delete(SNAPSHOTS, each)
 
     def take_back(self, record: VolumeRecord) -> None:
-        """The snapshot that it belongs to failed."""
+        """Called when the snapshot failed: delete its VolumeSnapshots."""
         with suppress(NotFound):
             self.cluster.delete(SNAPSHOTS, record.key, record.namespace)
 
     def sweep(self, namespace: str) -> None:
-        """Leftovers of killed runs: no stream takes longer than a day."""
+        """Delete leftovers of killed runs; no stream takes longer than a day."""
         if self.wanted.from_ == "live":
             return
         before = self.clock.now() - _LEFT_FOR

@@ -1,4 +1,4 @@
-"""Runs inside a helper Pod: a directory to a tar stream, and back. Standard library only.
+"""Runs inside a helper Pod; turns a directory into a tar stream, and back. Standard library only.
 
     python agent.py save DIR      tar on stdout
     python agent.py load DIR      tar on stdin; DIR must be empty
@@ -9,8 +9,8 @@
 The last line on stderr is the end marker with byte count, sha256 of the stream, hash of the tree
 and warnings. The tree is one line for each entry, the directory itself included: path, type, mode,
 owner, time, size, target, extended attributes and content. A hole counts as the zeros that it
-reads as. What vanishes or is replaced under way, and sockets, pipes and devices are left out with a
-warning.
+reads as. Files that vanish or are replaced meanwhile, sockets, pipes and devices are left out with
+a warning.
 
 `load` writes below DIR and nowhere else, whatever the stream holds: a member is refused unless it
 is a file, directory or link, in a directory that this same stream has created, with a new name.
@@ -49,7 +49,7 @@ LOCAL = {"security.selinux"}
 
 
 class Counting:
-    """Counts and hashes what passes through."""
+    """Counts and hashes the bytes that pass through."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.bytes, self.hash = file, 0, hashlib.sha256()
@@ -68,7 +68,7 @@ class Counting:
 
 
 class Warned:
-    """What is not in the stream: the first hundred by name, and how many."""
+    """Files that are not in the stream: their number, and the first hundred by name."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -158,7 +158,7 @@ class Tree:
         return Plain() if self.first else Content()
 
     def add(self, info: tarfile.TarInfo, digest: str, kept: tarfile.TarInfo | None = None) -> None:
-        """`kept` is the part of the entry that could be restored, if that is less."""
+        """`kept` is the part of the entry that could be restored, if not all of it."""
         line = self.line(info, digest)
         if self.first:
             self.lines.append(line)
@@ -291,7 +291,7 @@ class Reader:
         self.warned.add(os.path.relpath(path, self.root), why)
 
     def member(self, path: str, name: str, *, folder: bool) -> tuple[tarfile.TarInfo, int]:
-        """FIFOTYPE stands for all that a stream does not hold."""
+        """FIFOTYPE represents all types that a stream does not contain."""
         status, file = os.lstat(path), -1
         if stat.S_ISDIR(status.st_mode) != folder:
             raise OSError(errno.ENOTDIR, "it changed its type", path)
@@ -321,7 +321,9 @@ class Reader:
         if not self.typed(info, status, path):
             return info
         info.pax_headers = {**info.pax_headers, **read_attributes(path)}
-        if info.isreg() and status.st_nlink > 1:  # it is now certain to be in the stream
+        if (
+            info.isreg() and status.st_nlink > 1
+        ):  # from here on the entry is certainly in the stream
             self.seen[status.st_dev, status.st_ino] = info.name
         return info
 
@@ -387,7 +389,7 @@ def pieces(file: int, parts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, b
 
 
 class Sent:
-    """A file's data as tarfile reads it, hashed on its way."""
+    """A file's data as tarfile reads it; it is hashed while it is read."""
 
     def __init__(self, head: bytes, source: Iterator[tuple[int, bytes]], content: Any) -> None:
         self.waiting, self.source, self.content = bytearray(head), source, content
@@ -405,7 +407,7 @@ class Sent:
 
 
 def save(root: str, warned: Warned) -> tuple[Counting, Tree]:
-    """A directory to stdout."""
+    """Write a directory to stdout."""
     out, tree = Counting(sys.stdout.buffer), Tree()
     # What tarfile needs of a file, and its `copybufsize`, are not in its stubs.
     options: Any = {"fileobj": out, "mode": "w|", "bufsize": BLOCK, "copybufsize": BLOCK}
@@ -423,7 +425,7 @@ def save(root: str, warned: Warned) -> tuple[Counting, Tree]:
 
 
 def forget(tar: Any) -> None:
-    """tarfile would hold every member until the end."""
+    """Clear tarfile's list of members, which would otherwise grow until the end."""
     tar.members.clear()
 
 
@@ -433,7 +435,7 @@ def send(tar: tarfile.TarFile, info: tarfile.TarInfo, file: int, warned: Warned)
     holes = sum(length for _, length in parts) < size
     head, sent = b"", info
     if holes and len(parts) <= MOST_SEGMENTS and sum(length for _, length in parts) < LARGEST:
-        ends = [*parts, (size, 0)]  # GNU tar takes the last entry for the end of the file
+        ends = [*parts, (size, 0)]  # GNU tar treats the last entry as the end of the file
         numbers = [len(ends), *(number for part in ends for number in part)]
         head = "".join(f"{number}\n" for number in numbers).encode()
         head += bytes(-len(head) % tarfile.BLOCKSIZE)
@@ -459,7 +461,7 @@ def send(tar: tarfile.TarFile, info: tarfile.TarInfo, file: int, warned: Warned)
 
 
 def load(root: str, warned: Warned, *, first: bool = False) -> tuple[Counting, Tree]:
-    """Stdin to an empty directory, which is then read back; emptied again if that fails."""
+    """Write stdin to an empty directory and read it back; if that fails, empty it again."""
     if held(root):
         sys.exit("the volume is not empty; nothing was written")
     try:
@@ -470,7 +472,7 @@ def load(root: str, warned: Warned, *, first: bool = False) -> tuple[Counting, T
 
 
 def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
-    """The entries of the stream, made and read back."""
+    """Create the entries of the stream and read them back."""
     source, tree, below = Counting(sys.stdin.buffer), Tree(first=first), Below(root)
     folders: list[tuple[tarfile.TarInfo, str, int]] = []
     names: set[str] = set()
@@ -482,7 +484,7 @@ def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
             if info.name in (".", "lost+found"):
                 names.add(info.name)
             digest = create(tar, info, path, root, tree)
-            if info.isdir():  # its content comes first
+            if info.isdir():  # after its content has been created
                 folders.append((info, path, len(tree.each)))
                 tree.add(info, digest)
             else:
@@ -497,7 +499,7 @@ def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
 
 
 def create(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, root: str, tree: Tree) -> str:
-    """Create one entry; the hash of its content."""
+    """Create one entry; return the hash of its content."""
     if info.isreg():
         return write(tar, info, path, tree.content())
     if info.isdir():
@@ -511,7 +513,7 @@ def create(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, root: str, tr
 
 
 def write(tar: tarfile.TarFile, info: tarfile.TarInfo, path: str, content: Any) -> str:
-    """One file, with its holes, hashed on its way to the disk."""
+    """Write one file with its holes; return the hash of its content."""
     source: Any = getattr(tar.extractfile(info), "raw", None)  # its buffer cannot seek in a stream
     with open(path, "xb") as file:
         for start, length in parts_of(info):
@@ -576,7 +578,7 @@ def owner(path: str) -> tuple[int, int]:
 
 
 def there(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    """The same entry as it is on the disk."""
+    """The entry as it is on the disk."""
     kept, status = copy.copy(info), os.lstat(path)
     kept.mode, (kept.uid, kept.gid) = stat.S_IMODE(status.st_mode), owner(path)
     kept.pax_headers = {"mtime": str(status.st_mtime_ns // 10**9), **read_attributes(path)}
@@ -584,7 +586,7 @@ def there(info: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
 
 
 def read_back(root: str, tree: Tree, names: set[str]) -> None:
-    """Every entry on the disk compared with the stream."""
+    """Compare every entry on the disk with the stream."""
     wrong, number = list[str](), 0
     reader = Reader(root, Warned(), lost="lost+found" in names)
     for info, file in reader.members():
@@ -616,8 +618,8 @@ class Below:
         self.folders = {""}
 
     def place(self, info: tarfile.TarInfo) -> str:
-        """The path of a member. Existing names are refused: a file would be written through a
-        link with the same name."""
+        """The path for a member of the stream. Existing names are refused: a file would be written
+        through a link with the same name."""
         if info.isdir() and info.name == ".":
             return self.root
         name = self.checked(info, info.name, "its name")
@@ -661,7 +663,7 @@ def mode(path: str) -> int:
 
 
 def refuse(info: tarfile.TarInfo, why: str) -> NoReturn:
-    """End here; what was written before is on a volume that nothing mounts yet."""
+    """End the program; earlier writes are on a volume that nothing mounts yet."""
     sys.exit(f"this program did not save this stream: member {info.name!r}: {why}")
 
 
@@ -671,7 +673,7 @@ def held(root: str) -> list[str]:
 
 
 def clear(root: str) -> None:
-    """Remove everything, links not followed."""
+    """Remove everything in a directory, without following links."""
     for name in held(root):
         path = os.path.join(root, name)
         if stat.S_ISDIR(mode(path)):

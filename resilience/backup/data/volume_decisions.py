@@ -1,8 +1,8 @@
 """What happens to each volume, decided before a restore writes anything.
 
 A claim that does not exist is created and filled. One that this very restore began to fill is
-emptied and filled again; one that it has filled is done. Any other existing claim is someone's: by
-default a restore refuses it, and `VolumesMode` offers alternatives.
+emptied and filled again; one that it has filled is done. Any other existing claim belongs to
+someone: by default the restore is refused, and `VolumesMode` offers alternatives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Act(Enum):
     REFILL = "emptied and filled again"
     LEAVE = "left"
     REFUSE = "refused"
-    LOOK = "looked at"  # whether it is empty decides; a rehearsal mounts nothing
+    LOOK = "looked at"  # depends on whether it is empty; a dry run mounts nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def decide(
     used = f"Pod {user} uses it" if user else ""
     if objects.annotation(claim, FILLING) == restore:
         if used:
-            return so(Act.REFUSE, f"this restore began to fill it, and {used}: stop that Pod first")
+            return so(Act.REFUSE, f"this restore began to fill it, but {used}: stop that Pod first")
         return so(Act.REFILL, "this restore began to fill it")
     if mode == "skip":
         return so(Act.LEAVE, "its claim exists")
@@ -129,7 +129,7 @@ def too_small(decision: Decision, claim: Object, recorded: Object | None) -> Dec
     if recorded is not None and room >= had:
         return decision
     return Decision(decision.record, decision.namespace, Act.REFUSE, (
-        f"its claim exists and has room for {_size_text(claim)}, and its data takes "
+        f"its claim exists and has a size of {_size_text(claim)}, but its data takes "
         f"{decision.record.bytes} bytes: expand the claim first, or leave its data with --volumes "
         "skip"
     ))  # fmt: skip
@@ -148,15 +148,15 @@ def _size(claim: Object) -> Fraction:
 
 
 def _size_text(claim: Object) -> str:
-    """The size that the claim has, else the size that it requests."""
+    """The claim's actual size, or else the size that it requests."""
     given = ((claim.get("status") or {}).get("capacity") or {}).get("storage")
     wanted = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
     return str(given or wanted.get("storage") or "")
 
 
 def found_full(decision: Decision, mode: VolumesMode) -> Decision:
-    """A claim that was just created was bound to a volume that holds data: a disk that was retained
-    from the claim before, perhaps with all that is left of it."""
+    """For a claim that was just created but was bound to a volume with data: a retained disk of an
+    earlier claim, perhaps its only remaining copy."""
     record, namespace = decision.record, decision.namespace
     if mode == "overwrite":
         why = "its volume was retained with data, which is overwritten"
@@ -171,7 +171,7 @@ def found_full(decision: Decision, mode: VolumesMode) -> Decision:
 
 
 def looked(decision: Decision, empty: bool, mode: VolumesMode) -> Decision:
-    """The decision after a look into the volume."""
+    """The decision after the content of the volume is known."""
     record, namespace = decision.record, decision.namespace
     if empty:
         return Decision(record, namespace, Act.FILL, "its claim exists and is empty")

@@ -1,10 +1,10 @@
-"""The data of volumes: a tar stream out of a helper Pod that mounts the claim, and back into one.
+"""The data of volumes, as a tar stream from or to a helper Pod that mounts the claim.
 
 The helper runs on the node of a Pod that uses the claim, since a ReadWriteOnce volume can be
 mounted nowhere else; a ReadWriteOncePod claim in use cannot be mounted at all and is refused by
 name. The helper mounts it read-only. A stream without its four proofs (`stream.proven`) fails the
-snapshot. It reads the live file system, consistent as far as the application's own hooks make it
-so, or a copy of one moment (`snapshot_clones`).
+snapshot. The stream is read from the live file system, which is as consistent as the application's
+hooks make it, or from a copy of one moment (`snapshot_clones`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from resilience.backup.objects.rules import FILLED, FILLING
 from resilience.backup.store.snapshot_files import Files
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
-from resilience.cluster.helper_pods import Access
+from resilience.cluster.helper_pods import HelperAccess
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
@@ -89,7 +89,7 @@ class TarVolumes:
     def _both(
         self, files: Files, stand_ins: StandIns, namespace: str, claim: str
     ) -> Iterator[VolumeRecord]:
-        """The stream, which is the backup, and next to it the fast local layer if requested."""
+        """Take the stream, which is the backup, and also the fast local layer if requested."""
         if self.wanted.local:
             kept = stand_ins.keep(namespace, claim)
             files.on_failure(lambda: stand_ins.take_back(kept))
@@ -99,7 +99,7 @@ class TarVolumes:
             yield self._take(files, namespace, claim, mounted)
 
     def _take(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
-        """A stream whose helper was lost leaves nothing behind, so it can be started again."""
+        """A stream whose helper was lost leaves nothing behind, so it is started again."""
         for _ in range(_TRIES - 1):
             with suppress(HelperLost):
                 return self._stream(files, namespace, claim, mounted)
@@ -204,7 +204,7 @@ class TarVolumes:
     def _is_empty(self, decision: Decision, pod: str) -> bool:
         ended = self._agent(decision.namespace, pod, "look")
         if ended.status != 0:
-            raise VolumeFailed(f"volume {decision.title} cannot be looked at: {last_words(ended)}")
+            raise VolumeFailed(f"volume {decision.title} cannot be inspected: {last_words(ended)}")
         return "empty" in ended.stderr.split()
 
     def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
@@ -231,7 +231,7 @@ class TarVolumes:
                 return str(decision)
             if decision.act is Act.REFUSE:
                 raise VolumeFailed(f"volume {decision.title}: {decision.why}")
-            # Only now: a resumed restore empties what bears this mark.
+            # Only now, because a resumed restore empties claims with this mark.
             self._mark(namespace, record.claim, {FILLING: self.name})
             warned = self._load(
                 snapshot, record, namespace, pod, empty_first=decision.act is Act.REFILL
@@ -248,7 +248,7 @@ class TarVolumes:
         return self.exec.run(namespace, pod, "volume", command, timeout=_TIMEOUT, **streams)
 
     def bring_back(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> Sequence[str]:
-        """Into the claim of the same name in `namespace`, which must be empty."""
+        """Restore into the claim of the same name in `namespace`, which must be empty."""
         with self.mounted(namespace, record.claim, writing=True) as pod:
             return self._load(snapshot, record, namespace, pod, empty_first=False)
 
@@ -270,8 +270,8 @@ class TarVolumes:
         *,
         empty_first: bool,
     ) -> Sequence[str]:
-        """Into an empty volume, or one that is emptied. The helper reads the disk back and holds it
-        against the stream; returns what it warns of."""
+        """Restore into an empty volume, or one that is emptied first. The helper reads the disk
+        back and compares it with the stream; returns its warnings."""
         what = f"volume {namespace}/{record.claim}"
         sent = Counted(lambda data: None, done)
 
@@ -297,13 +297,13 @@ class TarVolumes:
             raise self._refused(what, namespace, pod, wrong)
         footer = proven(what, ended, sent)
         if footer.tree != record.tree:
-            raise VolumeFailed(f"{what}: the files that were written are not those that were read")
+            raise VolumeFailed(f"{what}: the files on the disk differ from those in the stream")
         return footer.warnings
 
     def _refused(
         self, what: str, namespace: str, pod: str, wrong: Sequence[Tampered]
     ) -> VolumeFailed:
-        """Empties the claim again: no byte of a stream that is not the recorded one stays."""
+        """Empty the claim again, so that no byte of an unverified stream stays."""
         why = str(wrong[0]) if wrong else "the stored stream is not the one that was recorded"
         ended = self._agent(namespace, pod, "clear")
         left = "is emptied again" if ended.status == 0 else f"holds it: {last_words(ended)}"
@@ -314,7 +314,7 @@ class TarVolumes:
 
     @contextmanager
     def mounted(self, namespace: str, claim: str, *, writing: bool) -> Iterator[str]:
-        """The name of a running helper Pod that mounts the claim at /volume, for the block.
+        """The name of a helper Pod that mounts the claim at /volume and runs while the block does.
 
         `HelperLost` when the Pod was removed meanwhile (an eviction, a node that died).
         """
@@ -352,7 +352,7 @@ class TarVolumes:
         if user:
             stands_in = in_place_of(user["spec"], claim)
 
-        def body(access: Access) -> Object:
+        def body(access: HelperAccess) -> Object:
             return helper(
                 claim,
                 namespace,
@@ -365,11 +365,11 @@ class TarVolumes:
             )
 
         try:
-            return self._created(body(Access.FILES), namespace)
+            return self._created(body(HelperAccess.FILES), namespace)
         except Forbidden as problem:
             if "PodSecurity" not in str(problem):
                 raise
-            return self._created(body(Access.RESTRICTED), namespace)
+            return self._created(body(HelperAccess.RESTRICTED), namespace)
 
     def _is_there(self, pod: Object) -> bool:
         try:
@@ -379,7 +379,7 @@ class TarVolumes:
         return objects.uid(now) == objects.uid(pod) and not objects.is_terminating(now)
 
     def _created(self, body: Object, namespace: str) -> Object:
-        """One with the same name belongs to a killed run, unless its process still runs."""
+        """A helper with the same name belongs to a killed run, unless its process still runs."""
         try:
             return self.cluster.create(PODS, body, namespace)
         except Conflict:
@@ -409,7 +409,7 @@ class TarVolumes:
         until = self.clock.monotonic() + _WITHIN
         while self._is_known(there):
             if self.clock.monotonic() >= until:
-                raise VolumeFailed(f"Pod {title} was deleted and still exists; try again later")
+                raise VolumeFailed(f"Pod {title} was deleted, but still exists; try again later")
             self.clock.wait(_PAUSE)
 
     def _is_known(self, pod: Object) -> bool:

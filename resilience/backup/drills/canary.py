@@ -1,8 +1,8 @@
 """Whether the wall holds: Pods inside it try to get out before any workload is created.
 
 Each canary tries to reach the API server's Service, which is outside of the wall, and must fail.
-One without labels runs while the namespace is empty. One in the guise of each workload (its labels,
-its account) runs once the restored policies exist and before any workload does. The canaries belong
+One without labels runs while the namespace is empty. One that imitates each workload (its labels
+and account) runs once the restored policies exist and before any workload does. The canaries belong
 to the drill's Lease, so that no controller adopts them, and are never ready, so that no Service
 sends them traffic.
 """
@@ -75,7 +75,7 @@ def require_wall(
     guises: Sequence[Guise] = (PLAIN,),
     owner: Object | None = None,
 ) -> None:
-    """`NoWall` unless every canary was kept in. `stands_in` is for the Pods behind the wall."""
+    """`NoWall` unless every canary was kept in. `stands_in` describes the Pods behind the wall."""
     image = helper_pods.image(cluster, helper_image)
     bodies = (
         (guise, canary(namespace, image, stands_in, guise, owner, number))
@@ -101,13 +101,14 @@ def _require_kept_in(cluster: Cluster, pod: Object, guise: Guise, clock: Clock) 
     if code == wall_canary.STILL_OPEN and guise == PLAIN:
         raise NoWall(
             f"the canary in {namespace} reached the API server through the drill's NetworkPolicy: "
-            f"{wall_canary.NOT_ENFORCED}. A restored copy could reach the real world; nothing was "
+            f"{wall_canary.NOT_ENFORCED}. A restored copy could reach other systems; nothing was "
             "restored"
         )
     what = "reached the API server" if code == wall_canary.STILL_OPEN else f"ended with {code}"
     raise NoWall(
-        f"the canary in {namespace}{whose} {what}: another policy lets these Pods out past the "
-        "drill's NetworkPolicy. No workload was created; look for cluster-wide policies that "
+        f"the canary in {namespace}{whose} {what}: another policy allows these Pods connections "
+        "that the drill's NetworkPolicy forbids. No workload was created; look for cluster-wide "
+        "policies that "
         "select them"
     )
 
@@ -131,6 +132,6 @@ def _exit_code(cluster: Cluster, created: Object, clock: Clock) -> int:
             ended = "cannot run" if hopeless else f"did not end within {_WITHIN:.0f}s"
             raise NoWall(
                 f"the canary {namespace}/{name} {ended}: {helper_pods.why_not_running(pod)}; "
-                "without its proof nothing is restored"
+                "nothing is restored without its proof"
             )
         clock.wait(_PAUSE)

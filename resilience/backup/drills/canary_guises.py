@@ -1,7 +1,8 @@
-"""For which Pods a drill's wall has to hold: every set of labels and account of its workloads.
+"""The Pods for which a drill's wall has to hold: every combination of labels and account of its
+workloads.
 
-Policies select Pods by labels, those of some plugins by account. A canary without a workload's
-labels proves nothing about that workload. Pure.
+Policies select Pods by labels; those of some plugins select them by account. A canary without a
+workload's labels proves nothing about that workload. Pure.
 """
 
 from __future__ import annotations
@@ -40,12 +41,13 @@ PLAIN = Guise()
 
 
 def guises(objects: Iterable[Object]) -> list[Guise]:
-    """The guises of all Pods and Pod templates, each once."""
+    """The labels and accounts of all Pods and Pod templates, each combination once."""
     return sorted({each for obj in objects for each in _of(obj)})
 
 
 def stand_in(objects: Iterable[Object]) -> StandIn:
-    """What lets a canary run where they do: of the first Pod or Pod template that says anything."""
+    """Settings that let a canary run where the workloads run, from the first Pod or Pod template
+    that has any."""
     found = (StandIn.of_any([pod]) for obj in objects for pod in pods(obj))
     return next((each for each in found if each != NOBODY), NOBODY)
 
@@ -64,7 +66,7 @@ def pods(obj: Object) -> Iterator[Mapping[str, Any]]:
 
 
 def _templates(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Everything with a Pod spec under `spec`, at any depth and under any name."""
+    """All values that contain a Pod spec under `spec`, at any depth and under any name."""
     if isinstance(value, dict):
         spec = value.get("spec")
         if isinstance(spec, dict) and isinstance(spec.get("containers"), list):

@@ -1,4 +1,4 @@
-"""A restore into a scratch namespace, with proof and a stopwatch.
+"""Restores into a scratch namespace, proves the result and measures the time.
 
     verify    every hash and the signature
     control   a changed bit and another name are refused by the verification
@@ -66,12 +66,12 @@ from resilience.model.words import many
 TTL = timedelta(hours=4)
 WALL = "wall"
 VOLUME_DATA = "volume-data"
-"""In a plan's `accept`: volumes whose data only Velero can read may stay empty."""
+"""In a plan's `accept`: volumes may stay empty if only Velero can read their data."""
 _PATIENCE = 600.0
 _PAUSE = 0.2
 
 Prove = Callable[[str], Sequence[Finding]]
-"""Given a scratch namespace, run further checks there."""
+"""Further checks to run in a scratch namespace."""
 
 
 def nothing_more(namespace: str) -> Sequence[Finding]:
@@ -81,8 +81,8 @@ def nothing_more(namespace: str) -> Sequence[Finding]:
 
 @dataclass(slots=True)
 class DrillReport:
-    """`seconds` by part; `rewrites` counts objects by safety rule; `left` what was not restored;
-    `excused` what the comparison accepted by its closed lists."""
+    """`seconds` is by part; `rewrites` counts objects by safety rule; `left` lists what was not
+    restored; `excused` lists what the comparison accepted by its closed lists."""
 
     plan: str
     snapshot: str
@@ -296,7 +296,7 @@ class _Drill:
         return found.intact
 
     def _volume_data(self) -> None:
-        """An empty volume instead of its data is not a restore."""
+        """A finding about volumes that stay empty: an empty volume is not a restore of its data."""
         lost = unread(self._snapshot)
         if lost and VOLUME_DATA not in self._plan.accept:
             advice = f"accept it by `accept: [{VOLUME_DATA}]`"
@@ -344,7 +344,8 @@ class _Drill:
         )
 
     def _asked_again(self) -> None:
-        """With the restored policies in force, and in the guise of each workload."""
+        """Test the wall with the restored policies in force, with the labels and account of each
+        workload."""
         began = self._clock.monotonic()
         found: dict[str, set[Guise]] = {source: set() for source in self._sources}
         for each in objects(self._snapshot):
@@ -357,7 +358,7 @@ class _Drill:
         self._wall_again = self._clock.monotonic() - began
 
     def _asked_at_last(self) -> None:
-        """For Pods that no recorded template announced, and for all if there are custom
+        """Test the wall for Pods without a recorded template, and for all Pods if there are custom
         resources."""
         with self._timed(WALL):
             try:
@@ -428,7 +429,7 @@ class _Drill:
                 "ready",
                 False,
                 "all workloads are ready",
-                "the copy holds no workload, so nothing in it can serve",
+                "the copy contains no workload, so nothing in it can serve requests",
                 self._report.left[:10],
             )
             return
@@ -456,7 +457,8 @@ class _Drill:
         )
 
     def _sentinels(self) -> None:
-        """A record of this very snapshot; the control is that it would not pass for another's."""
+        """Check the record of this snapshot; as a control, a record of another snapshot must not
+        pass."""
         manifest = self._snapshot.manifest
         for source in manifest.sentinels if manifest else ():
             try:
@@ -469,7 +471,7 @@ class _Drill:
             self._find(
                 "sentinel",
                 not problem,
-                "what was written before the snapshot is read after the restore",
+                "the record written before the snapshot is read after the restore",
                 problem or f"the record of {self._snapshot.name}",
             )
 
@@ -500,7 +502,7 @@ class _Drill:
         )
 
     def _rto(self) -> None:
-        """Only a drill builds the wall; a restore after a real loss has none."""
+        """The time without the wall, which only a drill builds."""
         rto = self._plan.objective.rto
         seconds = sum(spent for part, spent in self._report.seconds.items() if part != WALL)
         parts = ", ".join(f"{name} {spent:.2f}s" for name, spent in self._report.seconds.items())

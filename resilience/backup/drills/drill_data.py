@@ -34,7 +34,8 @@ def _unread(namespace: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """Functions that restore data and read the sentinel. Without any: objects only."""
+    """Functions that restore data and read the sentinel. Without any function, only objects are
+    restored."""
 
     volumes: Filling | None = None
     load: Load = unloaded
@@ -45,7 +46,7 @@ OBJECTS_ONLY = Data()
 
 
 def data(plan: Plan, cluster: Cluster, exec_: Exec, *, clock: Clock, name: str) -> Data:
-    """With commands in containers. `name` marks the helpers."""
+    """The functions that run commands in containers. `name` is used to mark the helpers."""
     sentinel = plan.sentinel
 
     def read(namespace: str) -> str:

@@ -1,8 +1,8 @@
 """The negative control of a drill: a check that cannot fail proves nothing.
 
 The verification receives the same snapshot with one changed bit, in its objects and in its data,
-and another snapshot under its name. It must refuse all of them; and an encrypted one must not be
-readable without the key. Nothing is written: the store is only wrapped in a view that alters it.
+and another snapshot under its name. It must refuse all of them, and an encrypted snapshot must not
+be readable without its key. Nothing is written: the store is only wrapped in a view that alters it.
 """
 
 from __future__ import annotations
@@ -51,22 +51,22 @@ class Pane:
         return self._store.directories()
 
     def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
-        raise StoreRefused("a control writes nothing")
+        raise StoreRefused("a negative control must not write")
 
     def upload(
         self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
     ) -> Upload:
-        raise StoreRefused("a control writes nothing")
+        raise StoreRefused("a negative control must not write")
 
     def delete(self, key: str) -> None:
-        raise StoreRefused("a control writes nothing")
+        raise StoreRefused("a negative control must not write")
 
     def sweep(self, older_than: datetime) -> int:
         return 0
 
 
 def unseen(snapshot: Snapshot, *, trusted: str = "") -> list[str]:
-    """The forgeries that the verification did not notice; [] is good."""
+    """The forgeries that the verification did not notice; [] if it noticed all."""
     name = snapshot.name
     key = layout.archive(name)
     flipped = Pane(snapshot.store, flip=layout.sealed(key) if snapshot.encrypted else key)

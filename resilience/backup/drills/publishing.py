@@ -1,8 +1,9 @@
 """Removes public names from a restored copy: one rule each. Pure.
 
-Two Ingresses with one host fight for its traffic, external-dns points a name at its newest
-claimant, a GitOps controller deletes what it did not create. Hosts get the suffix `.drill.invalid`
-(RFC 2606: it never resolves); objects of a class get one that no controller serves.
+Two Ingresses with one host fight for its traffic, external-dns points a name at the newest object
+that claims it, a GitOps controller deletes what it did not create. Hosts get the suffix
+`.drill.invalid` (RFC 2606: it never resolves); the class of an object is replaced by one that no
+controller serves.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def _spec(obj: Object) -> dict[str, Any]:
 
 
 def inside_only(obj: Object) -> Iterator[str]:
-    """A LoadBalancer would be ordered, and paid; a node port or external address opens a port on
-    every node, and a chosen one is the original's."""
+    """A LoadBalancer would be provisioned and paid for. A node port or external address opens a
+    port on every node, and a chosen one belongs to the original."""
     spec = _spec(obj)
     if identity(obj) != "Service":
         return
@@ -70,8 +71,8 @@ def inside_only(obj: Object) -> Iterator[str]:
 
 
 def unannounced(obj: Object) -> Iterator[str]:
-    """Annotations of DNS controllers are removed everywhere, on published objects nearly all
-    annotations."""
+    """Annotations of DNS controllers are removed from all objects, and nearly all annotations from
+    published objects."""
     for pointer, metadata in all_metadata(obj, ""):
         annotations = metadata.get("annotations") or {}
         for name in sorted(annotations):
@@ -87,7 +88,7 @@ def unannounced(obj: Object) -> Iterator[str]:
 
 
 def all_metadata(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The object's own, and that of every template inside it."""
+    """The metadata of the object and of every template inside it."""
     if isinstance(value, dict):
         if isinstance(value.get("metadata"), dict):
             yield pointer, value["metadata"]
@@ -147,7 +148,7 @@ KNOWN = frozenset(_HOSTS) | frozenset(_TRAEFIK)
 
 
 def other_hosts(obj: Object) -> Iterator[str]:
-    """Hosts that never resolve, instead of the original's."""
+    """Replace the original's hosts by hosts that never resolve."""
     kind, spec = identity(obj), _spec(obj)
     for path in _HOSTS.get(kind, ()):
         yield from _replaced(spec, path, "/spec")
@@ -164,7 +165,7 @@ def other_hosts(obj: Object) -> Iterator[str]:
 
 
 def _replaced(value: Any, path: tuple[str, ...], pointer: str) -> Iterator[str]:
-    """Only non-empty strings are names."""
+    """The non-empty strings of a value; only those are names."""
     step, rest = path[0], path[1:]
     if step == "*":
         places: list[Any] = list(range(len(value))) if isinstance(value, list) else []

@@ -1,8 +1,8 @@
-"""The pull secrets of recorded workloads, in the scratch namespace before anything else is.
+"""Creates the pull secrets of recorded workloads in the scratch namespace before anything else.
 
-The first canary runs while the namespace is empty. Where its image is in a private registry, it can
-only start with a login that the snapshot holds. The logins are copied under names of this project,
-so that the recorded Secrets are created and compared like everything else; they go with the
+The first canary runs while the namespace is empty. If its image is in a private registry, it can
+only start with a login from the snapshot. The copies get names of this project, so that the
+recorded Secrets can be created and compared like everything else. They are deleted with the
 namespace.
 """
 
@@ -62,6 +62,6 @@ def copied(cluster: Cluster, namespace: str, secrets: Sequence[Object]) -> tuple
             "type": secret["type"],
             "data": secret.get("data") or {},
         }
-        with suppress(Conflict):  # an answer that was lost
+        with suppress(Conflict):  # it was created, but the answer was lost
             cluster.create(SECRETS, body, namespace)
     return tuple({"name": name} for name in names)

@@ -1,4 +1,5 @@
-"""Whether the restored workloads run: the same question as `ready: all`, answered by lists."""
+"""Whether the restored workloads run: the same check as `ready: all`, based on lists instead of
+watches."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def not_ready(cluster: Cluster, namespace: str) -> list[str]:
 
 
 def workloads(cluster: Cluster, namespace: str) -> int:
-    """The number of objects that should run something, including bare Pods and Jobs."""
+    """The number of objects that run Pods, including bare Pods and Jobs."""
     return sum(
         (each.get("spec") or {}).get("replicas", 1) != 0
         for resource in (*WORKLOADS, JOBS, PODS)

@@ -1,4 +1,4 @@
-"""What makes a restored copy harmless: one rule each, applied before anything is created.
+"""Rules that make a restored copy harmless; they are applied before anything is created.
 
 A duplicate that sends mail, consumes a queue, claims a public name or opens its own wall is the
 real danger of a drill. Each rule returns the pointers that it changed, which the report lists.
@@ -43,7 +43,7 @@ _VOLUMES_OF_ITS_OWN = frozenset(
 
 
 def suspended(obj: Object) -> Iterator[str]:
-    """A CronJob would do its work a second time."""
+    """Suspend CronJobs: they would do their work a second time."""
     spec = obj.get("spec")
     if identity(obj) == "CronJob.batch" and isinstance(spec, dict) and not spec.get("suspend"):
         spec["suspend"] = True
@@ -51,7 +51,8 @@ def suspended(obj: Object) -> Iterator[str]:
 
 
 def ingress_only(obj: Object) -> Iterator[str]:
-    """NetworkPolicies add up: the wall cannot block what a restored policy allows."""
+    """Remove what policies allow: NetworkPolicies are additive, so the wall cannot block what a
+    restored policy allows."""
     spec = obj.get("spec") or {}
     if identity(obj) != _NETWORK_POLICY:
         return
@@ -77,7 +78,8 @@ def off_the_node(obj: Object) -> Iterator[str]:
 
 
 def own_volumes(obj: Object) -> Iterator[str]:
-    """Directories of the node, shares and disks named in a Pod are the original's own data."""
+    """Replace directories of the node, shares and disks named in a Pod: they hold the original's
+    own data."""
     for pointer, spec in pod_specs(obj.get("spec"), "/spec"):
         for number, volume in enumerate(spec.get("volumes") or ()):
             sources = volume.keys() - {"name"}
@@ -87,8 +89,8 @@ def own_volumes(obj: Object) -> Iterator[str]:
 
 
 def unheld(obj: Object) -> Iterator[str]:
-    """The controller of a finalizer would clean up, on behalf of the copy, what belongs to the
-    original; or it does not know the copy, and the scratch namespace never ends."""
+    """Remove finalizers: their controller could clean up what belongs to the original, or ignore
+    the copy, so that the scratch namespace could never be deleted."""
     for pointer, metadata in publishing.all_metadata(obj, ""):
         held = metadata.get("finalizers") or []
         kept = [each for each in held if each in _OF_KUBERNETES]
@@ -132,7 +134,7 @@ class Harmless:
         return {name: pointers for name, pointers in touched.items() if pointers}
 
     def outside(self, obj: Object) -> str:
-        """Everything outside the scratch namespace is the original's."""
+        """Refuse everything outside the scratch namespace, since it belongs to the original."""
         if identity(obj) == "Namespace":
             return "the scratch namespace already exists"
         if not obj["metadata"].get("namespace"):
@@ -154,7 +156,7 @@ class Harmless:
 
 
 def unpublishable(obj: Object) -> str:
-    """A policy that only allows egress is empty then."""
+    """Whether a policy only allows egress, so that nothing would be left of it."""
     spec = obj.get("spec") or {}
     if identity(obj) == _NETWORK_POLICY and spec.get("policyTypes") == ["Egress"]:
         return "it only allows egress, which the drill's wall forbids"
@@ -162,7 +164,8 @@ def unpublishable(obj: Object) -> str:
 
 
 def leads_out(obj: Object) -> str:
-    """Addresses that someone wrote by hand: a check of the copy would reach them, and pass."""
+    """Whether addresses were written by hand: a check of the copy would reach them and wrongly
+    pass."""
     if identity(obj) in _ADDRESSES:
         return "it leads to addresses outside the copy"
     return ""

@@ -1,10 +1,10 @@
-"""A drill's scratch namespace: walled in before anything runs there, gone afterwards.
+"""A drill's scratch namespace: isolated before anything runs there, and deleted afterwards.
 
-Its labels say whose it is, its annotations until when and from which snapshot, so that anyone can
-delete what a killed drill left, and can compare its content without further input. Egress is
-limited to the namespace itself and to DNS. Only namespaces with this project's label are ever
-deleted, by uid. While one is deleted, a finalizer keeps its wall until no Pod is left in it: the
-namespace controller deletes in any order, and a Pod may take long to end.
+Its labels say which plan it belongs to; its annotations contain its expiry and its snapshot. So
+anyone can delete the leftovers of a killed drill, and compare the content without further input.
+Egress is limited to the namespace itself and to DNS. Only namespaces with this project's label are
+ever deleted, by uid. During the deletion a finalizer keeps the wall until no Pod is left, because
+the namespace controller deletes in any order and a Pod may take long to end.
 
 A Lease in the namespace shows that the drill is alive. A namespace that the next drill needs, and
 whose Lease is no longer renewed, was left by a killed run: it is deleted at once.
@@ -78,7 +78,8 @@ def wall(namespace: str) -> Object:
 def scratch(
     cluster: Cluster, name: str, origin: Origin, *, clock: Clock, ttl: timedelta
 ) -> Iterator[str]:
-    """The namespace for the block; refuses a name unless it belongs to a dead drill."""
+    """The namespace, for as long as the block runs; an existing name is refused unless it belongs
+    to a dead drill."""
     uid = _created(cluster, name, origin, clock, ttl)
     walled = ended = False
     alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
@@ -101,7 +102,7 @@ def scratch(
 
 
 def lease(cluster: Cluster, name: str) -> Object:
-    """The drill's Lease, which owns what must not be adopted."""
+    """The drill's Lease, which owns objects that controllers must not adopt."""
     return cluster.get(LEASES, LEASE, name)
 
 
@@ -114,12 +115,13 @@ def require_standing(cluster: Cluster, name: str) -> None:
     if found != wall(name)["spec"]:
         raise NoWall(
             f"NetworkPolicy {name}/{WALL}, the drill's wall, was changed or deleted during the "
-            "drill; what it restored may have reached the real world"
+            "drill; the restored copy may have reached other systems"
         )
 
 
 def _lost(why: str) -> None:
-    """Its new holder deletes the namespace: the drill then fails for what is missing."""
+    """Called when the Lease is lost: its new holder deletes the namespace, and the drill fails
+    because objects are missing."""
 
 
 class _Lent:
@@ -166,7 +168,7 @@ def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: tim
 
 def cleared(cluster: Cluster, name: str, holder: str, *, clock: Clock) -> None:
     """Delete what a killed drill left under this name; `RestoreRefused` for anything else.
-    `holder` is who does it."""
+    `holder` names the run that deletes it."""
     found = cluster.get(NAMESPACES, name)["metadata"]
     held = (found.get("labels") or {}).get(OWNER)
     if not held:
@@ -203,15 +205,17 @@ def _deleted(cluster: Cluster, name: str, uid: str) -> bool:
 
 
 def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
-    """Delete a scratch namespace; its wall falls with the last Pod. May be called again for one
-    that is already being deleted. `StillThere` names Pods that do not end: their wall stays,
+    """Delete a scratch namespace; its wall is removed with the last Pod. May be called again for
+    one that is already being deleted. `StillThere` names Pods that do not end: their wall stays,
     and the next drill continues the deletion."""
     _keep_wall(cluster, name, [_FINALIZER])
     if not _deleted(cluster, name, uid) and _gone(cluster, name):
         return
     try:
         left = _wait_without_pods(cluster, name, clock, _GONE_WITHIN)
-    except BaseException:  # an aborted run: what runs in there must still end behind its wall
+    except (
+        BaseException
+    ):  # an aborted run: the Pods in the namespace must still end behind its wall
         if not _wait_without_pods(cluster, name, SystemClock(), _ABORTED_WITHIN):
             _keep_wall(cluster, name, None)
         raise
@@ -226,7 +230,7 @@ def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
 
 def _keep_wall(cluster: Cluster, name: str, finalizers: list[str] | None) -> None:
     body = {"metadata": {"finalizers": finalizers}}
-    with suppress(NotFound):  # no wall yet, or gone
+    with suppress(NotFound):  # the wall does not exist yet, or no longer
         cluster.patch(_POLICIES, WALL, body, name)
 
 
@@ -239,7 +243,8 @@ def _gone(cluster: Cluster, name: str) -> bool:
 
 
 def _wait_without_pods(cluster: Cluster, name: str, clock: Clock, within: float) -> list[str]:
-    """Remaining Pods. They serve nobody any more, so they get a second."""
+    """Remaining Pods. Delete the Pods with a grace period of one second, since they serve no
+    one."""
     until, hurried = clock.monotonic() + within, set[str]()
     while pods := cluster.list(PODS, name):
         for metadata in (each["metadata"] for each in pods):
@@ -254,7 +259,7 @@ def _wait_without_pods(cluster: Cluster, name: str, clock: Clock, within: float)
 
 
 def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
-    """Delete what earlier drills left and whose time is up, and wait until it is gone."""
+    """Delete expired namespaces of earlier drills, and wait until they are gone."""
     swept = []
     for each in cluster.list(NAMESPACES, labels=OWNER):
         metadata = each["metadata"]
@@ -263,7 +268,7 @@ def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
                 torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
             except (
                 NotCovered
-            ):  # another plan's, or someone's with this label: not to be deleted here
+            ):  # another plan's namespace, or someone's with this label: not deleted here
                 continue
             wait_gone(cluster, metadata["name"], clock=clock)
             swept.append(metadata["name"])
@@ -273,18 +278,19 @@ def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
 def _expired(metadata: Mapping[str, Mapping[str, str]], now: datetime) -> bool:
     try:
         return now >= datetime.fromisoformat(metadata.get("annotations", {})[EXPIRES])
-    except (KeyError, ValueError):  # someone edited it: then it is not to be deleted here
+    except (KeyError, ValueError):  # someone edited it, so it is not deleted here
         return False
 
 
 def left_by(cluster: Cluster, run: str, *, clock: Clock, within: float = _GONE_SOON) -> list[str]:
-    """Scratch namespaces of this run that do not go, each with its reason; [] once all are gone."""
+    """Scratch namespaces of this run that still exist, each with the reason; [] once all are
+    gone."""
     if cluster.ended():
         return []
     try:
         found = cluster.list(NAMESPACES, labels=OWNER)
     except ClusterError as problem:
-        return [f"whether the scratch namespaces of the drill are gone is not known: {problem}"]
+        return [f"cannot check whether the scratch namespaces of the drill are gone: {problem}"]
     left = []
     for metadata in (each["metadata"] for each in found):
         if (metadata.get("annotations") or {}).get(HOLDER) == run:

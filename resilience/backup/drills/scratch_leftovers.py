@@ -1,7 +1,7 @@
 """Scratch namespaces of drills that were killed, for `resilience recover`.
 
-They are known by their label. Consent and the lock of the namespace come first, then the drill's
-Lease says whether it lives. Nothing else is deleted.
+They are recognized by their label. First consent and the lock of the namespace are obtained, then
+the drill's Lease shows whether it is alive. Nothing else is deleted.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def sweep(
     refusals: tuple[type[Exception], ...],
     swept: Swept,
 ) -> None:
-    """Delete those whose drill is dead, with a line for each in `swept`. Where namespaces may not
-    be listed, nothing is looked for. `admitted` as for `helper_leftovers.sweep`."""
+    """Delete the scratch namespaces of dead drills; `swept` gets a line for each. If namespaces may
+    not be listed, nothing is searched. `admitted` as for `helper_leftovers.sweep`."""
     left: tuple[type[Exception], ...] = (*refusals, ClusterError, RestoreRefused)
     try:
         found = sorted(

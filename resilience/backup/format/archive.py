@@ -1,4 +1,4 @@
-"""The tarball of all objects: written deterministically, read safely, both as streams.
+"""Writes the tarball of all objects deterministically and reads it safely, both as streams.
 
 The same objects in the same order give the same bytes: fixed times, owners and modes, compact JSON
 with sorted keys. Each object is written twice, as Velero since 1.4 does: the plain copy that a
@@ -6,7 +6,7 @@ default restore reads, and the `V-preferredversion` copy for EnableAPIGroupVersi
 because Velero's extractor gives a directory the mode of the first file in it.
 
 The reader accepts what any Velero wrote and refuses what no tarball of objects contains: links,
-absolute paths, `..`, entries over a limit. Memory is one object and one block on either side.
+absolute paths, `..`, entries over a limit. Only one object and one block are in memory at a time.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from resilience.backup.format.pipe import ahead
 FORMAT_VERSION = "1.1.0"
 VERSION_ENTRY = "metadata/version"
 LARGEST_OBJECT = 16 << 20
-"""No API server stores an object of this size: etcd's own limit is 1.5 MiB, and the API server
-takes no request body over 3 MiB. A header that claims one is damaged or hostile."""
+"""Maximum size of one object. No API server stores a larger one: etcd's own limit is 1.5 MiB, and
+the API server accepts no request body over 3 MiB. A header that claims one is damaged or
+hostile."""
 
 _LONGEST_HEADER = 1 << 20
-"""An extended header holds a path and times."""
+"""Maximum size of an extended header, which holds a path and times."""
 
 _FREE, _MOST_TIMES = 1 << 30, 200
-"""What gzip may expand to: so many bytes, and this many times what was read. Objects compress to a
-tenth, some lists of equal ones to a hundredth; deflate itself allows a thousandth."""
+"""Limit on what gzip may expand to: this many bytes, and this many times the bytes read. Objects
+typically compress to 1/10, lists of equal objects to 1/100; deflate allows at most 1/1000."""
 
 _LEVEL = 3
-"""The highest of deflate's fast levels: a third faster than 4 for a few percent of size."""
+"""The highest of deflate's fast levels: a third faster than level 4, for a few percent more
+size."""
 
 _BLOCK = 512
 _FLUSH = 1 << 18
-"""Bytes handed on at once: large enough to be compressed without the interpreter's lock for long,
-small enough to be nothing beside a page."""
+"""Block size in bytes: large enough to be compressed for a while without the interpreter's lock,
+small compared with a page of objects."""
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
 
 
@@ -85,7 +87,7 @@ class Address(NamedTuple):
 
 def checked(address: Address) -> Address:
     """The address, if it can be part of a URL of the API (k8s.io/apimachinery, path/name.go).
-    Else a ValueError: a name with `/` in it would address another object than the one it names."""
+    Otherwise a ValueError: a name with `/` in it would address a different object."""
     whole = "".join(address)
     if "/" in whole or not whole.isprintable() or not _DOTS.isdisjoint(address):
         wrong = next(part for part in address if part in _DOTS or _unnameable(part))
@@ -148,7 +150,8 @@ class Writer:
         self._waiting.append(_padded(header(VERSION_ENTRY, len(version)) + version))
 
     def add(self, address: Address, body: bytes) -> None:
-        """Append one object, both copies side by side: the second costs deflate next to nothing."""
+        """Append one object, with both copies next to each other, so that the second compresses to
+        almost nothing."""
         size = len(body)
         plain, preferred = headers(address, size)
         padded = body + bytes(-size % _BLOCK)
@@ -205,14 +208,14 @@ def _short_header(name: bytes, sized: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """One file of an archive."""
 
     path: str
     body: bytes
 
 
-def entries(chunks: Iterable[bytes]) -> Iterator[Entry]:
+def entries(chunks: Iterable[bytes]) -> Iterator[ArchiveEntry]:
     """The files of a gzipped tar, in order; concatenated gzip members are one stream."""
     return _Reader(inflate(chunks)).entries()
 
@@ -254,7 +257,7 @@ def begun_here(chunks: Iterable[bytes]) -> bool:
 
 
 def _cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Small pieces: what is left of one is copied for each gzip member that ends in it."""
+    """Read in small pieces: the rest of a piece is copied for each gzip member that ends in it."""
     for chunk in chunks:
         for at in range(0, len(chunk), 1 << 14):
             yield chunk[at : at + (1 << 14)]
@@ -264,7 +267,7 @@ class Exact:
     """Reads an archive of this program and compares it, byte by byte, with what must be in it.
 
     The same objects give the same bytes, so nothing has to be parsed: each step computes what one
-    object must look like and compares. Four times as fast as `entries`, and stricter.
+    object must look like and compares. It is four times as fast as `entries`, and stricter.
     """
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -277,8 +280,8 @@ class Exact:
         return self._reader.take(len(wanted)) == wanted
 
     def body(self, address: Address, size: int) -> bytes | None:
-        """The next object's JSON if it has that address and size and both copies are equal, else
-        None."""
+        """The JSON of the next object if it has that address and size and both copies are equal,
+        else None."""
         if size > LARGEST_OBJECT:
             return None
         plain, preferred = headers(address, size)
@@ -309,7 +312,7 @@ class _Reader:
         self._buffer = b""
         self._at = 0
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[ArchiveEntry]:
         long_name = ""
         while (head := self.take(_BLOCK)) and head.count(0) != _BLOCK:
             path, size, kind = _parsed(head)
@@ -322,7 +325,7 @@ class _Reader:
                 continue
             if kind not in (b"0", b"\0"):
                 raise BadArchive(f"entry {path!r} has type {kind!r}; only plain files are objects")
-            yield Entry(path, self._body(size, path))
+            yield ArchiveEntry(path, self._body(size, path))
         if not head:
             raise BadArchive("the archive ends without its end marker")
         rest = len(self._buffer) - self._at

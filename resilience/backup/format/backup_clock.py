@@ -17,7 +17,7 @@ class Clock(Protocol):
         """Seconds."""
 
     def wait(self, seconds: float) -> None:
-        """Block; may be ended early by raising."""
+        """Block for this time; may raise to end early."""
 
 
 class SystemClock:
@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class Lent(Protocol):
-    """What a foreign clock must offer; the engine's does."""
+    """What another clock must offer; the engine's clock does."""
 
     def monotonic(self) -> float: ...
     def wall(self) -> float: ...

@@ -1,4 +1,5 @@
-"""What a snapshot looked at: one value per kind, and the rule that decides whether that is enough.
+"""Which kinds a snapshot could read, one value per kind, and the rule that decides whether that is
+enough.
 
 Velero leaves out an API group whose discovery fails and ends `Completed`; here a kind that could
 not be listed fails the snapshot, unless it is accepted by name.

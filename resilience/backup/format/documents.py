@@ -77,7 +77,7 @@ def backup_document(
 
 
 def warnings_for_velero(warnings: Iterable[str], volumes: Iterable[VolumeRecord]) -> list[str]:
-    """What a user of Velero must know: its restore ends Completed and leaves volumes empty."""
+    """A warning for users of Velero: its restore ends Completed but leaves volumes empty."""
     return [
         *warnings,
         *(

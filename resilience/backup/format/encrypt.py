@@ -1,4 +1,4 @@
-"""Client-side encryption with age: streams in, streams out, no scheme of its own.
+"""Client-side encryption of streams with age, without any custom format.
 
 `pyrage` is an optional extra. A recipient is an `age1...` public key (or an ssh one), an identity
 the matching private key; losing it means losing the snapshot, which is why a drill reads with it.
@@ -46,7 +46,7 @@ def identity(text: str, origin: str = "the identity") -> Any:
 
 
 class _Push:
-    """A writable file that hands on what it gets."""
+    """A writable file that passes on what is written to it."""
 
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink
@@ -56,7 +56,7 @@ class _Push:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: no data is buffered."""
 
 
 def sealed(
@@ -75,7 +75,10 @@ def opened(chunks: Iterable[bytes], identities: Sequence[Any], what: str) -> Ite
         source = _Told(chunks)
         try:
             pyrage.decrypt_io(PullReader(iter(source)), _Push(sink), list(identities))
-        except (pyrage.DecryptError, OSError) as problem:  # the second in the middle of a stream
+        except (
+            pyrage.DecryptError,
+            OSError,
+        ) as problem:  # pyrage raises the second one in the middle of a stream
             if source.failure:
                 raise source.failure from None
             raise Tampered(
@@ -86,7 +89,7 @@ def opened(chunks: Iterable[bytes], identities: Sequence[Any], what: str) -> Ite
 
 
 class _Told:
-    """Remembers the error of its source: pyrage only reports that there was one."""
+    """Remembers the error of its source, because pyrage only reports that there was one."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = chunks

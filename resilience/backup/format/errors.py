@@ -54,7 +54,7 @@ class Missing(StoreError):
 
 
 class Exists(StoreError):
-    """The key is taken."""
+    """The key already exists."""
 
 
 class Retained(StoreError):

@@ -93,7 +93,7 @@ def signature(name: str) -> str:
 
 
 def verification(name: str, moment: datetime) -> str:
-    """The record of one verification; microseconds keep two of the same second apart."""
+    """The record of one verification; microseconds distinguish two records of the same second."""
     return f"{BACKUPS}{name}/verified-{moment.astimezone(UTC).strftime('%Y%m%dT%H%M%S.%fZ')}.json"
 
 
@@ -103,7 +103,7 @@ def is_verification(key: str) -> bool:
 
 
 def is_ours(key: str) -> bool:
-    """Whether only this program writes such a key next to an archive."""
+    """Whether only this program writes such a key in a snapshot's directory."""
     name = snapshot_of(key)
     plain = key.removesuffix(".age")
     known = (objects(name), manifest(name), signature(name), sealed_marker(name))

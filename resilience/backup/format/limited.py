@@ -1,4 +1,4 @@
-"""The one way to read documents of a store: anyone who can write there may be the author.
+"""Reads documents of a store safely, since anyone who can write there may be the author.
 
 Limits on bytes, nesting and values are checked before a document is used, types are checked field
 by field, and a violation is a ValueError in plain words; the caller names the document. Memory
@@ -28,7 +28,8 @@ MARKER = 4 << 20
 """velero-backup.json is an object of the API, so etcd's limit holds for it."""
 
 LARGE = 64 << 20
-"""A manifest, which grows with kinds and namespaces; a side file of Velero's, with its items."""
+"""A manifest, which grows with kinds and namespaces, or a side file of Velero's, which grows with
+its items."""
 
 MOST_VALUES = 2_000_000
 DEEPEST = 200
@@ -119,7 +120,7 @@ def text(value: Any, what: str) -> str:
 
 
 def name(value: Any, what: str) -> str:
-    """`value`, if it can name something: short, and printable; "" for null."""
+    """`value`, if it is short and printable, as a name must be; "" for null."""
     found = text(value, what)
     if len(found) > _LONGEST_NAME or not found.isprintable():
         raise ValueError(f"{what} is not a name")
@@ -127,7 +128,7 @@ def name(value: Any, what: str) -> str:
 
 
 def count(value: Any, what: str) -> int:
-    """`value`, if it is a whole number from 0 on; 0 for null."""
+    """`value`, if it is a whole number of at least 0; 0 for null."""
     if value is None:
         return 0
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:

@@ -16,14 +16,14 @@ T = TypeVar("T")
 
 
 class _End:
-    """Marks the end of a queue, with the reason if it is a bad one."""
+    """Marks the end of a queue, with the error if there was one."""
 
     def __init__(self, reason: BaseException | None = None) -> None:
         self.reason = reason
 
 
 class Abandoned(Exception):
-    """The other side is gone; never leaves this module."""
+    """The other side is gone; this exception never leaves the module."""
 
 
 class Feed(Generic[T]):
@@ -37,7 +37,7 @@ class Feed(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Hand on; blocks while the queue is full; raises what the consumer raised."""
+        """Pass on one item; blocks while the queue is full; raises what the consumer raised."""
         if self._failure:
             raise self._failure
         self._queue.put(item)
@@ -128,8 +128,8 @@ def ahead(items: Iterable[T], *, depth: int = 1) -> Iterator[T]:
 
 
 def pushed(work: Callable[[Callable[[T], object]], None], *, depth: int = 8) -> Iterator[T]:
-    """Turn a function that pushes into an iterator. If the iterator is left early, the function
-    runs on to its end unheard: meant for work that is bounded by its own input."""
+    """Turn a function that pushes into an iterator. If the iterator is not read to its end, the
+    function still runs to its end: use this only for work that is bounded by its own input."""
     ready: queue.Queue[T | _End] = queue.Queue(depth)
     left = threading.Event()
 

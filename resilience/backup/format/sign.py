@@ -1,7 +1,7 @@
 """Hash and Ed25519 signature of a manifest.
 
 The signature file has at most two lines, `sha256 HEX` and `ed25519 PUBLIC SIGNATURE` (base64). It
-is parsed, rendered again and compared: every bit must be as it was written. An unsigned snapshot is
+is parsed, rendered again and compared: every byte must be the same. An unsigned snapshot is
 possible; its hash still detects damage, but not forgery, and the output says so.
 """
 
@@ -70,7 +70,9 @@ class Signer:
         try:
             key = load_pem_private_key(pem, None)
         except (ValueError, TypeError) as problem:
-            raise BadRequest(f"signing key from {origin}: no PEM private key ({problem})") from None
+            raise BadRequest(
+                f"signing key from {origin}: not a PEM private key ({problem})"
+            ) from None
         if not isinstance(key, Ed25519PrivateKey):
             raise BadRequest(f"signing key from {origin}: expected Ed25519, this is another kind")
         return cls(key)
@@ -117,7 +119,7 @@ def seal(manifest: bytes, signer: Signer | None) -> Seal:
 
 
 def require_hash(seal: Seal, digest: str, name: str) -> None:
-    """Checked before anything of the manifest is used, even its format."""
+    """Call this before anything in the manifest is used, even its format."""
     if digest != seal.sha256:
         raise Tampered(f"snapshot {name}: the manifest is not the one that was sealed")
 
@@ -147,7 +149,8 @@ def _check_signature(seal: Seal, manifest: bytes, name: str) -> None:
 
 
 def _canonical(text: str) -> bytes:
-    """base64 has spare bits in its last letter; a flip there must not go unnoticed."""
+    """Decode strictly: base64 has unused bits in its last letter, and a change there must not go
+    unnoticed."""
     try:
         data = base64.b64decode(text, validate=True)
     except binascii.Error as problem:

@@ -33,7 +33,7 @@ class Found:
     copy: str
 
     def parsed(self) -> Object:
-        """The object; `BadArchive` when it is invalid, or another than its path says."""
+        """The object; `BadArchive` when it is invalid or does not match its path."""
         try:
             value = limited.mapping(limited.parsed(self.body), "it")
             _identified(value)
@@ -41,9 +41,9 @@ class Found:
             raise BadArchive(f"{self.address.plain} is not an API object: {problem}") from problem
         metadata = value["metadata"]
         if (metadata.get("namespace") or "") != self.address.namespace:
-            raise BadArchive(f"{self.address.plain} is in another namespace than its body says")
+            raise BadArchive(f"{self.address.plain} is in a different namespace than its body says")
         if metadata["name"] != self.address.name:
-            raise BadArchive(f"{self.address.plain} has another name than its body says")
+            raise BadArchive(f"{self.address.plain} has a different name than its body says")
         return value
 
 
@@ -72,8 +72,8 @@ def _identified(value: Object) -> None:
 
 @contextmanager
 def understood(address: Address) -> Iterator[None]:
-    """Around the rules that look into an object: an API server stored each with its kind's
-    shape, so an object they cannot read was made by something else."""
+    """Wraps rules that look into an object. An API server stores objects only in the shape of their
+    kind, so an object that the rules cannot read has another origin."""
     try:
         yield
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as problem:

@@ -16,8 +16,8 @@ from resilience.model.masks import excerpt
 
 COMPLETED, PARTIAL = "Completed", "PartiallyFailed"
 FINAL = (COMPLETED, PARTIAL)
-"""The phases of a backup whose archive is whole. `Failed` has none or half of one; with any other
-Velero is still at work, or was when it died."""
+"""The phases of a backup whose archive is whole. A `Failed` backup has no archive or a partial one;
+in any other phase Velero is still working, or died while working."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class VeleroBackup:
 
     @classmethod
     def decoded(cls, data: bytes, name: str) -> Self:
-        """Read; `name` is the directory's."""
+        """Read the document; `name` is the name of its directory."""
         try:
             document = limited.mapping(limited.parsed(data), "it")
             metadata = limited.mapping(document.get("metadata"), "metadata")
@@ -58,7 +58,7 @@ class VeleroBackup:
             ) from None
         if found.name != name:
             raise Tampered(
-                f"snapshot {name}: its velero-backup.json is that of backup {found.name!r}; "
-                "Velero would read the files of that one"
+                f"snapshot {name}: its velero-backup.json belongs to backup {found.name!r}; "
+                "Velero would read the files of that backup"
             )
         return found

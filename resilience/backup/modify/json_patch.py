@@ -10,7 +10,7 @@ OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 
 
 class PatchFailed(ValueError):
-    """An operation does not fit the document. The message names it and its path."""
+    """An operation cannot be applied to the document. The message names it and its path."""
 
 
 class TestFailed(PatchFailed):
@@ -44,13 +44,13 @@ def _apply(root: dict[str, Any], each: Mapping[str, Any]) -> None:
     else:
         source = _parts(each["from"])
         if op == "move" and path[: len(source)] == source and path != source:
-            raise PatchFailed(f"move {each['from']}: it would go into itself")
+            raise PatchFailed(f"move {each['from']}: it would be moved into itself")
         value = copy.deepcopy(_at(root, source)) if op == "copy" else _take(root, source)
         _put(root, path, value, new=True)
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """JSON knows truth values apart from numbers; Python does not."""
+    """Equality as in JSON, where true is not 1."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
@@ -61,9 +61,9 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _parts(pointer: str) -> list[str]:
-    """The root is a member of a holder: its name is empty."""
+    """The root is treated as a member with an empty name."""
     if pointer and not pointer.startswith("/"):
-        raise PatchFailed(f"{pointer!r} is no JSON pointer; expected one such as /spec/replicas")
+        raise PatchFailed(f"{pointer!r} is not a JSON pointer; expected one such as /spec/replicas")
     return [each.replace("~1", "/").replace("~0", "~") for each in pointer.split("/")]
 
 
@@ -94,7 +94,7 @@ def _put(root: Any, path: Sequence[str], value: Any, *, new: bool) -> None:
         return
     key = _key(holder, last)
     if not new:
-        holder[key]  # what is replaced has to exist
+        holder[key]  # the replaced value has to exist
     holder[key] = value
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.modify.json_patch import OPERATIONS
-from resilience.backup.modify.patch_rule import Rule
+from resilience.backup.modify.patch_rule import PatchRule
 from resilience.model.nearest import did_you_mean
 
 _CONDITIONS = ("groupResource", "resourceNameRegex", "namespaces", "labelSelector", "matches")
@@ -35,8 +35,8 @@ _SELECTOR = ("matchLabels", "matchExpressions")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
-def rules(path: str) -> list[Rule]:
-    """Of one file."""
+def rules(path: str) -> list[PatchRule]:
+    """The rules of one file."""
     import yaml
 
     try:
@@ -54,13 +54,13 @@ def rules(path: str) -> list[Rule]:
     return [_rule(f"rule {number} of {path}", each) for number, each in enumerate(listed, 1)]
 
 
-def _rule(name: str, rule: Any) -> Rule:
+def _rule(name: str, rule: Any) -> PatchRule:
     held = _mapping(rule, name, _RULE)
     where = _mapping(held.get("conditions"), f"{name}: conditions", _CONDITIONS)
     kinds = _text(where.get("groupResource"), f"{name}: conditions.groupResource")
     if not any(held.get(key) for key in _RULE[1:]):
         raise BadRequest(f"{name}: it has neither {', '.join(_RULE[1:-1])} nor {_RULE[-1]}")
-    return Rule(
+    return PatchRule(
         name=name,
         kinds=kinds,
         names=_pattern(where.get("resourceNameRegex", ""), name),

@@ -1,7 +1,7 @@
-"""All changes of one restore, for `RestoreRequest.modify`, in the order in which they are given.
+"""All requested changes of one restore, in their order, for `RestoreRequest.modify`.
 
-An object keeps what it is: kind, name and namespace decide about consent and order, so a change of
-these is an error. Permissions are restored as recorded: a Role or binding is never changed.
+Kind, name and namespace decide about consent and order, so changing them is an error. Permissions
+are restored as recorded: a Role or binding is never changed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from resilience.backup.format.errors import BadRequest
 from resilience.cluster.interface import Object
 
 CHANGED_BY = "changed by"
-"""The beginning of what a report calls such a change."""
+"""The prefix of such a change's name in reports."""
 
 _RIGHTS = "rbac.authorization.k8s.io"
 
 
-class Change(Protocol):
-    """One of them: a registry, a number, a rule of a file."""
+class Modification(Protocol):
+    """One change: a registry, a number of replicas, or a rule of a file."""
 
     @property
     def name(self) -> str:
@@ -34,7 +34,7 @@ class Change(Protocol):
 class Modifiers:
     """`used` collects the names of changes that changed something."""
 
-    changes: Sequence[Change]
+    changes: Sequence[Modification]
     used: set[str] = field(default_factory=set)
 
     def __call__(self, kind: str, obj: Object) -> Mapping[str, list[str]]:
@@ -49,12 +49,12 @@ class Modifiers:
         if _self(obj) != before:
             raise BadRequest(
                 f"{before[1]} {before[3]}: {', '.join(found)} changes its kind, name, namespace or "
-                "uid; a restore maps namespaces with --into and keeps the rest"
+                "uid; use --into to change namespaces; the others cannot be changed"
             )
         return found
 
     def idle(self) -> list[str]:
-        """A note for each change that changed nothing: its condition may be mistyped."""
+        """A note for each change that affected nothing, since its condition may be mistyped."""
         unused = (each.name for each in self.changes if each.name not in self.used)
         return [f"{name} changed no object" for name in unused]
 

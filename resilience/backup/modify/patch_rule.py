@@ -21,7 +21,7 @@ Patch = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class PatchRule:
     """One rule: where it applies, a JSON patch, merge patches, strategic ones."""
 
     name: str

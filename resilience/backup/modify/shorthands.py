@@ -1,4 +1,4 @@
-"""The changes that have options of their own: another registry, another number of replicas."""
+"""Changes with their own options: another registry, another number of replicas."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Registry:
 
     @property
     def name(self) -> str:
-        """As it is typed."""
+        """The option as the user types it."""
         return f"image registry {self.old}={self.new}"
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
@@ -76,7 +76,7 @@ class Replicas:
 
     @property
     def name(self) -> str:
-        """As it is typed."""
+        """The option as the user types it."""
         return f"replicas {self.count}"
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:

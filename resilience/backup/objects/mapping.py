@@ -1,7 +1,7 @@
 """Maps objects to other namespaces and other storage classes. Pure.
 
 Velero's namespace mapping rewrites the same places (pkg/restore, the role-bindings and PV actions)
-and, like it, leaves alone what only a person can judge: DNS names in text, Ingress hosts.
+and, like it, leaves DNS names in text and Ingress hosts unchanged: only a person can judge those.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.cluster.interface import Object
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
-"""The API server writes it on each namespace: a selector by it is a reference by name."""
+"""A label that the API server sets on each namespace, so selecting by it is a reference by name."""
 
 _GROUP = "system:serviceaccounts:"
 _USER = "system:serviceaccount:"
@@ -51,7 +51,7 @@ class Targets:
     storage_classes: Mapping[str, str] = field(default_factory=dict)
 
     def namespace(self, name: str) -> str:
-        """Where a namespace goes."""
+        """The target of a namespace."""
         return self.namespaces.get(name, name)
 
     def apply(self, obj: Object) -> None:
@@ -97,7 +97,8 @@ class Targets:
                 each["values"] = [self.namespace(str(name)) for name in each["values"]]
 
     def _subject(self, subject: dict[str, Any]) -> None:
-        """An account, all accounts of a namespace, or an account by its user name."""
+        """Rename a subject: an account, all accounts of a namespace, or an account by its user
+        name."""
         self._namespace_of(subject)
         parsed = account_of(subject)
         if parsed and parsed[0]:

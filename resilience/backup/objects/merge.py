@@ -1,5 +1,5 @@
-"""JSON merge patches (RFC 7386): the one that turns the live object into the recorded one, and what
-one makes of a value. Pure.
+"""JSON merge patches (RFC 7386): computes the patch from the live object to the recorded one, and
+applies patches. Pure.
 
 Unlike Velero's update it also removes fields: a live field that was not recorded is nulled, unless
 the rules assign it to the server.
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def merge_patch(live: Any, wanted: Any) -> dict[str, Any]:
-    """{} when they are equal. Both sides have passed `rules.strip`."""
+    """The patch; {} when the objects are equal. Both sides have passed `rules.strip`."""
     patch: dict[str, Any] = {}
     for key in live.keys() - wanted.keys():
         patch[key] = None
@@ -27,7 +27,7 @@ def merge_patch(live: Any, wanted: Any) -> dict[str, Any]:
 
 
 def merged(old: Any, patch: Any) -> Any:
-    """A merge patch applied to a value; neither is changed."""
+    """The result of a merge patch on a value; neither argument is changed."""
     if not isinstance(patch, Mapping):
         return copy.deepcopy(patch)
     result = dict(old) if isinstance(old, Mapping) else {}

@@ -14,7 +14,7 @@ from resilience.cluster.interface import Cluster
 
 
 class OutsideOwners:
-    """Not safe to use from several threads."""
+    """Not thread-safe."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -33,5 +33,8 @@ class OutsideOwners:
             resource = self._cluster.resource(str(owner["apiVersion"]), str(owner["kind"]))
             where = namespace if resource.namespaced else ""
             return str(self._cluster.get(resource, str(owner["name"]), where)["metadata"]["uid"])
-        except (ClusterError, KeyError):  # not served, not there, not readable
+        except (
+            ClusterError,
+            KeyError,
+        ):  # the kind is not served, or the owner is missing or unreadable
             return ""

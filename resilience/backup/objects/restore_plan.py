@@ -1,12 +1,12 @@
-"""How many readings of an archive it takes to create its objects in order, and which objects in
-which.
+"""Plans how many times an archive must be read to create its objects in order, and which objects
+are created in which reading.
 
 Each object has a stage: its wave, and within it one after its owners. An object of an early wave
 (claims, Secrets, ConfigMaps, permissions: what Pods mount or need) stays in it even if its owner
 comes later, else a volume could not be filled before something mounts it. Stages that follow each
 other in the archive are created in one reading; an archive of this program needs two, one of
-Velero's as many as its random order demands. Memory is a number per stage and the uids of owners
-and of kinds that two groups may serve, never objects.
+Velero's needs as many as its order requires. It keeps a number per stage in memory, and uids of
+owners and of kinds that two groups may serve, but never objects.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import NamedTuple
 from resilience.backup.objects import order
 
 
-class Stage(NamedTuple):
-    """`depth` 0 has no owner in the snapshot, 1 is owned by a 0 of its wave or an earlier one."""
+class RestoreStage(NamedTuple):
+    """An object of `depth` 0 has no owner in the snapshot; one of depth 1 has an owner of depth 0
+    in its wave or an earlier wave."""
 
     wave: int
     depth: int
@@ -37,18 +38,18 @@ class Indexed(NamedTuple):
 class Passes:
     """`readings` are sets of stages, one reading of the archive each."""
 
-    readings: list[frozenset[Stage]] = field(default_factory=list)
-    owned: dict[str, Stage] = field(default_factory=dict)
+    readings: list[frozenset[RestoreStage]] = field(default_factory=list)
+    owned: dict[str, RestoreStage] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
     count: int = 0
     twins: dict[str, str] = field(default_factory=dict)
 
-    def stage(self, kind: str, uid: str) -> Stage:
-        """The stage of an object."""
-        return self.owned.get(uid) or Stage(order.wave(kind), 0)
+    def stage(self, kind: str, uid: str) -> RestoreStage:
+        """The stage in which an object is restored."""
+        return self.owned.get(uid) or RestoreStage(order.wave(kind), 0)
 
     def twin_of(self, kind: str, uid: str) -> str:
-        """Why this one is left out: the same object is in the snapshot under another group."""
+        """Why an object is left out: the snapshot contains the same object under another group."""
         other = self.twins.get(uid, kind)
         return "" if other == kind else f"the same object as {other} of that name"
 
@@ -60,8 +61,8 @@ def plan(index: Callable[[], Iterable[Indexed]]) -> Passes:
         found.owned = _stages(
             {each.uid: each for each in index() if each.owners or each.uid in found.owners}
         )
-    first: dict[Stage, int] = {}
-    last: dict[Stage, int] = {}
+    first: dict[RestoreStage, int] = {}
+    last: dict[RestoreStage, int] = {}
     for number, each in enumerate(index()):
         stage = found.stage(each.kind, each.uid)
         first.setdefault(stage, number)
@@ -73,8 +74,8 @@ def plan(index: Callable[[], Iterable[Indexed]]) -> Passes:
 
 
 def _twins(index: Callable[[], Iterable[Indexed]]) -> dict[str, str]:
-    """Of objects that one uid has under two groups (Velero keeps `ingresses.extensions` beside
-    `ingresses.networking.k8s.io`): the kind that is restored, by uid."""
+    """For objects that exist with one uid under two groups (Velero keeps `ingresses.extensions`
+    beside `ingresses.networking.k8s.io`): the kind that is restored, by uid."""
     plurals: dict[str, set[str]] = {}
     for each in index():
         plurals.setdefault(each.kind.partition(".")[0], set()).add(each.kind)
@@ -91,8 +92,10 @@ def _newer_group(kind: str) -> tuple[bool, str]:
     return not kind.endswith(".extensions"), kind
 
 
-def _readings(first: dict[Stage, int], last: dict[Stage, int]) -> Iterator[frozenset[Stage]]:
-    taken: list[Stage] = []
+def _readings(
+    first: dict[RestoreStage, int], last: dict[RestoreStage, int]
+) -> Iterator[frozenset[RestoreStage]]:
+    taken: list[RestoreStage] = []
     for stage in sorted(first):
         if taken and first[stage] < last[taken[-1]]:
             yield frozenset(taken)
@@ -102,11 +105,11 @@ def _readings(first: dict[Stage, int], last: dict[Stage, int]) -> Iterator[froze
         yield frozenset(taken)
 
 
-def _stages(family: dict[str, Indexed]) -> dict[str, Stage]:
+def _stages(family: dict[str, Indexed]) -> dict[str, RestoreStage]:
     """A cycle of owners, which no controller creates, is cut where it is entered."""
-    known: dict[str, Stage] = {}
+    known: dict[str, RestoreStage] = {}
 
-    def stage(uid: str, above: frozenset[str]) -> Stage:
+    def stage(uid: str, above: frozenset[str]) -> RestoreStage:
         if uid not in known:
             each = family[uid]
             parents = [
@@ -118,7 +121,7 @@ def _stages(family: dict[str, Indexed]) -> dict[str, Stage]:
             if wave > order.CLAIMS:
                 wave = max([wave, *(parent.wave for parent in parents)])
             depth = max([parent.depth + 1 for parent in parents if parent.wave == wave], default=0)
-            known[uid] = Stage(wave, depth)
+            known[uid] = RestoreStage(wave, depth)
         return known[uid]
 
     for uid in sorted(family):

@@ -1,8 +1,8 @@
-"""What an object loses between its source cluster and its target: one rule each.
+"""Rules that remove from an object what belongs only to its source cluster.
 
 A rule changes its object in place and returns the JSON pointers that it changed. A restore applies
-them before it creates. The proof of a restore does not use them: it has its own list of what may
-differ (`may_differ`), so that a wrong rule here shows as a difference there.
+them before it creates the object. The proof of a restore does not use them: it has its own list of
+what may differ (`may_differ`), so that a wrong rule here shows as a difference there.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ Allocations = Literal["chosen", "keep", "new"]
 """Cluster IPs and node ports: those that a client set, all that were recorded, or none."""
 
 RESTORE = "resilience/restore"
-"""Annotation on everything that a restore creates: its name, with which it is resumed."""
+"""Annotation on everything that a restore creates; its value is the restore's name, which is used
+to resume."""
 
 SNAPSHOT = "resilience/snapshot"
-"""Annotation: the snapshot that an object came from."""
+"""Annotation on restored objects; its value is the snapshot's name."""
 
 FILLED = "resilience/filled"
-"""Annotation on a claim whose data is restored: the restore that wrote it."""
+"""Annotation on a claim whose data is restored; its value is the restore's name."""
 
 FILLING = "resilience/filling"
-"""Annotation on a claim that a restore has begun to fill: that restore."""
+"""Annotation on a claim that a restore has begun to fill; its value is the restore's name."""
 
 _METADATA = (
     "uid",
@@ -57,7 +58,7 @@ _JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid")
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`kinds` are identities (`Service`, `Job.batch`); empty means all. `source` is the place in
-    Kubernetes."""
+    Kubernetes' sources."""
 
     name: str
     kinds: frozenset[str]
@@ -79,8 +80,8 @@ def server_metadata(obj: Object) -> Iterator[str]:
 
 
 def status(obj: Object) -> Iterator[str]:
-    """Controllers write it again. A custom resource may have no status subresource, and its
-    `status` then is data like any other (`restore` checks the target)."""
+    """Remove the status, which controllers write again. A custom resource may have no status
+    subresource; then its `status` is ordinary data (`restore` checks the target)."""
     if is_built_in(obj):
         yield from _drop(obj, ("status",), "")
 
@@ -95,7 +96,7 @@ def marks(obj: Object) -> Iterator[str]:
 
 
 def foreground_finalizers(obj: Object) -> Iterator[str]:
-    """They belong to a deletion in progress."""
+    """Remove finalizers that belong to a deletion in progress."""
     held = obj["metadata"].get("finalizers")
     if held is None:
         return
@@ -106,8 +107,8 @@ def foreground_finalizers(obj: Object) -> Iterator[str]:
 
 
 def chosen_addresses(obj: Object) -> Iterator[str]:
-    """Values that the API server allocated are removed. Values that a client chose stay, as does
-    None (headless)."""
+    """Remove values that the API server allocated. Values that a client chose stay, as does None
+    (headless)."""
     spec = obj.get("spec") or {}
     if spec.get("clusterIP") != "None" and not is_written(obj, "spec", "clusterIP"):
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
@@ -120,7 +121,7 @@ def chosen_addresses(obj: Object) -> Iterator[str]:
 
 
 def service_addresses(obj: Object) -> Iterator[str]:
-    """All of them are allocated again; None (headless) is a choice and stays."""
+    """Let the target allocate all values; None (headless) was chosen and stays."""
     spec = obj.get("spec") or {}
     if spec.get("clusterIP") != "None":
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
@@ -130,17 +131,20 @@ def service_addresses(obj: Object) -> Iterator[str]:
 
 
 def pod_placement(obj: Object) -> Iterator[str]:
-    """Bound by the scheduler; the priority is computed from its class."""
+    """Remove the node, which the scheduler chooses, and the priority, which is computed from its
+    class."""
     yield from _drop(obj.get("spec"), ("nodeName", "priority"), "/spec")
 
 
 def debug_containers(obj: Object) -> Iterator[str]:
-    """Added by `kubectl debug` to a running Pod; a create may not set them."""
+    """Remove ephemeral containers, which `kubectl debug` adds to a running Pod; a create may not
+    set them."""
     yield from _drop(obj.get("spec"), ("ephemeralContainers",), "/spec")
 
 
 def pod_token_volumes(obj: Object) -> Iterator[str]:
-    """Added at admission, with a random name; the new Pod gets its own."""
+    """Remove the token volume, which admission adds with a random name; the new Pod gets its
+    own."""
     spec = obj.get("spec") or {}
     account = spec.get("serviceAccountName", "default")
     tokens = {
@@ -164,7 +168,7 @@ def pod_token_volumes(obj: Object) -> Iterator[str]:
 
 
 def claim_binding(obj: Object) -> Iterator[str]:
-    """The claim is bound again; with its old volume's name it would be Lost."""
+    """Remove the binding: with its old volume's name the claim would be Lost."""
     annotations = obj["metadata"].get("annotations")
     yield from _drop(annotations, _CLAIM_MARKS, "/metadata/annotations")
     if annotations == {}:
@@ -173,14 +177,14 @@ def claim_binding(obj: Object) -> Iterator[str]:
 
 
 def volume_binding(obj: Object) -> Iterator[str]:
-    """A claimRef without a uid is a reservation; with the old uid the volume stays Released for
-    ever."""
+    """Remove the uid of the claimRef: without it, it is a reservation; with the old uid the volume
+    would stay Released."""
     claim = (obj.get("spec") or {}).get("claimRef")
     yield from _drop(claim, ("uid", "resourceVersion"), "/spec/claimRef")
 
 
 def job_selector(obj: Object) -> Iterator[str]:
-    """Generated from the Job's uid."""
+    """Remove labels and selector that were generated from the Job's uid."""
     spec = obj.get("spec") or {}
     template = (spec.get("template") or {}).get("metadata") or {}
     yield from _drop(obj["metadata"].get("labels"), _JOB_LABELS, "/metadata/labels")
@@ -198,7 +202,7 @@ _ACCOUNT_UID = "kubernetes.io/service-account.uid"
 
 
 def is_generated_name(name: str, account: str) -> bool:
-    """Whether it is a name that the token controller gives to a Secret of the account."""
+    """Whether a Secret's name is one that the token controller generates for the account."""
     return name.startswith(account) and bool(_GENERATED.fullmatch(name, len(account)))
 
 
@@ -217,7 +221,8 @@ def account_tokens(obj: Object) -> Iterator[str]:
 
 
 def token_content(obj: Object) -> Iterator[str]:
-    """A token is bound to the uid of its ServiceAccount; the token controller issues a new one."""
+    """Remove tokens, which are bound to the uid of their ServiceAccount; the token controller
+    issues new ones."""
     if obj.get("type") != "kubernetes.io/service-account-token":
         return
     yield from _drop(obj["metadata"].get("annotations"), (_ACCOUNT_UID,), "/metadata/annotations")
@@ -227,7 +232,7 @@ def token_content(obj: Object) -> Iterator[str]:
 
 
 def namespace_system_fields(obj: Object) -> Iterator[str]:
-    """`spec.finalizers` and the name label are the server's."""
+    """Remove `spec.finalizers` and the name label, which the server sets."""
     yield from _drop(obj, ("spec",), "")
     labels = obj["metadata"].get("labels")
     yield from _drop(labels, ("kubernetes.io/metadata.name",), "/metadata/labels")
@@ -236,7 +241,7 @@ def namespace_system_fields(obj: Object) -> Iterator[str]:
 
 
 def consent(obj: Object) -> Iterator[str]:
-    """What a namespace permits is decided on its cluster by people, never by a snapshot."""
+    """Remove labels that grant consent: people decide on the cluster what a namespace permits."""
     for field, key in (("labels", CONSENT), ("annotations", PAUSED)):
         held = obj["metadata"].get(field)
         yield from _drop(held, (key,), f"/metadata/{field}")
@@ -245,7 +250,7 @@ def consent(obj: Object) -> Iterator[str]:
 
 
 def rollout_revision(obj: Object) -> Iterator[str]:
-    """Counted by the Deployment controller."""
+    """Remove the revision, which the Deployment controller counts."""
     annotations = obj["metadata"].get("annotations")
     yield from _drop(annotations, ("deployment.kubernetes.io/revision",), "/metadata/annotations")
     if annotations == {}:
@@ -332,7 +337,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def with_allocations(kept: Allocations) -> tuple[Rule, ...]:
-    """The rules, with another way to treat what the API server may allocate."""
+    """The rules, with another treatment of values that the API server may allocate."""
     others = tuple(rule for rule in RULES if rule.name != _ADDRESSES)
     new = Rule(_ADDRESSES, frozenset({"Service"}), _ALLOC, service_addresses)
     return RULES if kept == "chosen" else others if kept == "keep" else (new, *others)
@@ -349,8 +354,8 @@ def strip(obj: Object, rules: Iterable[Rule] = RULES) -> dict[str, list[str]]:
 
 
 def leave_allocated(live: Object, wanted: Object) -> None:
-    """Remove from `live` what the server defaulted where `wanted` has no value, so that the two
-    can be compared."""
+    """Remove from `live` the server's defaults where `wanted` has no value, so that the two can be
+    compared."""
     if "status" not in wanted:
         live.pop("status", None)
     if identity(live) != "Service":

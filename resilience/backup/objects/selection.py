@@ -71,7 +71,7 @@ class Selection:
 
     @property
     def partial(self) -> bool:
-        """Whether objects that were not chosen must not block the restore."""
+        """Whether objects that were not chosen are ignored when problems are looked for."""
         return bool(self.namespaces or self.include or self.labels)
 
     @property
@@ -111,7 +111,7 @@ EVERYTHING = Selection()
 
 
 class Chosen:
-    """What a selection includes in one snapshot: found in a first look at all its objects."""
+    """What a selection includes in one snapshot, found in a first pass over all its objects."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
@@ -132,7 +132,8 @@ class Chosen:
             self.claims.add((namespace, obj["metadata"]["name"]))
 
     def require_any(self, snapshot: str) -> None:
-        """`BadRequest` when nothing was chosen: a restore of nothing must not look like one."""
+        """`BadRequest` when nothing was chosen, because an empty restore must not look
+        successful."""
         if not self._found and self._selection.partial:
             raise BadRequest(
                 f"nothing in snapshot {snapshot} matches what was chosen; `resilience backup show "

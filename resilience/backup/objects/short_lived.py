@@ -1,8 +1,8 @@
-"""Objects that live as long as a Pod, ReplicaSet or Job that its controller recreates. Pure.
+"""Objects whose lifetime is that of a Pod, ReplicaSet or Job that a controller recreates. Pure.
 
-The garbage collector deletes an object together with the last of its owners. A controller's Pod
-does not come back, another one does: what only the former one owned (a leader's lock, for instance)
-is not restored either. Without its owner nothing would ever delete it, and a lock would be held for
+The garbage collector deletes an object together with the last of its owners. A controller's Pod is
+replaced by a new one. So an object that only the old Pod owned (a leader's lock, for instance) is
+not restored either. Without its owner nothing would ever delete it, and a lock would be held for
 ever. Claims are an exception: their data is restored, though they have no owner then.
 """
 
@@ -18,7 +18,7 @@ from resilience.cluster.interface import Object
 
 
 class Holding(Protocol):
-    """A snapshot, as far as its objects matter."""
+    """The part of a snapshot that is needed here: its objects."""
 
     @property
     def contents(self) -> Contents: ...
@@ -43,7 +43,7 @@ _THEMSELVES = frozenset({"pods", "replicasets.apps", "controllerrevisions.apps"}
 
 
 def goes_with_owner(obj: Object, recreated: Mapping[str, str]) -> str:
-    """Why it is not restored; "" for an object that has another owner, or none."""
+    """Why the object is not restored; "" for an object that has another owner, or none."""
     owners = obj["metadata"].get("ownerReferences") or ()
     names = [recreated.get(str(each.get("uid", "")), "") for each in owners]
     if not names or not all(names) or identity(obj) == "PersistentVolumeClaim":

@@ -31,7 +31,7 @@ _GROWN_BY = {
 
 
 GROWN = frozenset(_GROWN_BY)
-"""Kinds of which controllers recreate theirs."""
+"""Kinds whose objects controllers recreate."""
 
 
 _ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
@@ -98,8 +98,8 @@ _ENDPOINT_CONTROLLERS = frozenset(
         "endpointslicemirroring-controller.k8s.io",
     }
 )
-"""Values of the label `managed-by`. People write it too: Kubernetes' documentation asks for `staff`
-or `cluster-admins` on an EndpointSlice that is written by hand."""
+"""Values of the label `managed-by` of the endpoint controllers. People write it too: Kubernetes'
+documentation asks for `staff` or `cluster-admins` on an EndpointSlice that is written by hand."""
 
 
 def managed_endpoints(obj: Object) -> str:
@@ -119,8 +119,8 @@ def managed_endpoints(obj: Object) -> str:
 _OF_THE_MOMENT = {
     ("", "Event"): "describes objects that are gone",
     ("events.k8s.io", "Event"): "describes objects that are gone",
-    ("", "Node"): "a machine registers itself",
-    ("storage.k8s.io", "CSINode"): "a machine registers itself",
+    ("", "Node"): "a node registers itself",
+    ("storage.k8s.io", "CSINode"): "a node registers itself",
     ("storage.k8s.io", "VolumeAttachment"): "created by the attach controller",
     ("velero.io", "Backup"): "Velero's own bookkeeping",
     ("velero.io", "Restore"): "Velero's own bookkeeping",
@@ -178,7 +178,7 @@ SKIPS: tuple[Callable[[Object], str], ...] = (
 
 
 def reason_to_skip(obj: Object) -> str:
-    """The first reason, "" when the object is to be created."""
+    """The first reason that applies; "" when the object is to be created."""
     for skip in SKIPS:
         if reason := skip(obj):
             return reason

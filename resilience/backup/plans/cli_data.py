@@ -58,7 +58,7 @@ def made(manifest: Manifest) -> Data:
 
 
 def shown(snapshot: Snapshot) -> Data:
-    """The manifest; of Velero's, what its own files say."""
+    """The manifest; for a backup by Velero, the content of its own files."""
     if snapshot.manifest:
         found: Data = json.loads(snapshot.manifest.encoded())
         return found
@@ -77,7 +77,8 @@ def shown(snapshot: Snapshot) -> Data:
 
 
 def verified(found: Verification | Whole) -> Data:
-    """A verification that found nothing wrong. `opened` false: only stored bytes were checked."""
+    """A verification that found nothing wrong. `opened` is false if only stored bytes were
+    checked."""
     return {
         "name": found.name,
         "intact": True,

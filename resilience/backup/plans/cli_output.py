@@ -41,7 +41,8 @@ class Row:
 
 
 def row(snapshot: Snapshot) -> Row:
-    """Read what a list shows. A snapshot that cannot be read is reported, and hides no other."""
+    """Read the facts that a list shows. A snapshot that cannot be read is reported, and hides no
+    other."""
     name, size_ = snapshot.name, snapshot.listed.size
     try:
         manifest = snapshot.manifest
@@ -96,7 +97,7 @@ def table(rows: Sequence[Row], now: datetime, *, wide: bool = False) -> str:
 
 
 def shown(snapshot: Snapshot) -> str:
-    """One snapshot: its content, what it could not see, what to know."""
+    """One snapshot: its content, what could not be read, and warnings."""
     manifest = snapshot.manifest
     if not manifest:
         return _shown_velero(snapshot)
@@ -120,10 +121,10 @@ def shown(snapshot: Snapshot) -> str:
 
 
 def _held(snapshot: Snapshot, manifest: Manifest) -> list[str]:
-    """The content of the archive, by the list of objects. More was listed on the cluster: some
-    of it is left out."""
+    """The content of the archive, by the list of objects. More objects were listed on the cluster;
+    some of them are left out."""
     if snapshot.encrypted and not snapshot.identities:
-        return ["  encrypted: its content is shown with its identity (--identity FILE)"]
+        return ["  encrypted: give its identity to see its content (--identity FILE)"]
     held = Counter((each.address.resource, each.address.namespace) for each in snapshot.contents)
     return [
         f"  {count} {kind}" + (f" in {namespace}" if namespace else "")
@@ -132,7 +133,7 @@ def _held(snapshot: Snapshot, manifest: Manifest) -> list[str]:
 
 
 def _shown_velero(snapshot: Snapshot) -> str:
-    """Velero's own words, its list of objects, and what only Velero can restore of it."""
+    """The facts that Velero recorded, its list of objects, and what only Velero can restore."""
     backup, names = snapshot.velero, resource_list(snapshot)
     lines = [
         f"{snapshot.name}, written by Velero, started {snapshot.started:%Y-%m-%d %H:%M} UTC, "
@@ -140,7 +141,11 @@ def _shown_velero(snapshot: Snapshot) -> str:
         f"{many(backup.warnings, 'warning')}), {size(snapshot.listed.size)}"
     ]
     lines += [f"  {len(each)} {kind}" for kind, each in sorted((names or {}).items())]
-    lines += ["no resource list: what it holds is known when it is read"] if names is None else []
+    lines += (
+        ["no resource list: its content is only known when the archive is read"]
+        if names is None
+        else []
+    )
     lost = unread(snapshot)
     lines += ["data of volumes that only Velero can restore:"] if lost else []
     return "\n".join([*lines, *(f"  {each}" for each in lost)])
@@ -166,8 +171,8 @@ def checked(found: Whole) -> str:
     if not found.listed:
         return f"{found.name}, written by Velero, can be read: {held}; it has no resource list"
     return (
-        f"{found.name}, written by Velero, holds everything that Velero listed: {held}; Velero "
-        "keeps no hashes, so only changes from now on will be found"
+        f"{found.name}, written by Velero, contains everything that Velero listed: {held}; Velero "
+        "keeps no hashes, so only changes from now on can be found"
     )
 
 
@@ -194,7 +199,7 @@ def made(manifest: Manifest) -> str:
 
 
 def restored(report: RestoreReport) -> str:
-    """Counts, and how long it took."""
+    """Counts and duration of a restore."""
     counts = ", ".join(
         f"{count} {outcome.value}"
         for outcome, count in sorted(report.counts.items(), key=lambda each: each[0].value)

@@ -1,9 +1,9 @@
-"""Whether a snapshot holds enough to prove anything: empty ones and missing volume data are
+"""Whether a snapshot contains enough to prove anything; an empty one and missing volume data are
 findings.
 
 A snapshot can be complete, signed and useless: its selector matched nothing, or the database's
-volume was left out. Neither passes a proof. A plan leaves volume data out on purpose with `volumes:
-false`.
+volume was left out. Neither passes `intact` or a drill. With `volumes: false` a plan excludes
+volume data on purpose.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def is_empty(snapshot: Snapshot) -> bool:
     """Whether it holds only namespaces and what the cluster itself puts into them."""
     try:
         manifest = snapshot.manifest
-    except UNREADABLE:  # a finding of another check
+    except UNREADABLE:  # another check reports this
         return False
     if manifest is None:
         return False

@@ -44,7 +44,7 @@ def signer(
 
 
 def _file(path: str, what: str) -> bytes:
-    """A file that the user names."""
+    """Read a file that the user names."""
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as problem:  # ValueError: a path with a zero byte
@@ -54,7 +54,7 @@ def _file(path: str, what: str) -> bytes:
 
 def trusted(named: str = "", environment: Mapping[str, str] = os.environ) -> str:
     """The public key that an option or the environment names, in the form that signatures have;
-    "" when neither does. Text first, then a file of that name."""
+    "" when neither does. The text itself is tried first, then a file of that name."""
     text = (named or environment.get(TRUSTED_VARIABLE, "")).strip()
     if not text:
         return ""
@@ -62,7 +62,9 @@ def trusted(named: str = "", environment: Mapping[str, str] = os.environ) -> str
     if (found := public_key(text, origin)) is not None:
         return found
     if not Path(text).is_file():
-        raise BadRequest(f"{origin} {text!r} is no public key: {EXPECTED_KEY}, or a file with it")
+        raise BadRequest(
+            f"{origin} {text!r} is not a public key: {EXPECTED_KEY}, or a file with it"
+        )
     content = _file(text, origin).decode("utf-8", "replace").strip()
     if (found := public_key(content, f"{origin} {text}")) is None:
         raise BadRequest(f"{origin} {text} holds no public key: {EXPECTED_KEY}")
@@ -116,5 +118,5 @@ def from_environment(
 
 
 def recipients(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Who can read what is written, by the environment."""
+    """The recipients for encryption, from the environment."""
     return tuple(environment.get("RESILIENCE_RECIPIENTS", "").split())

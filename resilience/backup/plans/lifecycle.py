@@ -1,9 +1,9 @@
-"""A plan's life: finding what is due, taking it, checking it, keeping it.
+"""The life cycle of a plan's snapshots: which are due, taking, verifying and retaining them.
 
-A snapshot is named after the moment at which it began, never the moment at which it was due: its
-content is that of its name. A scheduled run is done once a snapshot exists that began at or after
-it, so `run_due` may be called at any time, any number of times, also concurrently. It is missed
-when none began within the plan's grace. A plan's snapshots are found by their names alone.
+A snapshot is named after the time at which it began, not the time at which it was due, so that the
+name matches the content. A scheduled run is done once a snapshot exists that began at or after it,
+so `run_due` may be called at any time, any number of times, also concurrently. It is missed when
+none began within the plan's grace. A plan's snapshots are found by their names alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from resilience.backup.catalog.catalog import Listed, Snapshot, held_against, listed, opened
-from resilience.backup.catalog.retention import Candidate, Decision, decide
+from resilience.backup.catalog.retention import Candidate, KeepDecision, decide
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record, recorded
 from resilience.backup.data.external_data import copied, swept
@@ -50,7 +50,7 @@ UNFINISHED_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Who signs, who must have signed, who can read."""
+    """The keys of a plan: for signing, for verifying signatures, and for encryption."""
 
     signer: Signer | None = None
     trusted: str = ""
@@ -89,7 +89,7 @@ def newest(store: Store, plan: Plan, keys: Keys = Keys(), here: Here = ANYWHERE)
     if found:
         lines = others(store, found, here)
         raise NoSnapshot(
-            f"plan {plan.id} has {many(len(found), 'snapshot')} in {store.url}, and none counts: "
+            f"plan {plan.id} has {many(len(found), 'snapshot')} in {store.url}, but none counts: "
             f"{lines[-1]}{advice(lines)}"
         )
     raise NoSnapshot(
@@ -99,7 +99,7 @@ def newest(store: Store, plan: Plan, keys: Keys = Keys(), here: Here = ANYWHERE)
 
 
 def scope(plan: Plan) -> Scope:
-    """What a plan takes."""
+    """The snapshot request of a plan."""
     return Scope(
         namespaces=plan.namespaces,
         exclude_namespaces=plan.exclude.namespaces,
@@ -154,7 +154,7 @@ def missed(
 
 @dataclass(slots=True)
 class RunReport:
-    """The result of `run_due`. `made` None: nothing was due."""
+    """The result of `run_due`. `made` is None if nothing was due."""
 
     plan: str
     made: Manifest | None = None
@@ -191,7 +191,7 @@ def run_due(
     with lock.held():
         fire = due(
             plan, store, clock.now(), here
-        )  # another run may have been faster than this one's lock
+        )  # another run may have taken it before this run got the lock
         if not fire:
             return report
         name = _free_name(store, layout.stamped_name(plan.id, clock.now()))
@@ -252,17 +252,17 @@ def _free_name(store: Store, base: str) -> str:
 
 @dataclass(slots=True)
 class Decisions:
-    """The retention decision for each snapshot of a plan. `kept` are those that it does not
-    judge, `damaged` those that cannot be read; each with its reason, and both stay."""
+    """The retention decision for each snapshot of a plan. `kept` are snapshots that retention does
+    not apply to, `damaged` those that cannot be read; each has a reason, and all of them stay."""
 
-    made: list[Decision] = field(default_factory=list)
+    made: list[KeepDecision] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
 
 
 def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
-    """They only compete with each other: not with those of another cluster, and one from the
-    future competes with none."""
+    """Snapshots compete only with those of the same cluster; one from the future does not compete
+    at all."""
     found, candidates = Decisions(), dict[str, list[Candidate]]()
     for each in named_for(store, plan.id):
         if not each.ours and not each.leftover:
@@ -286,15 +286,15 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What `prune` did, a line for each snapshot. `damaged`: one or more cannot be read, and
-    stay."""
+    """What `prune` did, a line for each snapshot. `damaged` says that some snapshots cannot be read
+    and stay."""
 
     lines: list[str]
     damaged: bool
 
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> Pruned:
-    """Delete what retention lets go and remains older than a day."""
+    """Delete snapshots that retention no longer keeps, and leftovers older than a day."""
     decided = decisions(plan, store, clock.now())
     names = [each.candidate.name for each in decided.made if not each.keep]
     done = {name: remove(store, name, dry_run) for name in names}
@@ -311,8 +311,8 @@ def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> P
 
 
 def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
-    """Leftovers of interrupted snapshots. Only this program's, by the names of their files: a
-    foreign directory is left alone."""
+    """Leftovers of interrupted snapshots. Only directories of this program, recognized by their
+    files; others are left alone."""
     told = []
     for each in listed(store):
         if each.marker or each.newest >= now - UNFINISHED_FOR:
@@ -336,7 +336,7 @@ def _ours(store: Store, each: Listed) -> bool:
 
 
 def remove(store: Store, name: str, dry_run: bool = False) -> str:
-    """Delete one snapshot, its marker first: half of it must never be visible."""
+    """Delete one snapshot, its marker first, so that a partial one is never visible."""
     if dry_run:
         return "would be deleted"
     markers = (layout.marker(name), layout.sealed_marker(name))

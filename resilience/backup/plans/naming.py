@@ -1,8 +1,7 @@
-"""Names that several processes may want at once: a snapshot's own, when the user has not chosen
-one.
+"""Generates snapshot names that several processes may request at the same time.
 
-Two processes that begin in the same second have the same stamp. The store decides, as for
-everything else: the one whose first file is refused takes the next name and begins again.
+Two processes that begin in the same second have the same timestamp. The store decides: the process
+whose first file is refused takes the next name and begins again.
 """
 
 from __future__ import annotations
@@ -25,5 +24,5 @@ def under_free_name(store: Store, base: str, make: Callable[[str], Manifest]) ->
         try:
             return make(name)
         except Exists:
-            continue  # another was faster; what was written here was deleted again
+            continue  # another process was faster, and the files written here were deleted again
     return make(free_name(store, base))

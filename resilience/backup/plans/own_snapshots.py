@@ -36,8 +36,8 @@ def is_early(started: datetime, now: datetime) -> bool:
 
 
 def why_not(snapshot: Snapshot, here: Here) -> str:
-    """Why a snapshot does not count, "" when it does. One whose manifest cannot be read counts: it
-    must not hide behind an older one."""
+    """Why a snapshot does not count, "" when it does. A snapshot with an unreadable manifest
+    counts, because an older snapshot must not hide it."""
     try:
         manifest = snapshot.manifest
         if here.now and is_early(snapshot.started, here.now):
@@ -58,7 +58,7 @@ def own(store: Store, found: Iterable[Listed], here: Here) -> list[Listed]:
 
 
 def newest_own(store: Store, found: Sequence[Listed], here: Here) -> Listed | None:
-    """The last that counts; reads no more manifests than necessary."""
+    """The newest snapshot that counts; reads no more manifests than necessary."""
     for each in reversed(found):
         if not why_not(Snapshot(store, each), here):
             return each
@@ -66,7 +66,7 @@ def newest_own(store: Store, found: Sequence[Listed], here: Here) -> Listed | No
 
 
 def others(store: Store, found: Sequence[Listed], here: Here) -> list[str]:
-    """One line for each that does not count."""
+    """One line for each snapshot that does not count."""
     return [
         f"{each.name} does not count: {reason}"
         for each in found

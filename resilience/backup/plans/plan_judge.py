@@ -1,4 +1,4 @@
-"""The objectives of a plan, judged: fresh, intact. Values out, no pytest.
+"""Judges the objectives `fresh` and `intact` of a plan. Values out, no pytest.
 
 RPO counts from the *start* of the newest verified snapshot: writes after that moment are lost, and
 an unverified snapshot does not count.
@@ -27,7 +27,7 @@ from resilience.model.verdict import Figure, Finding, Reason, Result, Unit
 from resilience.model.words import many
 
 UNOPENED = "unopened"
-"""In a plan's `accept`: no one here has the identity, so content is never read."""
+"""In a plan's `accept`: the identity is not available here, so content is never read."""
 
 _ADVICE = f"set RESILIENCE_IDENTITY, or accept it by `accept: [{UNOPENED}]`"
 
@@ -60,8 +60,8 @@ def _early(plan: Plan, store: Store, now: datetime) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Newest:
-    """The newest verified snapshot. `opened`: an encrypted one of the plan was read at some
-    time."""
+    """The newest verified snapshot. `opened` says that an encrypted snapshot of the plan was read
+    at some time."""
 
     name: str
     started: datetime
@@ -161,7 +161,7 @@ def _fires(plan: Plan, store: Store, here: Here) -> Finding:
 def intact(
     plan: Plan, store: Store, *, clock: Clock, keys: Keys, cluster: str = ""
 ) -> list[Finding]:
-    """Whether every bit of the newest snapshot is as it was written. A good answer is recorded."""
+    """Whether every bit of the newest snapshot is as it was written. A good result is recorded."""
     promised = "every hash, the signature and the coverage"
     try:
         snapshot = newest(store, plan, keys, Here(cluster=cluster, now=clock.now()))
@@ -216,7 +216,7 @@ def _written_down(
     try:
         record(snapshot, found, clock.now(), archive=archive)
     except StoreError as problem:
-        return [f"could not be written down: {problem}"]
+        return [f"could not be recorded: {problem}"]
     return []
 
 

@@ -16,7 +16,7 @@ from resilience.model.scenario import Plan
 
 
 def runbook(plan: Plan, file: Path, here: Path) -> str:
-    """For the plan in `file`, which was named in the directory `here`."""
+    """The runbook for the plan in `file`, a path relative to the directory `here`."""
     store = shlex.quote(_store(plan, file, here))
     at = Path(os.path.relpath(file, here)).as_posix()
     identity = " --identity age.key" if plan.recipients else ""
@@ -28,7 +28,7 @@ Namespaces: {", ".join(plan.namespaces)}. Store: {store}.{_promise(rto)}
 You need: the `resilience` command (`pip install pytest-resilience`), {_access(store)},
 a kubeconfig context of the target cluster (below: CONTEXT), and permission to create what the
 snapshot holds there.{_also(plan)}
-Stand in the directory from which the plan is `{at}`.
+Change to the directory in which the plan's path is `{at}`.
 
 {steps}
 
@@ -66,23 +66,24 @@ def _also(plan: Plan) -> str:
 
 def _steps(plan: Plan, store: str, identity: str) -> Iterator[str]:
     read = f"--store {store}{identity}"
-    yield f"""1. See what there is. Take the newest verified one that STARTED before the accident.
-   A time is a name, too: 2026-03-01T10:00 is the newest that began by then (UTC).
+    yield f"""1. List the snapshots. Take the newest verified one that STARTED before the accident.
+   A time can be used as a name: 2026-03-01T10:00 is the newest that began at or before that time
+   (UTC).
        resilience backup list --store {store}
-2. Check that it is what was written. If this fails, take the one before it.
+2. Verify it. If this fails, take the one before it.
        resilience backup verify NAME {read}
-3. See what it holds, and what it could not see.
+3. See what it contains, and what could not be read.
        resilience backup show NAME --store {store}
 4. Ask the target cluster what would happen. Nothing is changed by this.
        resilience restore NAME {read} --context CONTEXT --dry-run
    If the cluster has not consented, step 5 says what to write (docs/how-to/real-cluster.md).
-   `would be refused` names what is in the way. To keep what exists add `--existing skip`; to
+   `would be refused` says what blocks the restore. To keep what exists add `--existing skip`; to
    overwrite it with the snapshot add `--existing update`.
-5. Restore. If it is interrupted, run it again with the `--resume` that its errors name.
+5. Restore. If it is interrupted, run it again with the `--resume` option that its errors contain.
        resilience restore NAME {read} --context CONTEXT
 6. Compare. `nothing differs` is what you want to read.
        resilience backup diff NAME {read} --context CONTEXT --recorded-only
-7. Look at the workloads. Again, until all are ready; then tell people."""
+7. Look at the workloads. Repeat this until all are ready, then inform the users."""
     for namespace in plan.namespaces:
         which = "--all-namespaces" if set(namespace) & set("*?[") else f"--namespace {namespace}"
         yield f"       kubectl --context CONTEXT {which} get pods"

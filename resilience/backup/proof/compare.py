@@ -1,8 +1,8 @@
 """Compares a snapshot with another, or with a cluster: the proof that nothing was lost or changed.
 
-Recorded bytes are on one side and a fresh read on the other; no rule of the restore takes part.
-What may differ and what may be absent is on closed lists (`may_differ`, `may_be_absent`, and
-`drill_terms` for a drill); the entries that were used are part of the result.
+It compares recorded bytes with a fresh read; no rule of the restore is used. What may differ and
+what may be absent is on closed lists (`may_differ`, `may_be_absent`, and `drill_terms` for a
+drill); the entries that were used are part of the result.
 
 Two snapshots of this program are compared by the hashes in their lists first: equal hashes mean
 equal objects, so that only different ones are ever parsed.
@@ -23,7 +23,7 @@ from resilience.backup.objects.kind_identity import identity
 from resilience.backup.proof.diff import Change, Difference, Key, changes, compared
 from resilience.backup.proof.expected_names import expected
 from resilience.backup.proof.may_be_absent import is_derived, made_by_controller, tied, why_absent
-from resilience.backup.proof.may_differ import ANY, LIST, STATUS, Entry, owners
+from resilience.backup.proof.may_differ import ANY, LIST, STATUS, AllowedDifference, owners
 from resilience.backup.take.discover import discover, kind_name
 from resilience.backup.take.scope import Scope, left_out
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
@@ -32,7 +32,9 @@ from resilience.model.words import many
 
 _BATCH = 64
 
-OWNER_GONE = Entry(ANY, "metadata/ownerReferences", "the owner does not exist in this cluster")
+OWNER_GONE = AllowedDifference(
+    ANY, "metadata/ownerReferences", "the owner does not exist in this cluster"
+)
 
 
 def differing(count: int) -> str:
@@ -81,9 +83,10 @@ def nothing_demanded(recorded: Object, live: Object) -> Iterator[Difference]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """Further objects that a copy may lack, beyond the lists for every restore. `foreign_owners`:
-    owners outside of its namespace are expected. `demands`: what a live object must not be."""
+    owners outside of its namespace are expected. `demands` are values that a live object must not
+    have."""
 
-    entries: Sequence[Entry] = ()
+    entries: Sequence[AllowedDifference] = ()
     absent: Callable[[Object], str] = nothing_absent
     foreign_owners: bool = True
     demands: Callable[[Object, Object], Iterator[Difference]] = nothing_demanded
@@ -94,11 +97,11 @@ AS_RESTORED = Terms()
 
 @dataclass(slots=True)
 class Proof:
-    """`used`: the closed list's entries that excused something; `absent`: recorded objects that
-    may be missing."""
+    """`used` are the entries of the closed list that excused a difference; `absent` are recorded
+    objects that may be missing."""
 
     changes: list[Change] = field(default_factory=list)
-    used: Counter[Entry] = field(default_factory=Counter)
+    used: Counter[AllowedDifference] = field(default_factory=Counter)
     absent: list[str] = field(default_factory=list)
     same: int = 0
 
@@ -170,7 +173,7 @@ def _listed(cluster: Cluster, kind: Resource, namespace: str, labels: str) -> It
 @dataclass(frozen=True, slots=True)
 class _Result:
     change: Change | None = None
-    used: Mapping[Entry, int] = field(default_factory=dict)
+    used: Mapping[AllowedDifference, int] = field(default_factory=dict)
     absent: str = ""
 
 
@@ -230,7 +233,7 @@ class _Comparer:
         change = Change(*where, "changed", tuple(differences)) if differences else None
         return _Result(change, result.used)
 
-    def _entries(self, kind: str, recorded: Object) -> Sequence[Entry]:
+    def _entries(self, kind: str, recorded: Object) -> Sequence[AllowedDifference]:
         """A kind without a status subresource keeps data in `status`."""
         status = (STATUS,) if kind in self._with_status or not self._with_status else ()
         return (*LIST, *status, *self._terms.entries)
@@ -243,8 +246,10 @@ class _Comparer:
         version = wanted["apiVersion"].rpartition("/")[2]
         return Resource(served.group, version, served.plural, served.kind, served.namespaced)
 
-    def _owners(self, wanted: Object, live: Object, used: Counter[Entry]) -> Iterator[Difference]:
-        """A living owner must still be one. `added` ones were never recorded."""
+    def _owners(
+        self, wanted: Object, live: Object, used: Counter[AllowedDifference]
+    ) -> Iterator[Difference]:
+        """An owner that still exists must still be referenced. `added` ones were never recorded."""
         recorded, present = owners(wanted), owners(live)
         for owner in wanted["metadata"].get("ownerReferences") or ():
             key = (identity(owner), str(owner["name"]))

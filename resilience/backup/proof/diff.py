@@ -15,7 +15,14 @@ from typing import Any
 from resilience.backup.objects.json_pointer import escaped
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.proof.may_be_absent import why_absent
-from resilience.backup.proof.may_differ import LIST, STATUS, Entry, comparable, excused, owners
+from resilience.backup.proof.may_differ import (
+    LIST,
+    STATUS,
+    AllowedDifference,
+    comparable,
+    excused,
+    owners,
+)
 from resilience.cluster.interface import Object
 
 _LONGEST = 60
@@ -25,7 +32,7 @@ Path = tuple[str, ...]
 
 
 class _Absent:
-    """Tells a missing key from null."""
+    """Distinguishes a missing key from null."""
 
 
 ABSENT = _Absent()
@@ -55,10 +62,12 @@ class Comparison:
     """The differences of two objects, and the entries that allowed further differences."""
 
     differences: list[Difference]
-    used: Counter[Entry]
+    used: Counter[AllowedDifference]
 
 
-def compared(was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWHERE) -> Comparison:
+def compared(
+    was: Object, now: Object, entries: Sequence[AllowedDifference] = COMPARED_ANYWHERE
+) -> Comparison:
     """Compare everything but owners' uids; `entries` say what may differ."""
     (mine, used), (theirs, _) = comparable(was), comparable(now)
     found, secret = Comparison([], Counter(used)), identity(was) == "Secret"
@@ -70,7 +79,7 @@ def compared(was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWH
 
 
 def differences(
-    was: Object, now: Object, entries: Sequence[Entry] = COMPARED_ANYWHERE
+    was: Object, now: Object, entries: Sequence[AllowedDifference] = COMPARED_ANYWHERE
 ) -> list[Difference]:
     """The differences, including owners by kind and name."""
     found = compared(was, now, entries).differences
@@ -83,7 +92,12 @@ def differences(
 
 
 def _excuse(
-    found: Comparison, entries: Sequence[Entry], was: Object, parts: Path, old: Any, new: Any
+    found: Comparison,
+    entries: Sequence[AllowedDifference],
+    was: Object,
+    parts: Path,
+    old: Any,
+    new: Any,
 ) -> bool:
     entry = excused(entries, was, parts, old, new)
     if entry:
@@ -106,7 +120,7 @@ def _walk(parts: Path, was: Any, now: Any, excuse: Any) -> Iterator[tuple[Path, 
 
 
 def _all_excused(parts: Path, was: Any, now: Any, excuse: Any) -> bool:
-    """A whole that is missing on one side is excused if each of its parts is."""
+    """A mapping or list that is missing on one side is excused if each of its parts is."""
     if excuse(parts, was, now):
         return True
     if not isinstance(was, dict | _Absent) or not isinstance(now, dict | _Absent):
@@ -149,7 +163,7 @@ Key = tuple[str, str, str]
 
 def changes(was: Mapping[Key, Object], now: Mapping[Key, Object]) -> list[Change]:
     """What was added, removed or changed; keys are (kind, namespace, name). Objects that
-    controllers recreate are left out: they follow from the rest."""
+    controllers recreate are left out: their changes follow from others."""
     found = []
     for key in sorted(was.keys() | now.keys()):
         if all(why_absent(each[key]) for each in (was, now) if key in each):

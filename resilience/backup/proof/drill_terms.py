@@ -16,7 +16,7 @@ from resilience.backup.objects.json_pointer import escaped
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.backup.proof.compare import Terms
 from resilience.backup.proof.diff import ABSENT, Difference, Path
-from resilience.backup.proof.may_differ import ANY, Entry
+from resilience.backup.proof.may_differ import ANY, AllowedDifference
 from resilience.backup.take.discover import discover, kind_name
 from resilience.cluster.interface import Cluster, Object
 
@@ -90,7 +90,7 @@ _HELD = "a finalizer's controller would clean up for the copy what the original 
 _ELSEWHERE = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
 _UNGRANTED = "the drill's account does not hold what it grants, which the plan accepts"
 _RIGHTS = frozenset(f"{kind}.rbac.authorization.k8s.io" for kind in ("Role", "RoleBinding"))
-_LABEL = "a GitOps controller would take the copy for its own"
+_LABEL = "a GitOps controller would treat the copy as its own"
 _INSIDE = "a copy is reached from inside the cluster only"
 
 _HOSTS: Mapping[str, tuple[str, ...]] = {
@@ -145,9 +145,9 @@ _TRACKED = (
 )
 _NAMED = frozenset(_HOSTS) | {"IngressRoute.traefik.io", "IngressRoute.traefik.containo.us"}
 
-ENTRIES: tuple[Entry, ...] = (
+ENTRIES: tuple[AllowedDifference, ...] = (
     *(
-        Entry(ANY, f"{place}metadata/finalizers", _HELD, now=_released, must=True)
+        AllowedDifference(ANY, f"{place}metadata/finalizers", _HELD, now=_released, must=True)
         for place in (
             "",
             "spec/template/",
@@ -156,14 +156,14 @@ ENTRIES: tuple[Entry, ...] = (
             "spec/volumeClaimTemplates/*/",
         )
     ),
-    Entry(
+    AllowedDifference(
         "CronJob.batch", "spec/suspend", "a copy's CronJobs do not run", now=_is(True), must=True
     ),
-    Entry(_POLICY, "spec/egress", _WALL, now=_gone, must=True),
-    Entry(_POLICY, "spec/policyTypes", _WALL, now=_ingress, must=True),
-    Entry("Service", "spec/type", _INSIDE, now=_inside, must=True),
+    AllowedDifference(_POLICY, "spec/egress", _WALL, now=_gone, must=True),
+    AllowedDifference(_POLICY, "spec/policyTypes", _WALL, now=_ingress, must=True),
+    AllowedDifference("Service", "spec/type", _INSIDE, now=_inside, must=True),
     *(
-        Entry("Service", f"spec/{field}", _INSIDE, now=_gone, must=True)
+        AllowedDifference("Service", f"spec/{field}", _INSIDE, now=_gone, must=True)
         for field in (
             "externalTrafficPolicy",
             "healthCheckNodePort",
@@ -176,30 +176,39 @@ ENTRIES: tuple[Entry, ...] = (
         )
     ),
     *(
-        Entry("Service", f"spec/{field}", "the address belongs to the original", only=_has_address)
+        AllowedDifference(
+            "Service", f"spec/{field}", "the address belongs to the original", only=_has_address
+        )
         for field in ("clusterIP", "clusterIPs")
     ),
-    Entry(_INGRESS, "spec/ingressClassName", _PUBLIC, now=_is(_NO_CLASS), must=True),
-    Entry(f"Gateway.{_GATEWAY}", "spec/gatewayClassName", _PUBLIC, now=_is(_NO_CLASS), must=True),
-    Entry(f"Gateway.{_GATEWAY}", "spec/addresses", _PUBLIC, now=_gone, must=True),
+    AllowedDifference(_INGRESS, "spec/ingressClassName", _PUBLIC, now=_is(_NO_CLASS), must=True),
+    AllowedDifference(
+        f"Gateway.{_GATEWAY}", "spec/gatewayClassName", _PUBLIC, now=_is(_NO_CLASS), must=True
+    ),
+    AllowedDifference(f"Gateway.{_GATEWAY}", "spec/addresses", _PUBLIC, now=_gone, must=True),
     *(
-        Entry(kind, field, _PUBLIC, now=_renamed, must=True)
+        AllowedDifference(kind, field, _PUBLIC, now=_renamed, must=True)
         for kind, fields in _HOSTS.items()
         for field in fields
     ),
     *(
-        Entry(
-            f"{kind}.{_GATEWAY}", "spec/hostnames", "without one it would catch all", now=_invalid
+        AllowedDifference(
+            f"{kind}.{_GATEWAY}",
+            "spec/hostnames",
+            "without a host it would match all requests",
+            now=_invalid,
         )
         for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute")
     ),
-    Entry("Route.route.openshift.io", "spec/host", "one would be given to it", now=_invalid),
+    AllowedDifference(
+        "Route.route.openshift.io", "spec/host", "it would be assigned one", now=_invalid
+    ),
     *(
-        Entry(kind, "spec/routes/*/match", _PUBLIC, now=_invalid, must=True)
+        AllowedDifference(kind, "spec/routes/*/match", _PUBLIC, now=_invalid, must=True)
         for kind in ("IngressRoute.traefik.io", "IngressRoute.traefik.containo.us")
     ),
     *(
-        Entry(kind, f"{spec}/{field}", _NODE, now=_gone, must=True)
+        AllowedDifference(kind, f"{spec}/{field}", _NODE, now=_gone, must=True)
         for kind, spec in _TEMPLATES.items()
         for field in (
             "hostNetwork",
@@ -210,24 +219,26 @@ ENTRIES: tuple[Entry, ...] = (
         )
     ),
     *(
-        Entry(kind, f"{spec}/volumes/*/{source}", _NODE, now=_gone, must=True)
+        AllowedDifference(kind, f"{spec}/volumes/*/{source}", _NODE, now=_gone, must=True)
         for kind, spec in _TEMPLATES.items()
         for source in _FOREIGN_VOLUMES
     ),
     *(
-        Entry(kind, f"{spec}/volumes/*/emptyDir", _NODE, now=_is({}))
+        AllowedDifference(kind, f"{spec}/volumes/*/emptyDir", _NODE, now=_is({}))
         for kind, spec in _TEMPLATES.items()
     ),
     *(
-        Entry(ANY, f"{place}metadata/annotations/*dns*~1*", _PUBLIC, now=_gone, must=True)
+        AllowedDifference(
+            ANY, f"{place}metadata/annotations/*dns*~1*", _PUBLIC, now=_gone, must=True
+        )
         for place in ("", "spec/template/", "spec/jobTemplate/", "spec/jobTemplate/spec/template/")
     ),
     *(
-        Entry(kind, "metadata/annotations/*~1*", "it may publish the copy", now=_gone)
+        AllowedDifference(kind, "metadata/annotations/*~1*", "it may publish the copy", now=_gone)
         for kind in ("Service", _INGRESS)
     ),
     *(
-        Entry(ANY, f"metadata/{part}/{name}", _LABEL, now=_gone)
+        AllowedDifference(ANY, f"metadata/{part}/{name}", _LABEL, now=_gone)
         for part in ("labels", "annotations")
         for name in _TRACKED
     ),

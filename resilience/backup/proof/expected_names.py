@@ -45,7 +45,7 @@ _ACCOUNTS = ("system:serviceaccounts", "system:serviceaccount")
 
 
 def expected(recorded: Object, namespaces: Mapping[str, str]) -> Object:
-    """A copy with every namespace as `namespaces` renames it."""
+    """A copy of the object in which every namespace is renamed by `namespaces`."""
     mine = copy.deepcopy(recorded)
     if not namespaces:
         return mine

@@ -32,7 +32,7 @@ _MADE_BY_CONTROLLERS = frozenset(
 _CERTIFICATES = ("kube-root-ca.crt", "openshift-service-ca.crt")
 _TOKEN = re.compile(r"-token-[a-z0-9]{5}")
 _SLICES_MADE = re.compile(r"endpointslice(mirroring)?-controller\.k8s\.io")
-"""Others write this label too, people among them: their slices must exist."""
+"""Other programs and people also set this label, and their slices must exist."""
 _OWN_RIGHTS = frozenset(
     f"{kind}.rbac.authorization.k8s.io"
     for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
@@ -41,8 +41,8 @@ _OWN_RIGHTS = frozenset(
 _NEVER_MOVED = {
     "Event": "describes objects that are gone",
     "Event.events.k8s.io": "describes objects that are gone",
-    "Node": "a machine registers itself",
-    "CSINode.storage.k8s.io": "a machine registers itself",
+    "Node": "a node registers itself",
+    "CSINode.storage.k8s.io": "a node registers itself",
     "VolumeAttachment.storage.k8s.io": "created by the attach controller",
     "Backup.velero.io": "Velero's own bookkeeping",
     "Restore.velero.io": "Velero's own bookkeeping",
@@ -131,7 +131,7 @@ def tied(obj: Object, recreated: Mapping[str, str]) -> str:
 
 
 def is_derived(obj: Object, helpers: Collection[str] = ()) -> bool:
-    """Whether a live object that no snapshot holds is the cluster's own."""
+    """Whether a live object that is not in the snapshot belongs to the cluster itself."""
     labels = obj["metadata"].get("labels") or {}
     default = identity(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default"
     return bool(

@@ -25,10 +25,10 @@ ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AllowedDifference:
     """`kind` is an identity (`Service`, `Job.batch`) or `*`; `field` a path whose parts are globs.
-    `only` says for which objects it applies, `now` which new value is acceptable. `must`: the live
-    object must have this value, even if another was recorded."""
+    `only` says for which objects it applies, `now` which new value is acceptable. With `must` the
+    live object must have this value, even if another was recorded."""
 
     kind: str
     field: str
@@ -82,9 +82,9 @@ _BY_UID = "derived from the Job's uid"
 _TOKEN = "issued by the token controller"
 _ALLOCATED = "allocated by the API server, not chosen by a client"
 
-LIST: tuple[Entry, ...] = (
+LIST: tuple[AllowedDifference, ...] = (
     *(
-        Entry(ANY, f"metadata/{field}", _SERVER)
+        AllowedDifference(ANY, f"metadata/{field}", _SERVER)
         for field in (
             "uid",
             "resourceVersion",
@@ -97,23 +97,25 @@ LIST: tuple[Entry, ...] = (
         )
     ),
     *(
-        Entry(ANY, f"metadata/annotations/{mark}", _MARK)
+        AllowedDifference(ANY, f"metadata/annotations/{mark}", _MARK)
         for mark in ("resilience~1restore", "resilience~1snapshot", "resilience~1filled")
     ),
     *(
-        Entry(ANY, f"metadata/labels/velero.io~1{mark}", "a mark of Velero's restore")
+        AllowedDifference(ANY, f"metadata/labels/velero.io~1{mark}", "a mark of Velero's restore")
         for mark in ("backup-name", "restore-name")
     ),
     *(
-        Entry("Service", f"spec/{field}", _ALLOCATED, unless_written=True, only=_has_address)
+        AllowedDifference(
+            "Service", f"spec/{field}", _ALLOCATED, unless_written=True, only=_has_address
+        )
         for field in ("clusterIP", "clusterIPs")
     ),
-    Entry("Service", "spec/healthCheckNodePort", _ALLOCATED, unless_written=True),
-    Entry("Service", "spec/ports/*/nodePort", _ALLOCATED, unless_written=True),
-    Entry("Pod", "spec/nodeName", "chosen by the scheduler"),
-    Entry("Pod", "spec/priority", "computed from the priority class"),
+    AllowedDifference("Service", "spec/healthCheckNodePort", _ALLOCATED, unless_written=True),
+    AllowedDifference("Service", "spec/ports/*/nodePort", _ALLOCATED, unless_written=True),
+    AllowedDifference("Pod", "spec/nodeName", "chosen by the scheduler"),
+    AllowedDifference("Pod", "spec/priority", "computed from the priority class"),
     *(
-        Entry("PersistentVolumeClaim", f"metadata/annotations/{name}", _BOUND)
+        AllowedDifference("PersistentVolumeClaim", f"metadata/annotations/{name}", _BOUND)
         for name in (
             "pv.kubernetes.io~1bind-completed",
             "pv.kubernetes.io~1bound-by-controller",
@@ -122,21 +124,23 @@ LIST: tuple[Entry, ...] = (
             "volume.beta.kubernetes.io~1storage-provisioner",
         )
     ),
-    Entry("PersistentVolumeClaim", "spec/volumeName", _BOUND),
-    Entry("PersistentVolumeClaim", "spec/dataSource", "the data comes from the snapshot instead"),
-    Entry(
+    AllowedDifference("PersistentVolumeClaim", "spec/volumeName", _BOUND),
+    AllowedDifference(
+        "PersistentVolumeClaim", "spec/dataSource", "the data comes from the snapshot instead"
+    ),
+    AllowedDifference(
         "PersistentVolumeClaim", "spec/dataSourceRef", "the data comes from the snapshot instead"
     ),
-    Entry("PersistentVolume", "spec/claimRef/uid", _BOUND),
-    Entry("PersistentVolume", "spec/claimRef/resourceVersion", _BOUND),
+    AllowedDifference("PersistentVolume", "spec/claimRef/uid", _BOUND),
+    AllowedDifference("PersistentVolume", "spec/claimRef/resourceVersion", _BOUND),
     *(
-        Entry("Job.batch", f"{holder}/labels/{label}", _BY_UID)
+        AllowedDifference("Job.batch", f"{holder}/labels/{label}", _BY_UID)
         for holder in ("metadata", "spec/template/metadata")
         for label in ("controller-uid", "batch.kubernetes.io~1controller-uid")
     ),
-    Entry("Job.batch", "spec/selector", _BY_UID, unless_written=True),
+    AllowedDifference("Job.batch", "spec/selector", _BY_UID, unless_written=True),
     *(
-        Entry("Secret", field, _TOKEN, only=_is_token)
+        AllowedDifference("Secret", field, _TOKEN, only=_is_token)
         for field in (
             "data/token",
             "data/ca.crt",
@@ -145,31 +149,36 @@ LIST: tuple[Entry, ...] = (
         )
     ),
     *(
-        Entry(kind, "metadata/annotations/deployment.kubernetes.io~1revision", "counted again")
+        AllowedDifference(
+            kind, "metadata/annotations/deployment.kubernetes.io~1revision", "counted again"
+        )
         for kind in ("Deployment.apps", "ReplicaSet.apps")
     ),
-    Entry("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),
-    Entry("Namespace", "spec/finalizers", _SERVER),
-    Entry("Namespace", "metadata/labels/resilience~1consent", _CONSENT),
-    Entry("Namespace", "metadata/annotations/resilience~1paused", _CONSENT),
+    AllowedDifference("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),
+    AllowedDifference("Namespace", "spec/finalizers", _SERVER),
+    AllowedDifference("Namespace", "metadata/labels/resilience~1consent", _CONSENT),
+    AllowedDifference("Namespace", "metadata/annotations/resilience~1paused", _CONSENT),
 )
 
 
-STATUS = Entry(ANY, "status", "written by controllers, in a subresource of its own")
+STATUS = AllowedDifference(ANY, "status", "written by controllers, in a subresource of its own")
 
-_FINALIZERS = Entry(
-    ANY, "metadata/finalizers", "foregroundDeletion and orphan belong to a deletion under way"
+_FINALIZERS = AllowedDifference(
+    ANY, "metadata/finalizers", "foregroundDeletion and orphan belong to a deletion in progress"
 )
-_ACCOUNT_SECRETS = Entry("ServiceAccount", "secrets", "names of Secrets that controllers generate")
-_TOKEN_VOLUMES = Entry("Pod", "spec/volumes", "the names of token volumes are random")
+_ACCOUNT_SECRETS = AllowedDifference(
+    "ServiceAccount", "secrets", "names of Secrets that controllers generate"
+)
+_TOKEN_VOLUMES = AllowedDifference("Pod", "spec/volumes", "the names of token volumes are random")
 
 _RANDOM = re.compile(r"(kube-api-access|[a-z0-9.-]+-token)-[a-z0-9]{5}")
 _GENERATED = re.compile(r"-(token|dockercfg)-[a-z0-9]{5}")
 
 
-def comparable(obj: Object) -> tuple[Object, list[Entry]]:
-    """A copy without what can only be judged as a whole, and the entries that this used."""
-    mine, used = copy.deepcopy(obj), list[Entry]()
+def comparable(obj: Object) -> tuple[Object, list[AllowedDifference]]:
+    """A copy without the parts that can only be judged as a whole, and the entries used for
+    that."""
+    mine, used = copy.deepcopy(obj), list[AllowedDifference]()
     metadata = mine["metadata"]
     held = metadata.get("finalizers") or []
     kept = [each for each in held if each not in ("foregroundDeletion", "orphan")]
@@ -230,7 +239,11 @@ def owners(obj: Object) -> set[tuple[str, str]]:
 
 
 def excused(
-    entries: Iterable[Entry], recorded: Object, parts: tuple[str, ...], was: Any, now: Any
-) -> Entry | None:
+    entries: Iterable[AllowedDifference],
+    recorded: Object,
+    parts: tuple[str, ...],
+    was: Any,
+    now: Any,
+) -> AllowedDifference | None:
     """The first entry that covers a difference."""
     return next((each for each in entries if each.covers(recorded, parts, was, now)), None)

@@ -34,8 +34,9 @@ _PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
-    """The repository of one store. Keys are those that the data would have in the store itself."""
+class ResticRepository:
+    """The repository of one store. Keys are the same as those that the data would have in the store
+    itself."""
 
     store: Store
     place: Place
@@ -60,7 +61,7 @@ class Repository:
 
     @contextmanager
     def streamed(self, key: str) -> Iterator[Callable[[bytes], object]]:
-        """One stream: recorded when the block ends well, and not otherwise."""
+        """One stream, which is recorded only if the block ends without an error."""
         path = _path(key)
         words = ("backup", "--stdin", "--stdin-filename", path, "--host", _HOST, "--json")
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
@@ -121,13 +122,13 @@ class Repository:
         return found
 
 
-def repository(store: Store) -> Repository:
-    """The one of a store; no process yet."""
-    return Repository(store=store, place=place(store))
+def repository(store: Store) -> ResticRepository:
+    """The repository of a store; no process is started."""
+    return ResticRepository(store=store, place=place(store))
 
 
-def made(store: Store, clock: Clock | None = None) -> Repository:
-    """The one of a store, which exists for certain."""
+def made(store: Store, clock: Clock | None = None) -> ResticRepository:
+    """The repository of a store; raises if there is none."""
     found = repository(store)
     found.ready(clock or SystemClock())
     return found
@@ -138,7 +139,7 @@ def _path(key: str) -> str:
 
 
 def _moment(text: str) -> datetime:
-    """restic writes nanoseconds, which Python does not read."""
+    """Parse restic's times: it writes nanoseconds, which Python cannot read."""
     whole, _, rest = text.partition(".")
     zone = rest.lstrip("0123456789") if rest else ""
     moment = datetime.fromisoformat(whole + zone.replace("Z", "+00:00"))
@@ -151,7 +152,7 @@ def _all(file: IO[bytes]) -> bytes:
 
 
 def _require_all(said: bytes, sent: int, key: str) -> None:
-    """restic's own count is the fifth proof: it read what was written."""
+    """Compare with restic's own byte count, as an additional proof that it read everything."""
     lines = [json.loads(line) for line in said.splitlines() if line.startswith(b"{")]
     summary = next((each for each in lines if each.get("message_type") == "summary"), None)
     if summary is None or summary["total_bytes_processed"] != sent:

@@ -75,7 +75,7 @@ def _in_s3(store: Any, settings: Any) -> Place:
     environment = {
         "AWS_ACCESS_KEY_ID": given.access_key,
         "AWS_SECRET_ACCESS_KEY": given.secret_key,
-        # Also an empty one: the caller's own belongs to other keys.
+        # Also set when empty, because the caller's session token belongs to other keys.
         "AWS_SESSION_TOKEN": given.token or "",
         "AWS_DEFAULT_REGION": store.client.meta.region_name or "us-east-1",
     }
@@ -104,12 +104,12 @@ def command(place: Place, arguments: Sequence[str]) -> list[str]:
 
 
 def environment(place: Place) -> dict[str, str]:
-    """Of the process. Progress output is off: it would fill the disk over hours."""
+    """The environment of the process. Progress output is off: it would fill the disk over hours."""
     return {**os.environ, **place.environment, "RESTIC_PROGRESS_FPS": "0.01"}
 
 
 def run(place: Place, *arguments: str) -> bytes:
-    """One command to its end; its output. Errors by their meaning."""
+    """Run one command to its end; return its output. Errors are raised by their meaning."""
     done = subprocess.run(
         command(place, arguments),
         env=environment(place),

@@ -29,8 +29,7 @@ _VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
 
 
 class ClusterNeeds:
-    """Each is looked for once. What may not be read counts as there. Not safe to use from several
-    threads."""
+    """Each is looked up once. Objects that may not be read count as existing. Not thread-safe."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -81,7 +80,8 @@ class ClusterNeeds:
         return True
 
     def _is_static(self, need: Need, claim: Object) -> bool:
-        """Whether a volume made by hand is for it: then its class is only a word."""
+        """Whether a manually created volume is reserved for the claim; then no StorageClass is
+        needed."""
         metadata = claim["metadata"]
         if (metadata.get("namespace", ""), metadata["name"]) in self._reserved:
             return True

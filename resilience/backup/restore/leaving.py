@@ -1,7 +1,7 @@
 """Namespaces that are being deleted when a restore wants to write to them.
 
-The API server creates nothing in them, and what exists there goes. They are waited for before the
-rehearsal: once, all together, never object by object.
+The API server creates nothing in them, and deletes what exists there. The restore waits for all of
+them once, before the dry run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _going(cluster: Cluster, names: Iterable[str]) -> Iterator[Object]:
     for name in names:
         try:
             found = cluster.get(NAMESPACES, name)
-        except (NotFound, Forbidden):  # gone; or the first object shows how it is
+        except (NotFound, Forbidden):  # it is gone, or the first write shows its state
             continue
         if is_going(found):
             yield found

@@ -55,8 +55,8 @@ class Item:
 
 @dataclass(slots=True)
 class RestoreReport:
-    """A whole restore. `seconds` by part: verify, ask, create. `hooks` are defined by Pods and
-    did not run; `notes` is what else to know."""
+    """A whole restore. `seconds` is by part: verify, ask, create. `hooks` are hooks of Pods that
+    did not run; `notes` are further remarks."""
 
     name: str
     snapshot: str
@@ -68,12 +68,12 @@ class RestoreReport:
 
     @property
     def counts(self) -> Mapping[Outcome, int]:
-        """How many of each."""
+        """How many objects had each outcome."""
         return Counter(item.outcome for item in self.items)
 
     @property
     def bad(self) -> Iterator[Item]:
-        """What failed or would."""
+        """The objects that failed or would fail."""
         return (item for item in self.items if item.outcome in BAD)
 
     @property

@@ -28,7 +28,7 @@ class Late:
 
 
 class OwnerLinks:
-    """`inside`: uids of owners that the snapshot holds. Not safe to use from several threads."""
+    """`inside` are the uids of owners in the snapshot. Not thread-safe."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.inside: Collection[str] = ()
@@ -37,16 +37,16 @@ class OwnerLinks:
         self._late: list[Late] = []
 
     def learn(self, old: str, new: str) -> None:
-        """An owner has been restored, or existed already."""
+        """Record that an owner has been restored, or existed already."""
         if old in self.inside and new:
             self._new[old] = new
 
     def knows(self, owner: Owner) -> bool:
-        """Whether its new uid is known."""
+        """Whether an owner's new uid is known."""
         return str(owner["uid"]) in self._new
 
     def now(self, owner: Owner, *, asking: bool) -> list[Object]:
-        """The reference if it can be set at once. A rehearsal sends the uid that the owner had."""
+        """The reference, if it can be set at once. A rehearsal sends the uid that the owner had."""
         if asking:
             return [dict(owner)]
         new = self._new.get(str(owner["uid"]))

@@ -51,7 +51,7 @@ def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
     own, places = set[str](), set[str]()
     for line in snapshot.contents:
         if line.address.resource == "namespaces":
-            own.add(line.address.name)  # comes with what is chosen in it
+            own.add(line.address.name)  # included with the objects chosen in it
         if wanted(request, line):
             places.add(namespace_of(line.address))
     bare = places - own - {""}
@@ -62,7 +62,7 @@ def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
 
 
 def _require_names(snapshot: Snapshot) -> None:
-    """No cluster ever had such an object: its name is intended as a path."""
+    """Refuse names that no cluster allows and that would act as paths."""
     odd = [line.address.name for line in snapshot.contents if not is_segment(line.address.name)]
     if odd:
         raise RestoreRefused(
@@ -96,8 +96,8 @@ def _require_mapped(request: RestoreRequest, snapshot: Snapshot, found: set[str]
 
 
 def _require_apart(request: RestoreRequest, snapshot: Snapshot, found: set[str]) -> None:
-    """Objects of one name would be one object then, and the first would silently stand for the
-    others: the mark of this restore is on it."""
+    """Refuse two namespaces with the same target: objects of the same name would be written to one
+    object, and the loss would go unnoticed."""
     sources: dict[str, list[str]] = {}
     for name in sorted(found):
         sources.setdefault(request.targets.namespace(name), []).append(name)
@@ -140,5 +140,5 @@ def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> N
     where = name if resource.plural == "namespaces" and not resource.group else namespace
     if where and where not in allowed:
         raise RestoreRefused(
-            f"{resource.kind} {name} would go to namespace {where}, which was not decided"
+            f"{resource.kind} {name} would go to namespace {where}, which was not planned"
         )

@@ -1,8 +1,9 @@
 """ResourceQuotas of the target, compared with everything that a restore would create.
 
-A dry run goes object by object, so each object passes a quota that all of them together exceed.
+A dry run checks objects one by one, so each passes a quota that all of them together exceed.
 Numbers of objects and requested storage are counted, by the names that a quota gives them
-(pkg/quota/v1/evaluator). CPU and memory are not: most Pods are made by controllers, later.
+(pkg/quota/v1/evaluator). CPU and memory are not counted, because controllers create most Pods
+later.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.outside_owners import OutsideOwners
 from resilience.backup.objects.related import Need, needs
-from resilience.backup.objects.restore_plan import Indexed, Passes, Stage, plan
+from resilience.backup.objects.restore_plan import Indexed, Passes, RestoreStage, plan
 from resilience.backup.objects.rules import RESTORE, Allocations, strip, with_allocations
 from resilience.backup.objects.selection import EVERYTHING, Chosen, Selection
 from resilience.backup.objects.short_lived import goes_with_owner, recreated_owners
@@ -43,7 +43,7 @@ from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import nameless, places, require_place
 from resilience.backup.restore.quotas import Quotas
 from resilience.backup.restore.recorded_roles import RecordedRoles
-from resilience.backup.restore.served_kinds import CRDS, Kinds, Missing
+from resilience.backup.restore.served_kinds import CRDS, Kinds, MissingKind
 from resilience.backup.restore.writing import GRANTING, WEBHOOK, Existing, ObjectWriter, Written
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
@@ -65,7 +65,7 @@ _GROUND = {
     "customresourcedefinitions.apiextensions.k8s.io": CRDS,
 }
 _UNDECIDED = {VolumeAct.REFUSE: Outcome.REJECTED, VolumeAct.LOOK: Outcome.UNASKED}
-_END = Stage(order.WAVES, 0)
+_END = RestoreStage(order.WAVES, 0)
 
 _HOOK_PATIENCE = 5.0
 """Seconds in which a webhook may be away before its objects are put off to the end."""
@@ -84,10 +84,11 @@ class Filling(Protocol):
         *,
         look: bool,
     ) -> Sequence[Decision]:
-        """What happens to each volume; nothing is written. `look`: into existing claims."""
+        """What happens to each volume; nothing is written. With `look`, existing claims are
+        inspected."""
 
     def fill(self, snapshot: Snapshot, decisions: Sequence[Decision]) -> list[str]:
-        """When all claims exist and nothing mounts them; a line for each volume."""
+        """Called when all claims exist and nothing mounts them; returns a line for each volume."""
 
 
 def nothing() -> None:
@@ -109,12 +110,12 @@ class RestoreRequest:
     """`name` marks what is created; the same name resumes.
 
     `allocations`: which cluster IPs and node ports are restored. `status`: globs of custom
-    resources (`widgets.example.com`) whose status is written back. `outside_owners`: owners outside
-    the snapshot are kept if they exist. `on_begin` is called once everything was checked and
-    nothing is written yet; `before_workloads` once, before the first Pod or workload is created.
-    `modify` changes objects on request.
-    `mapped_only`: an object in a namespace that `targets` does not map refuses the restore.
-    `without_volume_data` accepts that volumes stay empty whose data only Velero can read.
+    resources (`widgets.example.com`) whose status is written back. With `outside_owners`, owners
+    outside the snapshot are kept if they exist. `on_begin` is called once everything was checked
+    and nothing is written yet; `before_workloads` once, before the first Pod or workload is
+    created. `modify` changes objects on request. `mapped_only`: an object in a namespace that
+    `targets` does not map refuses the restore. `without_volume_data` accepts that volumes stay
+    empty whose data only Velero can read.
     """
 
     name: str
@@ -232,7 +233,7 @@ class _Restore:
                 self._cluster.get(NAMESPACES, obj["metadata"]["name"])
             except NotFound:
                 self._note("namespaces", obj, act(NAMESPACES, obj, "skip"), {})
-            except Forbidden:  # the first object shows whether it exists
+            except Forbidden:  # the first write shows whether it exists
                 continue
 
     def _ask_again(self) -> None:
@@ -319,21 +320,21 @@ class _Restore:
         names = (line.address for line in self._snapshot.contents)
         return (each.name for each in names if each.resource == crds)
 
-    def _walk(self, act: Act, wanted: Callable[[Stage], bool] = lambda stage: True) -> None:
+    def _walk(self, act: Act, wanted: Callable[[RestoreStage], bool] = lambda stage: True) -> None:
         what = "ask about objects" if self._asking else "restore objects"
         noted = len(self._report.items)
         with track(what, total=self._snapshot.contents.count) as self._tell:
-            self._tell(noted)  # what an earlier walk has done
+            self._tell(noted)  # already done in an earlier pass
             self._walk_through(act, wanted)
         self._tell = nobody
 
-    def _walk_through(self, act: Act, wanted: Callable[[Stage], bool]) -> None:
+    def _walk_through(self, act: Act, wanted: Callable[[RestoreStage], bool]) -> None:
         with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
             for stages in self._passes.readings:
                 if not any(map(wanted, stages)):
                     continue
                 crew = Crew(workers, self._request.workers, self._done)
-                current: Stage | None = None
+                current: RestoreStage | None = None
                 for line, found in self._snapshot.contents.pairs():
                     stage = self._passes.stage(line.address.resource, line.uid)
                     if stage not in stages or not wanted(stage):
@@ -349,11 +350,11 @@ class _Restore:
         if wanted(_END):
             self._fill_before(_END)
 
-    def _stage_ended(self, stage: Stage | None) -> None:
+    def _stage_ended(self, stage: RestoreStage | None) -> None:
         if stage is not None and stage.wave == 0 and not self._asking:
             self._kinds.wait_until_served()
 
-    def _fill_before(self, stage: Stage) -> None:
+    def _fill_before(self, stage: RestoreStage) -> None:
         """Once, when all claims exist and nothing mounts them."""
         filling = self._request.volumes
         if filling and not self._asking and not self._filled and stage.wave > order.CLAIMS:
@@ -387,7 +388,7 @@ class _Restore:
             return
         rewrites |= adjusted
         resource = self._kinds.of(kind, obj)
-        if isinstance(resource, Missing):
+        if isinstance(resource, MissingKind):
             self._note(kind, obj, Written(resource.outcome, resource.reason), {})
             return
         require_place(resource, obj, self._places)
@@ -435,7 +436,7 @@ class _Restore:
         return written
 
     def _passed_over(self, found: Found, obj: Object) -> bool:
-        """In a second walk, what the first one settled."""
+        """In a second pass, the outcomes that the first one settled."""
         if self._only is None:
             return False
         namespace = self._request.targets.namespace(found.address.namespace)
@@ -473,7 +474,8 @@ class _Restore:
         return self._outside.lives(owner, "" if moved else namespace)
 
     def _link(self) -> None:
-        """Owners that came after their dependents. An object that was not written is left alone."""
+        """Link owners that were created after their dependents. An object that was not written is
+        left alone."""
         written = {
             (item.kind, item.namespace, item.name)
             for item in self._report.items
@@ -508,7 +510,7 @@ class _Restore:
         if unasked and (why := self._rights.why_not(obj, self._roles.rules)):
             return Written(Outcome.REJECTED, f"it {why}; {GRANTING}")
         if written.outcome is Outcome.REJECTED:
-            for need in needs(obj):  # a refusal for another reason stays one
+            for need in needs(obj):  # a refusal for another reason remains a refusal
                 if need in self._coming and need.name in written.reason:
                     return Written(Outcome.UNASKED, f"{need} is restored first: {written.reason}")
         return written
@@ -552,7 +554,7 @@ class _Restore:
         )
 
 
-def _is_ground(stage: Stage) -> bool:
+def _is_ground(stage: RestoreStage) -> bool:
     """Definitions and namespaces: everything else is checked in these."""
     return stage.wave <= order.NAMESPACES
 

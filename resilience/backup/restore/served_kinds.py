@@ -23,7 +23,7 @@ _PAUSE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingKind:
     """A kind, or a version of it, that the target does not serve."""
 
     outcome: Outcome
@@ -55,15 +55,15 @@ class Kinds:
         """Whether the status is a subresource, which a create ignores."""
         return kind in self._with_status
 
-    def of(self, kind: str, obj: Object) -> Resource | Missing:
+    def of(self, kind: str, obj: Object) -> Resource | MissingKind:
         """The resource in the version that the object is written in."""
         served = self._kinds.get(kind)
         version = str(obj["apiVersion"]).rpartition("/")[2]
         if served and version in self._versions[kind]:
             return Resource(served.group, version, served.plural, served.kind, served.namespaced)
         if kind in self._expected:
-            return Missing(Outcome.UNASKED, "its kind comes with the snapshot")
-        return Missing(Outcome.REJECTED, self._gone(kind, str(obj["apiVersion"])))
+            return MissingKind(Outcome.UNASKED, "its kind comes with the snapshot")
+        return MissingKind(Outcome.REJECTED, self._gone(kind, str(obj["apiVersion"])))
 
     def _gone(self, kind: str, api_version: str) -> str:
         """The kind that the target serves instead, if any."""

@@ -53,13 +53,13 @@ _ADVICE = {
     "already allocated": "`--allocations new` restores it with another one",
     "attempting to grant RBAC permissions not currently held": GRANTING,
 }
-"""By the API server's words."""
+"""Recognized by the API server's text."""
 
 WEBHOOK = "failed calling webhook"
-"""Nothing serves it now: its server may be part of what is restored."""
+"""The webhook has no server now; its server may be part of the restore."""
 
 _NO_DRY_RUN = "does not support dry run"
-"""Of a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
+"""The text for a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
 
 
 class Going(ClusterError):
@@ -163,7 +163,9 @@ class ObjectWriter:
             if not _of_admission(problem) or not self._is_there(resource, obj):
                 raise _with_advice(problem) from problem
             return self._existing(resource, obj, existing, dry_run)
-        except NotFound as problem:  # its namespace; an unserved kind was found before
+        except (
+            NotFound
+        ) as problem:  # the namespace is missing; an unserved kind would have been found earlier
             if dry_run:
                 raise
             return Written(Outcome.FAILED, _words(problem))
@@ -256,7 +258,7 @@ def _released(live: Object, obj: Object) -> str:
 
 
 def _reserved(patch: Object) -> Object:
-    """For the claim of that name, whatever its uid."""
+    """Make the volume available to the claim of that name, regardless of its uid."""
     spec = patch.get("spec") or {}
     claim = {**(spec.get("claimRef") or {}), "uid": None, "resourceVersion": None}
     return patch | {"spec": {**spec, "claimRef": claim}}
@@ -292,7 +294,7 @@ def _with_advice(problem: ApiError) -> ApiError:
 
 
 def _shared(obj: Object) -> str:
-    """A copy next to its original cannot have its own cluster-scoped objects."""
+    """The hint for cluster-scoped objects, which a copy shares with its original."""
     if obj["metadata"].get("namespace") or identity(obj) == "Namespace":
         return ""
     return "; the whole cluster shares it: --without-cluster-scoped leaves it as it is"
@@ -303,7 +305,8 @@ def _differs(patch: Object) -> str:
 
 
 def _always_there(obj: Object) -> bool:
-    """Created by the namespace's own controllers just after the namespace; not a stranger's."""
+    """Whether controllers create the object right after its namespace, so that it is no one
+    else's."""
     return bool(identity(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default")
 
 
@@ -312,7 +315,7 @@ def _passing(problem: ClusterError, pause: float) -> float | None:
     if isinstance(problem, Throttled | ServerTrouble):
         return problem.retry_after if problem.retry_after is not None else pause
     if isinstance(problem, Unreachable | NotFound | Going):
-        # NotFound: deleted between the refusal and this look, so the next create will succeed.
+        # NotFound: it was deleted since the refusal, so the next create will succeed.
         return pause
     return pause if _goes(problem) else None
 

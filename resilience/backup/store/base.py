@@ -36,13 +36,13 @@ class Entry:
 
 
 class Upload(Protocol):
-    """A write of unknown length. Leaving the `with` block without `commit` leaves nothing."""
+    """An upload of unknown length. Leaving the `with` block without `commit` leaves nothing."""
 
     def write(self, data: bytes) -> None:
         """Append."""
 
     def commit(self) -> Stored:
-        """Make it visible; `Exists` when another was first."""
+        """Make the object visible; `Exists` when another write was first."""
 
     def __enter__(self) -> Self: ...
 
@@ -66,7 +66,7 @@ class Store(Protocol):
         """Whether the user has accepted a store that ignores create-only writes."""
 
     def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
-        """Create one object, whole."""
+        """Create one object from bytes."""
 
     def upload(
         self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
@@ -89,4 +89,4 @@ class Store(Protocol):
         """Remove a key; a missing one is fine, `Retained` when a lock forbids it."""
 
     def sweep(self, older_than: datetime) -> int:
-        """Drop unfinished uploads begun before then; how many."""
+        """Delete unfinished uploads that began before then; return how many."""

@@ -24,8 +24,8 @@ def require_create_only(store: Store) -> None:
         except Exists:
             return
     raise OverwritesSilently(
-        f"{store.url} ignores create-only writes (If-None-Match: *): a second writer would replace "
-        "a snapshot without a word. Use a store that honours them, or accept it with "
-        "?overwrites=accepted in the URL; then existing keys are looked up before each write, "
-        "which holds off a second run but no race"
+        f"{store.url} ignores create-only writes (If-None-Match: *): a second writer would "
+        "silently replace a snapshot. Use a store that honours them, or accept it with "
+        "?overwrites=accepted in the URL; then each key is looked up before it is written, which "
+        "protects against a second run but not against a race"
     )

@@ -46,10 +46,10 @@ class DirectoryStore:
 
     def upload(
         self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
-    ) -> _Upload:
+    ) -> _FileUpload:
         if retain_until:
             raise BadRequest(f"{self.url} cannot lock objects; use S3 with Object Lock")
-        return _Upload(self.url, self._path(key), key)
+        return _FileUpload(self.url, self._path(key), key)
 
     def read(self, key: str, version: str = "") -> bytes:
         with self._opened(key) as file:
@@ -109,7 +109,7 @@ class DirectoryStore:
             raise _translated(self.url, key, problem) from problem
 
 
-class _Upload:
+class _FileUpload:
     def __init__(self, url: str, path: Path, key: str) -> None:
         self._url, self._path, self._key = url, path, key
         self._unfinished = path.with_name(_TEMPORARY + secrets.token_hex(8))
@@ -147,7 +147,7 @@ class _Upload:
     ) -> None:
         try:
             self._file.close()
-        except OSError:  # a full disk refuses the last buffer once more; write has reported it
+        except OSError:  # closing fails again on a full disk; `write` has already reported it
             if kind is None:
                 raise
         finally:
@@ -193,7 +193,7 @@ def _drop_empty(folder: Path, root: Path) -> None:
     while folder != root:
         try:
             folder.rmdir()
-        except OSError:  # not empty, or gone already
+        except OSError:  # the directory is not empty, or already gone
             return
         folder = folder.parent
 

@@ -44,8 +44,8 @@ class MemoryStore:
 
     def upload(
         self, key: str, *, retain_until: datetime | None = None, size_hint: int = 0
-    ) -> _Upload:
-        return _Upload(self, key, retain_until)
+    ) -> _MemoryUpload:
+        return _MemoryUpload(self, key, retain_until)
 
     def read(self, key: str, version: str = "") -> bytes:
         try:
@@ -76,7 +76,7 @@ class MemoryStore:
         return 0
 
 
-class _Upload:
+class _MemoryUpload:
     def __init__(self, store: MemoryStore, key: str, retain_until: datetime | None) -> None:
         self._store, self._key, self._retain_until = store, key, retain_until
         self._parts: list[bytes] = []

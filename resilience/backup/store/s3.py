@@ -31,7 +31,8 @@ OWNER = "resilience-write"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Settings:
-    """Where and how; credentials come from the AWS chain and are never held here."""
+    """The address of the store and how to access it; credentials come from the AWS chain and are
+    never stored here."""
 
     bucket: str
     prefix: str = ""
@@ -66,7 +67,8 @@ class S3Store:
             return boto3.session.Session(profile_name=self.settings.profile)
 
     def credentials(self) -> Any:
-        """As they are now (access_key, secret_key, token), for a program that works beside us."""
+        """The current credentials (access_key, secret_key, token), for another program that runs at
+        the same time."""
         from botocore.exceptions import NoCredentialsError
 
         with explained(self.url, ""):
@@ -104,8 +106,8 @@ class S3Store:
             )
 
     def _addressing(self) -> dict[str, str] | None:
-        """The URL's word, else the AWS configuration's, else `path` for an endpoint of one's own:
-        few of them have a name in DNS for each bucket."""
+        """The addressing style from the URL, else from the AWS configuration, else `path` for a
+        custom endpoint, since few of those have a DNS name for each bucket."""
         if self.settings.addressing:
             return {"addressing_style": self.settings.addressing}
         session: Any = self._session._session
@@ -178,7 +180,7 @@ class S3Store:
                 )
 
     def full_key(self, key: str) -> str:
-        """A key as the bucket has it."""
+        """The full key in the bucket."""
         return self._prefix + key
 
     def key_of(self, full: str) -> str:
@@ -236,7 +238,7 @@ class S3Store:
     def settle(self, key: str, write: str, act: Callable[[], Any]) -> Any:
         """Carry out a create-only write; one that meets its own object has succeeded before.
 
-        `Missing` is what a repeated CompleteMultipartUpload gets (NoSuchUpload).
+        A repeated CompleteMultipartUpload gets `Missing` (NoSuchUpload).
         """
         try:
             with explained(self.url, key):

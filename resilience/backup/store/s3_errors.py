@@ -1,4 +1,4 @@
-"""S3's error codes in the words of our error tree: one clear line for each decision."""
+"""Maps S3's error codes to the errors of this package, with one clear line each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resilience.backup.format.errors import (
 
 _REFUSED = {
     "NoSuchBucket": "the bucket does not exist; create it first",
-    "InvalidBucketName": "that is no valid bucket name",
+    "InvalidBucketName": "that is not a valid bucket name",
     "AccessDenied": "access denied",
     "AllAccessDisabled": "access to the bucket is disabled",
     "InvalidAccessKeyId": "the access key is not known to the store",
@@ -28,7 +28,7 @@ _REFUSED = {
     "ExpiredToken": "the credentials have expired; renew them",
     "ExpiredTokenException": "the credentials have expired; renew them",
     "InvalidToken": "the session token is not valid; renew the credentials",
-    "RequestTimeTooSkewed": "this machine's clock differs too much from the store's; set it right",
+    "RequestTimeTooSkewed": "this machine's clock differs too much from the store's; correct it",
     "PermanentRedirect": "the bucket is in another region; set region=",
     "IllegalLocationConstraintException": "the bucket is in another region; set region=",
     "AuthorizationHeaderMalformed": "the bucket is in another region; set region=",
@@ -63,7 +63,7 @@ def explained(url: str, key: str) -> Iterator[None]:
         raise StoreRefused(f"{url}: {problem}") from problem
     except BotoCoreError as problem:
         raise StoreUnreachable(f"{url}: {_at(key)}{problem}") from problem
-    except ValueError as problem:  # botocore raises it for an endpoint that is no URL
+    except ValueError as problem:  # botocore raises it for an endpoint that is not a URL
         raise BadRequest(f"{url}: {problem}") from problem
 
 

@@ -151,7 +151,7 @@ class MultipartUpload:
             with explained(self._store.url, self._key):
                 self._store.client.abort_multipart_upload(**self._upload)
         except StoreError:
-            # The reason for giving up is already on its way to the caller. The leftovers are
-            # invisible, and `sweep` deletes them after a day.
+            # Ignored, because the original error is being raised. The leftovers are invisible, and
+            # `sweep` deletes them after a day.
             if kind is None:
                 raise

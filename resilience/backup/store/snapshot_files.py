@@ -25,13 +25,13 @@ class Repository(Protocol):
 
     @property
     def engine(self) -> str:
-        """Its name in the manifest."""
+        """The engine's name in the manifest."""
 
     def streamed(self, key: str) -> AbstractContextManager[Callable[[bytes], object]]:
-        """One stream: kept when the block ends well, and not otherwise."""
+        """One stream, which is kept only if the block ends without an error."""
 
     def forget(self, keys: Iterable[str]) -> None:
-        """Delete these, if they exist."""
+        """Delete these streams, if they exist."""
 
 
 class Files:
@@ -66,7 +66,7 @@ class Files:
         return self._repository.streamed(key)
 
     def on_failure(self, undo: Callable[[], object]) -> None:
-        """What else to delete together with the files."""
+        """Register another stream to delete together with the files."""
         self._undo.append(undo)
 
     def on_success(self, then: Callable[[], object]) -> None:
@@ -74,7 +74,7 @@ class Files:
         self._then.append(then)
 
     def committed(self) -> None:
-        """The snapshot is complete."""
+        """Run the registered actions: the snapshot is complete."""
         for then in self._then:
             then()
 
@@ -92,7 +92,7 @@ class Files:
 
     @contextmanager
     def streamed(self, key: str, *, size_hint: int = 0) -> Iterator[Callable[[bytes], object]]:
-        """One file as a stream: it is there when the block ends well, and not otherwise."""
+        """One file as a stream, which exists only if the block ends without an error."""
         if self._recipients:
             key = layout.sealed(key)
         with self._store.upload(
@@ -113,7 +113,7 @@ class Files:
 
     @contextmanager
     def _sealing(self, hashing: _Hashing) -> Iterator[Callable[[bytes], object]]:
-        """age pulls while this side pushes."""
+        """Encrypt on another thread: age reads its input, while this side writes."""
 
         def seal(chunks: Iterator[bytes]) -> None:
             encrypt.sealed(chunks, self._recipients, hashing.write)
@@ -137,7 +137,7 @@ class Files:
 
 
 class _Hashing:
-    """Counts and hashes on the way to the upload."""
+    """Counts and hashes the bytes on their way to the upload."""
 
     def __init__(self, upload: Upload) -> None:
         self._upload = upload

@@ -1,10 +1,10 @@
-"""One holder at a time, with nothing but create-only writes.
+"""A lock in a store, built only on create-only writes.
 
 A lock is a chain of numbered records; to take, renew or release it is to create the next number,
-which exactly one writer can. The last record says who holds it until when. A dead holder is waited
-out until its record expires; one that returns late finds its number taken and knows that it has
-lost the lock. Clocks of different hosts are compared, so an expiry counts only after a margin. Old
-records are deleted if the store allows it; a bucket with a default retention keeps them.
+which exactly one writer can. The last record says who holds it until when. The record of a dead
+holder expires; one that returns late finds its number taken and knows that it has lost the lock.
+Clocks of different hosts are compared, so an expiry counts only after a margin. Old records are
+deleted if the store allows it; a bucket with a default retention keeps them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Lock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Take it for the block, renewed all the while; `Busy` names who has it."""
+        """Hold the lock while the block runs, and keep renewing it; `Busy` names the current
+        holder."""
         self.take()
         done = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(done,), daemon=True)
@@ -80,7 +81,7 @@ class Lock:
             try:
                 self.renew()
             except StoreError:
-                continue  # there are two more thirds; `require` checks the date itself
+                continue  # two more renewals can be tried; `require` checks the expiry itself
             except Busy as problem:
                 self._lost = str(problem)
                 return
@@ -90,7 +91,7 @@ class Lock:
         if self._lost:
             raise Busy(self._lost)
         if self._clock.now() >= self._until:
-            raise Busy(f"{self._name}: our lock ran out before the work was done")
+            raise Busy(f"{self._name}: the lock expired before the work was done")
 
     def take(self) -> None:
         """`Busy` when another holds it or was faster."""
@@ -103,7 +104,7 @@ class Lock:
         self._append((last.number if last else 0) + 1, self._clock.now() + self._ttl)
 
     def renew(self) -> None:
-        """Hold it for another `ttl`; `Busy` when it was lost."""
+        """Renew the lock for another `ttl`; `Busy` when it was lost."""
         self._append(self._number + 1, self._clock.now() + self._ttl)
 
     def free(self) -> None:
@@ -142,14 +143,14 @@ class Lock:
             return None
         try:
             data = limited.read(self._store, keys[-1], limited.SMALL)
-        except Missing:  # swept by a holder that continued meanwhile
+        except Missing:  # deleted by a holder that continued meanwhile
             return self._last()
         try:
             return _understood(keys[-1], limited.mapping(limited.parsed(data), "it"))
         except ValueError as problem:
             raise Tampered(
-                f"{keys[-1]}, the record of a lock, is damaged ({problem}); delete it if nobody is "
-                "at work"
+                f"{keys[-1]}, the record of a lock, is damaged ({problem}); delete it if no one "
+                "is working"
             ) from None
 
 

@@ -1,8 +1,8 @@
 """All objects of a scope, page by page, passed to `take` in restore order.
 
 Namespaced kinds first, then the cluster-scoped objects that they need. The coverage records what
-could not be read; the caller decides whether that is enough. There is no point in time: Kubernetes
-has no snapshot across kinds, so `recheck` names what changed in between.
+could not be read; the caller decides whether that is enough. A snapshot is not a point in time:
+Kubernetes has no snapshot across kinds, so `recheck` names what changed in between.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DEFAULT_ROLE = "kubernetes.io/bootstrapping"
 
 @dataclass(slots=True)
 class Collected:
-    """Everything that was found. `needed` are references of included objects; `claims` are
+    """The result of walking a scope. `needed` are references of included objects; `claims` are
     (namespace, name, volume)."""
 
     namespaces: list[str] = field(default_factory=list)
@@ -118,7 +118,7 @@ class _Walk:
     def _named_namespace(self, name: str) -> Object:
         try:
             return self._cluster.get(NAMESPACES, name)
-        except Forbidden:  # its objects may still be readable; the coverage says so
+        except Forbidden:  # its objects may still be readable, as the coverage will show
             return {"metadata": {"name": name}}
 
     def _lists(self, namespaces: Sequence[Object]) -> list[str]:
@@ -213,7 +213,9 @@ class _Walk:
             return
         for each in Listing(self._cluster, resource, clock=self._clock).run():
             if isinstance(each, Coverage):
-                if each.status != LISTED:  # this list only looked; what was taken counts below
+                if (
+                    each.status != LISTED
+                ):  # this list only checked access; the objects taken are counted below
                     self._found.coverage.append(each)
                 continue
             for item in each.items:
@@ -224,7 +226,7 @@ class _Walk:
             item = self._cluster.get(resource, need.name)
         except NotFound:
             if need.kind != _CRDS:  # a group served by an aggregated API has none
-                self._found.dangling.append(f"{need} is referred to and does not exist")
+                self._found.dangling.append(f"{need} is referred to, but does not exist")
             return
         except Forbidden as problem:
             self._found.coverage.append(
@@ -250,7 +252,8 @@ def _means(pattern: str, name: str) -> bool:
 
 
 def _require_taken(namespace: Object) -> None:
-    """A named namespace that would be left out is an error, not an empty snapshot."""
+    """Naming a namespace that would be left out is an error, so that no empty snapshot is
+    created."""
     if reason := left_out(namespace):
         raise Incomplete(
             f"namespace {namespace['metadata']['name']} is {reason}, so nothing in it can be "

@@ -35,7 +35,7 @@ class Inside:
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
-        """What a plan demands."""
+        """The data request of a plan."""
         return cls(
             volumes=plan.volumes,
             engine="" if plan.engine == "files" else plan.engine,
@@ -48,7 +48,7 @@ class Inside:
 
 def acted_in(cluster: Cluster, scope: Scope, inside: Inside) -> frozenset[str]:
     """Namespaces in which a snapshot runs commands or creates Pods: consent must cover these.
-    All of them for data and a plan's own hooks, else those whose Pods define hooks."""
+    All namespaces for data and a plan's own hooks; otherwise those with Pods that define hooks."""
     names = frozenset(scope.chosen(cluster.list(NAMESPACES, labels=scope.namespace_labels)))
     if inside.volumes or inside.hooks or inside.dumps or inside.sentinel:
         return names

@@ -43,7 +43,7 @@ def kind_name(resource: Resource) -> str:
 
 
 def discover(cluster: Cluster) -> Discovery:
-    """Ask for all groups and their versions."""
+    """Request all groups and their versions."""
     found: dict[str, Resource] = {}
     served_in: dict[str, frozenset[str]] = {}
     failures: list[Coverage] = []

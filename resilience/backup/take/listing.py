@@ -1,4 +1,4 @@
-"""One kind, listed to the end despite errors in between, or a value that says why not.
+"""Lists one kind to the end despite transient errors, or returns a value that says why that failed.
 
 A list that breaks off (an expired continuation, throttling, a server error, a lost connection) is
 started again and items that were already passed on are skipped: the server lists in the order of
@@ -58,7 +58,7 @@ class Listing:
         self._began = clock.now()
 
     def run(self) -> Iterator[Page | Coverage]:
-        """Pages, then exactly one `Coverage`."""
+        """Yields pages, then exactly one `Coverage`."""
         for attempt in range(_ATTEMPTS):
             try:
                 yield from self._pages()

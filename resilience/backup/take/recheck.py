@@ -1,8 +1,8 @@
 """Changes while the snapshot was being taken.
 
 Each kind is listed a second time and compared, by resourceVersion and in lockstep, with the
-recorded lines: memory stays one page. A cluster whose version has not moved since the first list is
-not read again, because there every list has the version of the whole store.
+recorded lines: memory stays one page. If the version of the cluster has not changed since the first
+list, nothing is read again, because every list carries the version of the whole store.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _key(line: ObjectLine) -> str:
 
 
 class _Peekable:
-    """The recorded lines; takes the run of one kind and namespace from their front."""
+    """The recorded lines, from whose beginning the lines of one kind and namespace are taken."""
 
     def __init__(self, lines: Iterable[ObjectLine]) -> None:
         self._lines = iter(lines)

@@ -1,4 +1,4 @@
-"""What a snapshot would take, found without writing anything.
+"""Finds out what a snapshot would take, without writing anything.
 
 Everything is listed as in the snapshot, so forbidden and undiscoverable kinds are reported here;
 the store is only listed, which shows that it can be reached and read. Whether it can be written to,

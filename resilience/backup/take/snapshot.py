@@ -44,14 +44,14 @@ Volumes = Callable[[Files, Sequence[tuple[str, str, str]]], Sequence[VolumeRecor
 
 
 def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence[VolumeRecord]:
-    """Objects only; the side files say that no data was taken."""
+    """Take objects only; the side files say that no data was taken."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What to take. `plan` is "" for a snapshot by hand. `engine` keeps what `volumes` writes.
-    `before_commit` may still refuse."""
+    `before_commit` is called last and may still refuse."""
 
     name: str
     plan: str = ""
@@ -80,9 +80,9 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     )
     try:
         made = _Making(request, cluster, store, files, clock).run()
-    except Busy:  # another's may have the name now: deleting could hit their files
+    except Busy:  # another run may have this name now, so deleting could remove its files
         raise
-    except BaseException:  # also Ctrl-C: nothing incomplete stays behind
+    except BaseException:  # also on Ctrl-C, so that nothing incomplete is left
         files.take_back()
         raise
     files.committed()
@@ -306,7 +306,7 @@ _ROOT_CERTIFICATES = ("kube-root-ca.crt", "openshift-service-ca.crt")
 
 
 def is_of_the_cluster(kind: str, name: str) -> bool:
-    """Whether it says nothing about an application: every namespace has it."""
+    """Whether every namespace has such an object, so that it says nothing about an application."""
     if kind == "serviceaccounts":
         return name == "default"
     return kind == "namespaces" or (kind == "configmaps" and name in _ROOT_CERTIFICATES)
@@ -342,4 +342,4 @@ def _dangling(needed: set[Need], lines: Lines) -> Iterator[str]:
         for line in lines:
             at = line.address
             wanted.discard(Need(at.resource, at.namespace, at.name))
-    return (f"{need} is referred to and is not in the snapshot" for need in wanted)
+    return (f"{need} is referred to, but is not in the snapshot" for need in wanted)

@@ -43,7 +43,8 @@ def contexts(kubeconfig: str = "") -> frozenset[str]:
 
 
 def load(context: str, kubeconfig: str = "") -> Access:
-    """Access of that context; "" is the kubeconfig's current one. NoAccess says what is missing."""
+    """Access of that context; "" is the kubeconfig's current one. Raises NoAccess, which says what
+    is missing."""
     found = _loaded(context, kubeconfig)
 
     def again() -> Callable[[], str]:

@@ -1,4 +1,4 @@
-"""The credential of one context, loaded again once the API server rejects it.
+"""The credential of one context; it is reloaded when the API server rejects it.
 
 Tokens expire and rotate while a run lasts. The official client reads a `tokenFile` once, and calls
 an exec plugin again only if the plugin named an expiry. So after a 401 the kubeconfig is read and
@@ -17,8 +17,8 @@ from resilience.cluster.errors import ClusterError
 Header = Callable[[], str]
 
 PAUSE = 5.0
-"""Seconds before a credential that could not be replaced is looked for again: a plugin takes a
-moment, and may open a browser."""
+"""Seconds before another attempt to replace a credential: a plugin takes a while, and may open a
+browser."""
 
 
 class Credential:
@@ -37,21 +37,20 @@ class Credential:
         self._looked: tuple[str, float] | None = None
 
     def __call__(self) -> str:
-        """The header's value, "" for none. A trailing newline in the file does not make another
-        token."""
+        """The header's value, "" for none. A trailing newline in the file is ignored."""
         return self._header().strip()
 
     def renewed(self, refused: str) -> bool:
         """Whether the header now differs from the one that was rejected."""
         with self._lock:
             if self() != refused:
-                return True  # another thread was rejected earlier, and has replaced it
+                return True  # another thread has already replaced the credential
             if self._looked and self._looked[0] == refused and not self._due(self._looked[1]):
                 return False
             self._looked = (refused, self._clock())
             try:
                 fresh = self._load()
-            except ClusterError:  # the 401 itself is reported
+            except ClusterError:  # the 401 is reported instead
                 return False
             if not fresh() or fresh().strip() == refused:
                 return False

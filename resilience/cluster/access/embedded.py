@@ -1,8 +1,8 @@
-"""The embedded cluster's life from its owner's side: start it, let it serve, end it.
+"""Starts, supervises and ends the embedded cluster.
 
 `python -m resilience.sandbox up --owner-stdin` reports on one JSON line when it serves, and ends
-when its stdin closes, so it cannot outlive its owner, not even after kill -9. Its reason for not
-starting is passed on literally.
+when its stdin closes, so it cannot outlive its owner, not even after kill -9. If it does not start,
+its own error message is passed on unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from resilience.cluster.access.access import Access, plain
 from resilience.cluster.errors import ClusterError
 
 START_SECONDS = 60.0
-"""Far more than the second or two that a start takes: the host may be very busy."""
+"""Timeout of the start; much longer than the usual second or two, because the host may be very
+busy."""
 
 END_SECONDS = 20.0
 LOOK_SECONDS = 0.5
@@ -49,7 +50,8 @@ class Embedded:
 
 
 class Life:
-    """Whether the sandbox is alive and works. Listeners are called when it ends or falls sick."""
+    """Whether the sandbox is alive and works. Listeners are called when it ends or becomes
+    unhealthy."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], errors: IO[bytes], directory: Path
@@ -61,15 +63,15 @@ class Life:
         threading.Thread(target=self._watch, name="sandbox-life", daemon=True).start()
 
     def ended(self) -> str:
-        """Why it has ended; "" while it lives."""
+        """Why the sandbox has ended; "" while it runs."""
         if self._process.poll() is None:
             return ""
         return f"the sandbox has ended by itself: {_said(self._errors) or 'it gave no reason'}"
 
     def sick(self) -> str:
-        """Why it cannot do its work now; "" while it can."""
+        """Why the sandbox cannot do its work now; "" while it can."""
         for file in sorted(self._directory.glob("sick-*")):
-            with suppress(OSError):  # It has just recovered.
+            with suppress(OSError):  # The file is gone: the sandbox has just recovered.
                 return os.readlink(file)
         return ""
 
@@ -99,8 +101,8 @@ class Life:
 
 @contextmanager
 def sandbox(*, nodes: int = 3, images: Sequence[Path] = ()) -> Iterator[Embedded]:
-    """A sandbox for the time of the block, with the images that the TOML files in `images` map.
-    SandboxFailed says why there is none."""
+    """A sandbox that runs while the block does, with the images that the TOML files in `images`
+    map. Raises SandboxFailed if it cannot be started."""
     with tempfile.TemporaryFile() as errors:
         process = _start(nodes, images, errors)
         try:
@@ -123,7 +125,7 @@ def environment() -> Mapping[str, str]:
 
 
 def unknown_images(references: Sequence[str], images: Sequence[Path]) -> Sequence[str]:
-    """Those of the image references that a sandbox with these TOML files would not have."""
+    """The image references that a sandbox with these TOML files would not have."""
     if not references:
         return []
     asked = subprocess.run(
@@ -185,7 +187,7 @@ def _why(process: subprocess.Popen[bytes], errors: IO[bytes], line: bytes) -> st
     _end(process)
     said = _said(errors) or line.decode("utf-8", "replace").strip()
     if not said:
-        said = f"it said nothing within {START_SECONDS:g} s"
+        said = f"it printed nothing within {START_SECONDS:g} s"
     return f"the sandbox did not start: {said}"
 
 

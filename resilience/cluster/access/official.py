@@ -26,7 +26,9 @@ def in_cluster() -> Access:
     try:
         _untyped(config.load_incluster_config)(client_configuration=configuration)
     except (config.ConfigException, OSError) as error:
-        raise NoAccess(f"context {IN_CLUSTER!r}: we do not run in a Pod: {error}") from error
+        raise NoAccess(
+            f"context {IN_CLUSTER!r}: this process does not run in a Pod: {error}"
+        ) from error
     namespace = NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else ""
     return _access(configuration, IN_CLUSTER, namespace)
 
@@ -65,7 +67,7 @@ def _current(joined: str) -> str:
 
 
 def _untyped(function: Any) -> Any:
-    """The client claims to be typed; these functions are not."""
+    """The client claims to be typed, but these functions are not."""
     return function
 
 

@@ -1,7 +1,7 @@
-"""The seam to machines: what actions may ask of the driver that a target names.
+"""The interface to machines: what actions may request from the driver of a target.
 
-A driver acts outside of Kubernetes, so it proves two things itself: before the order, that the
-machine is the one behind the node; after it, from the machine's own API, the result.
+A driver acts outside of Kubernetes, so it must prove two things itself: before a command, that the
+machine belongs to the node; after it, from the machine's own API, the result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Power(Enum):
 
 
 class NotNow(Exception):
-    """The order is possible later, for instance once the machine has finished stopping."""
+    """The command is only possible later, for instance once the machine has finished stopping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,9 @@ class NodeIdentity:
 class MachineDriver(Protocol):
     """Stops and starts the machines of nodes.
 
-    `seconds` bound each call. All calls raise `resilience.verbs.context.Refused` when the machine
-    cannot be proven to be the node's or the order is not possible for it, and `MachineFailed` when
-    its API fails.
+    `seconds` bound each call. All calls raise `resilience.verbs.context.Refused` when it cannot be
+    proven that the machine is the node's, or the command is not possible for it, and
+    `MachineFailed` when its API fails.
     """
 
     @property
@@ -91,12 +91,12 @@ class MachineDriver(Protocol):
         """The name for messages, such as `ec2 in eu-central-1`."""
 
     def rehearse(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """Check that the order would be accepted; returns a description of the machine. Changes
+        """Check that the command would be accepted; returns a description of the machine. Changes
         nothing."""
 
     def send(self, order: Order, node: NodeIdentity, seconds: float) -> str:
-        """Begin it; returns a description of the machine. Sending an order twice does no harm.
-        NotNow when it has to be sent again later."""
+        """Begin the operation; returns a description of the machine. Sending a command twice does
+        no harm. Raises NotNow when it has to be sent again later."""
 
     def power(self, node: NodeIdentity, seconds: float) -> Power | None:
         """The machine's state now; None for a driver that cannot know."""

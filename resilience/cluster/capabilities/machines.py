@@ -24,15 +24,15 @@ class MachineFailed(ClusterError):
 
 
 class Machines(Protocol):
-    """Power over nodes. `via` is the cluster as the caller may use it; `seconds` is the time that
-    is left. All raise `MachineFailed` or the cluster's own errors."""
+    """Power over nodes. `via` is the cluster with the caller's permissions; `seconds` is the
+    remaining time. All raise `MachineFailed` or the cluster's own errors."""
 
     @property
     def stops_kubelets(self) -> bool:
         """Whether `silence` is possible."""
 
     def down(self, via: Sender, node: str, seconds: float) -> None:
-        """Stop it without warning."""
+        """Stop the node without warning."""
 
     def up(
         self, via: Sender, node: str, seconds: float, known: Mapping[str, Any] | None = None
@@ -41,11 +41,11 @@ class Machines(Protocol):
         record of its machine, for a node whose object is gone."""
 
     def silence(self, via: Sender, node: str, seconds: float) -> None:
-        """Stop only its kubelet."""
+        """Stop only the node's kubelet."""
 
     def rehearse(self, via: Sender, order: Order, node: str) -> str:
-        """Check that the order would be accepted; returns a description of the machine, "" if that
-        cannot be known. Changes nothing."""
+        """Check that the command would be accepted; returns a description of the machine, "" if
+        that cannot be known. Changes nothing."""
 
     def reboot(
         self,
@@ -54,7 +54,7 @@ class Machines(Protocol):
         left: Callable[[], float],
         pause: Callable[[float], None],
     ) -> None:
-        """Restart them. `left` gives the seconds that remain."""
+        """Restart them. `left` returns the remaining seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class SandboxMachines:
         left: Callable[[], float],
         pause: Callable[[float], None],
     ) -> None:
-        """They have no reboot: off, a pause, on."""
+        """The sandbox has no reboot, so the node is stopped and started again after a pause."""
         for node in nodes:
             self.down(via, node, left())
         pause(OFF)

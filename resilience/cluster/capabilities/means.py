@@ -13,13 +13,13 @@ from resilience.cluster.capabilities.processes import Processes, SandboxProcesse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What may be done to a cluster beside its API. By default: nothing, as on a real cluster
-    without a target.
+    """What can be done to a cluster outside of its API. The default is nothing, as on a real
+    cluster without a target.
 
-    `machines` stops nodes, `processes` ends those of containers. `privileged` allows Pods that
-    reach into a node. `helper_image` is what helper Pods run from there; "" for the default.
-    `loopback`: addresses of Services are loopback addresses of this machine. `registry`: images
-    are pulled, so that one that is missing may still come.
+    `machines` stops nodes, `processes` ends those of containers. `privileged` allows Pods with
+    access to a node's host. `helper_image` is the image of helper Pods; "" for the default.
+    With `loopback`, addresses of Services are loopback addresses of this machine. With `registry`,
+    images are pulled, so a missing image may become available later.
     """
 
     machines: Machines | None = None
@@ -33,4 +33,4 @@ class Means:
 SANDBOX = Means(
     machines=SandboxMachines(), processes=SandboxProcesses(), loopback=True, registry=False
 )
-"""The embedded cluster's own."""
+"""The capabilities of the embedded cluster."""

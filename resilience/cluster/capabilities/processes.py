@@ -17,10 +17,10 @@ FAULT = "/sandbox/v1/faults/crash"
 
 
 class Processes(Protocol):
-    """Power over the processes of Pods."""
+    """Ends processes of Pods."""
 
     def end(self, via: Sender, pod: Object, container: str) -> None:
-        """SIGKILL to those of one container, or of all with ""."""
+        """Send SIGKILL to the processes of one container, or of all containers with ""."""
 
 
 @dataclass(frozen=True, slots=True)

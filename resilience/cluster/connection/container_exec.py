@@ -55,7 +55,7 @@ def run(
 def _stream(
     line: Line, command: Command, stdout: Sink, stderr: Sink, cancelled: Callable[[], bool]
 ) -> int:
-    """Pass on its output as it arrives; returns its exit code."""
+    """Run the command and pass on its output as it arrives; return its exit code."""
     end = time.monotonic() + command.timeout
     request = str(command)
     socket = _open(line, command)

@@ -46,7 +46,7 @@ class Bucket:
             self._clock.wait(wait)
 
     def hold(self, seconds: float) -> None:
-        """No turn is given for this long."""
+        """Let no request through for this time."""
         with self._lock:
             self._refill()
             self._tokens = min(self._tokens, -seconds * self._rate)

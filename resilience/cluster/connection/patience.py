@@ -2,15 +2,15 @@
 
 A request that was never sent is sent again in any case. One whose answer was lost, or that met a
 server in trouble, is repeated only where that does no harm: reads, and writes whose caller declares
-them repeatable (locks and undos, which look first). All other errors reach the caller at once.
+them repeatable (locks and undos, which first check the current state). All other errors reach the
+caller at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-from resilience.cluster.connection.pace import is_budget
+from resilience.cluster.connection.pace import Clock, is_budget
 from resilience.cluster.errors import (
     ApiError,
     ClusterError,
@@ -33,15 +33,8 @@ TELL_AFTER = 2.0
 """Seconds of silence before a line is printed."""
 
 
-class Clock(Protocol):
-    """Time as an argument; `wait` may raise to cut it short."""
-
-    def monotonic(self) -> float: ...
-    def wait(self, seconds: float) -> None: ...
-
-
 def chained(outer: Middleware, inner: Middleware) -> Middleware:
-    """Both wrappers, one around the other."""
+    """Two wrappers combined into one."""
     return lambda call, send: outer(call, lambda again: inner(again, send))
 
 

@@ -25,7 +25,7 @@ WATCH_SECONDS = 30
 """How long one watch lasts. A dead peer is noticed within it; a new watch costs one request."""
 
 GRACE_SECONDS = 5.0
-"""How much later than that a live server may end it."""
+"""Extra time within which a working server ends a watch."""
 
 LONGEST_LINE = 32 * 1024 * 1024
 """No object is larger than a few MiB: more than this without a newline is not a watch."""
@@ -34,7 +34,8 @@ TYPES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 
 
 class Stream:
-    """Iterate over it in one thread; `shut` it from any. `opened` hears of the server's answer."""
+    """Iterate over it in one thread; `shut` it from any. `opened` is called when the server
+    answers."""
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Stream:
                 try:
                     self._response.shutdown()
                 except (OSError, ValueError, RuntimeError):
-                    pass  # the server was quicker: it is closed already
+                    pass  # the server has already closed it
 
     def _lines(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         parts: list[bytes] = []
@@ -117,7 +118,9 @@ class Stream:
             kind, obj = event["type"], event["object"]
             if kind == "ERROR":
                 raise refusal(int(obj.get("code") or 500), obj, self._request)
-            obj["metadata"]["resourceVersion"]  # what is watched has one: we resume from it
+            obj["metadata"][
+                "resourceVersion"
+            ]  # every watched object has one, from which the watch resumes
         except (ValueError, KeyError, TypeError, AttributeError):
             raise Unreachable(f"{self._request}: not a watch event: {excerpt(line)!r}") from None
         if kind not in TYPES:

@@ -35,7 +35,7 @@ the memory otherwise: there is always more to receive."""
 
 
 class HandshakeRefused(Exception):
-    """The server answered something else than 101. `body` is what it said."""
+    """The server answered something else than 101. `body` is the content of the answer."""
 
     def __init__(self, code: int, body: bytes, headers: Mapping[str, str]) -> None:
         super().__init__(f"HTTP {code}")
@@ -45,7 +45,7 @@ class HandshakeRefused(Exception):
 
 
 class WebSocket:
-    """An open connection. Not for several threads."""
+    """An open connection. Not thread-safe."""
 
     def __init__(
         self,
@@ -71,19 +71,19 @@ class WebSocket:
         self.closed = False
 
     def close(self) -> None:
-        """Say so if possible, and let go."""
+        """Send a close frame if possible, and close the connection."""
         if not self.closed:
             self._queue(CLOSE, struct.pack(">H", 1000))
             try:
                 self._write()
             except (OSError, ssl.SSLError):
-                pass  # the other side has gone already
+                pass  # the other side has already closed the connection
         self.closed = True
         self._socket.close()
 
     @property
     def unsent(self) -> int:
-        """Bytes that still wait to be sent."""
+        """Number of bytes still to be sent."""
         return len(self._output)
 
     def send(self, payload: bytes) -> None:
@@ -96,7 +96,7 @@ class WebSocket:
         try:
             self._write()
         except (BrokenPipeError, ConnectionResetError):
-            self._output.clear()  # it takes no more; what it said before can still be read
+            self._output.clear()  # it accepts nothing more; its earlier output can still be read
         self._read()
         return list(self._messages())
 
@@ -194,7 +194,7 @@ class _Reader(io.RawIOBase):
         return count
 
     def read(self, size: int | None = -1) -> bytes:
-        """As much as was requested, or all there will ever be: http.client relies on it."""
+        """Read as many bytes as requested, or up to the end; http.client relies on that."""
         parts = bytearray()
         while size is None or size < 0 or len(parts) < size:
             piece = super().read(RECEIVE if size is None or size < 0 else size - len(parts))
@@ -277,7 +277,7 @@ def _take_frame(data: bytearray) -> tuple[int, bool, bytes] | None:
             return None
         size = int.from_bytes(data[2:head], "big")
     mask = b""
-    if data[1] & 0x80:  # servers do not mask, but may
+    if data[1] & 0x80:  # servers usually do not mask their frames
         mask = bytes(data[head : head + 4])
         head += 4
     if len(data) < head + size:

@@ -41,14 +41,14 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for TCP and TLS, as long as the official client's own plugins allow."""
 
 CONNECTIONS = 32
-"""Connections kept open; more may be in use at once. Views hold one each."""
+"""Connections kept open; more may be in use at once. Each view uses one."""
 
 CHUNK = 256 * 1024
 
 _KEEPALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    # A host that vanished silently is noticed after 20 s, not after the read timeout.
+    # A host that stopped answering is detected after 20 s, not after the read timeout.
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
@@ -56,8 +56,8 @@ _KEEPALIVE = [
 
 
 Gate = Callable[[str, str, Mapping[str, str], Any], None]
-"""(method, path, query, body) of whatever is about to be sent; raises to keep it from being sent.
-A stream into a container has the method CONNECT."""
+"""Receives (method, path, query, body) of each request before it is sent; raises to prevent it. A
+stream into a container has the method CONNECT."""
 
 
 class Wire:
@@ -190,7 +190,7 @@ class Wire:
                 parts.append(part)
                 if time.monotonic() > end:
                     response.close()
-                    late = f"answer not complete after {request.timeout:g} s"
+                    late = f"the answer was not complete after {request.timeout:g} s"
                     raise Unreachable(f"{request}: {late}")
         except (HTTPError, OSError) as error:
             response.close()
@@ -199,7 +199,7 @@ class Wire:
         return b"".join(parts)
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, request: Request) -> ApiError:
-        # A refusal is small; a body that keeps dripping is not awaited.
+        # A refusal has a small body; a body that arrives very slowly is not waited for.
         soon = replace(request, timeout=CONNECT_TIMEOUT)
         content = self._read(response, time.monotonic() + soon.timeout, soon)
         try:

@@ -1,4 +1,4 @@
-"""One door that every write and every exec, of every command, passes on its way to a real cluster.
+"""The check that every write and every exec of every command passes on its way to a real cluster.
 
 A write is sent only through a cluster that was given a `Permit` (`HttpCluster.under`), which says
 who acts, in which namespaces, on nodes or not, on which cluster-scoped objects, and whether the
@@ -6,8 +6,8 @@ locks are still held. What a request changes is read from its own path and body,
 sender, so that future kinds and verbs pass the same door. Plain reads and access reviews pass; a
 dry run (dryRun=All) needs the permit of the act itself.
 
-The embedded sandbox belongs to this process alone: its door is open until it is given a permit.
-`resilience.engine.guard.consent` checks consent and creates permits.
+The embedded sandbox belongs to this process alone, so everything is allowed there until it is given
+a permit. `resilience.engine.guard.consent` checks consent and creates permits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SEGMENT = re.compile(r"[^/?#%\\\s\x00-\x1f\x7f]+")
 
 
 class NotCovered(ClusterError):
-    """The door is shut for this request: nothing was sent."""
+    """No permit covers this request; nothing was sent."""
 
 
 def _held() -> str:
@@ -56,14 +56,14 @@ def _held() -> str:
 class Permit:
     """What one run or command may write, covered by consent and its locks.
 
-    `namespaces` may be changed. `makes` names those of them whose Namespace object may be created
-    and deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace
-    but the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
-    `as_recorded` lets Roles and bindings of a snapshot come back whatever they grant; no manifest
-    of a scenario has that. `journal` makes it the permit of our own bookkeeping, which covers
-    nothing else: Leases and journals in that namespace, and its creation. `guarded` are label keys
-    of Namespaces that decide over consent. `lost` says why the locks are not ours any more, ""
-    while they are; it is called for each request.
+    `namespaces` may be changed. `makes` names the ones whose Namespace object may be created and
+    deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace but
+    the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
+    `as_recorded` allows restoring Roles and bindings of a snapshot regardless of what they grant;
+    manifests of scenarios never get this. `journal` makes it the permit for this project's own
+    records, which covers nothing else: Leases and journals in that namespace, and its creation.
+    `guarded` are label keys of Namespaces that decide about consent. `lost` says why the locks are
+    no longer held, "" while they are; it is called for each request.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What is let through: everything (`free`), or what one of the permits covers now."""
+    """What is allowed: everything (`free`), or what one of the permits covers now."""
 
     peek: Live
     permits: tuple[Permit, ...] = ()
@@ -95,7 +95,7 @@ class Door:
             raise NotCovered(f"{_told(method, path)} was not sent: {error}") from None
         why = [self._why_not(act, permit) for permit in self.permits]
         if all(why):
-            reason = why[0] if why else "it was sent without any consent having been asked for"
+            reason = why[0] if why else "it was sent before any consent was obtained"
             raise NotCovered(f"{_told(method, path)} was not sent: {reason}")
 
     def _why_not(self, act: Act, permit: Permit) -> str:
@@ -120,8 +120,8 @@ class Door:
         if not why:
             return ""
         return (
-            f"{why}; {permit.title} may give ServiceAccounts of its namespaces rights inside of"
-            " them only. Grant it yourself before the run"
+            f"{why}; {permit.title} may only grant permissions to ServiceAccounts of its "
+            "namespaces, and only inside of them. Grant it yourself before the run"
         )
 
     def _not_allowed(self, act: Act, permit: Permit) -> str:
@@ -137,17 +137,17 @@ class Door:
     def _namespace(self, act: Act, permit: Permit) -> str:
         name = act.name
         if name in PROTECTED:
-            return f"Namespace {name} is one of the system's own; it is never written"
+            return f"Namespace {name} is a system namespace, which is never written"
         if name not in permit.namespaces:
             return f"{permit.title} does not cover namespace {name or '(without a name)'}"
         there = None if act.verb == "create" else self.peek(NAMESPACES, name, "")
         makes = there is None or act.verb == "delete" or act.resource != "namespaces"
         if makes and name not in permit.makes:
-            return f"{permit.title} may not {act.verb} namespace {name}: no target names it"
+            return f"{permit.title} may not {act.verb} namespace {name}: no target lists it"
         keys = [] if act.verb == "delete" else changed(there, act.body, permit.guarded, act.verb)
         if keys:
             return (
-                f"{', '.join(keys)} of Namespace {name} decides over consent, and is never written"
+                f"{', '.join(keys)} of Namespace {name} decides about consent, and is never written"
             )
         return ""
 
@@ -187,7 +187,7 @@ def _not_bookkeeping(act: Act, journal: str) -> str:
 
 
 class Unreadable(ValueError):
-    """A write whose effect the door cannot determine."""
+    """A write whose effect cannot be determined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +210,7 @@ class Act:
             raise Unreadable("its path is not that of one object")
         found = attributes("GET" if method == "CONNECT" else method, bare, query)
         if found is None or not bare.startswith(("/api/v1/", "/apis/")):
-            raise Unreadable("it is no resource of Kubernetes")
+            raise Unreadable("it is not a resource of Kubernetes")
         content = _content(body)
         act = cls(
             verb="connect" if method == "CONNECT" else found.verb,

@@ -1,9 +1,9 @@
-"""Roles and bindings that would grant more than a run may hand on.
+"""Finds Roles and bindings that would grant more than a run may grant.
 
-A manifest may give the ServiceAccounts of covered namespaces rights inside of their namespace, but
-no wildcards over Kubernetes' own kinds, and not `escalate` or `bind`, which are rights without a
-bound. What a ClusterRole grants holds everywhere, so there only reads of what is no Secret, and the
-kinds of other API groups, pass. Kubernetes' own escalation check
+A manifest may grant permissions inside covered namespaces to their ServiceAccounts, but no
+wildcards over Kubernetes' own kinds, and neither `escalate` nor `bind`, with which any permission
+can be obtained. A ClusterRole grants permissions everywhere, so only reads of kinds other than
+Secret, and kinds of other API groups, are allowed in one. Kubernetes' own escalation check
 (pkg/registry/rbac/escalation_check.go) lets a cluster-admin grant everything; this rule does not.
 """
 
@@ -29,20 +29,21 @@ _AGGREGATE = f"{GROUP}/aggregate-to-"
 _OWN_ACCOUNTS = "system:serviceaccounts:"
 
 Live = Callable[[Resource, str, str], "Object | None"]
-"""The live object of that kind, name and namespace ("" outside of any), None without."""
+"""The live object of that kind, name and namespace ("" for cluster-scoped objects); None if it does
+not exist."""
 
 
 def excess(
     plural: str, namespace: str, name: str, body: Any, covered: Collection[str], live: Live
 ) -> str:
-    """Why a write of this Role or binding grants too much; "" where it does not. `plural` is one
-    of PLURALS, `name` "" for one whose name the server makes."""
+    """Why a write of this Role or binding grants too much; "" if it does not. `plural` is one of
+    PLURALS, `name` "" for one whose name the server makes."""
     if isinstance(body, list):
         return _by_operations(body)
     kind = PLURALS[plural]
     there = live(kind, name, namespace) if name else None
     if there is not None and (why := _object(kind, there, covered, namespace, live)):
-        return f"what is there {why}, and the undo could not grant that again"
+        return f"the existing object {why}, and the undo could not grant that again"
     why = _object(kind, {**(there or {}), **_mapping(body)}, covered, namespace, live)
     return f"it {why}" if why else ""
 
@@ -61,18 +62,18 @@ def _object(
 def _role(role: Mapping[str, Any], *, wide: bool) -> str:
     labels = _mapping(_mapping(role.get("metadata")).get("labels"))
     if wide and role.get("aggregationRule"):
-        return "grants what other ClusterRoles hold (`aggregationRule`)"
+        return "grants the rules of other ClusterRoles (`aggregationRule`)"
     if wide and (added := sorted(key for key in labels if str(key).startswith(_AGGREGATE))):
         return f"adds its rules to another ClusterRole ({added[0]})"
     rules = role.get("rules") or []
     if not isinstance(rules, list):
-        return "has rules of which nobody can tell what they grant"
+        return "has rules that cannot be interpreted"
     return next((why for rule in rules if (why := _rule(rule, wide=wide))), "")
 
 
 def _rule(rule: Any, *, wide: bool) -> str:
     if not isinstance(rule, Mapping):
-        return "has rules of which nobody can tell what they grant"
+        return "has rules that cannot be interpreted"
     verbs, groups = _words(rule, "verbs"), _words(rule, "apiGroups")
     kinds, urls = _words(rule, "resources"), _words(rule, "nonResourceURLs")
     grants = f"grants {_listed(verbs)} on {_listed(kinds or urls)}"
@@ -83,7 +84,7 @@ def _rule(rule: Any, *, wide: bool) -> str:
         and bare & {"*", ROLE.plural, CLUSTER_ROLE.plural}
         and verbs & {"*", *_UNBOUNDED}
     ):
-        return f"{grants}, with which any right can be had"
+        return f"{grants}, with which any permission can be obtained"
     if own and "*" in bare and verbs - _READS:
         return f"{grants} of {_listed(own)}: a wildcard over Kubernetes' own kinds"
     if wide and ((own or urls) and _reaches_out(verbs, kinds)):
@@ -92,7 +93,7 @@ def _rule(rule: Any, *, wide: bool) -> str:
 
 
 def _reaches_out(verbs: Collection[str], kinds: Collection[str]) -> bool:
-    """Whether it is more than reading what is no secret, or asking who someone is."""
+    """Whether the rule grants more than reads of kinds other than Secret, and identity reviews."""
     if set(kinds) and set(kinds) <= _REVIEWS and set(verbs) <= {"create"}:
         return False
     return bool(
@@ -110,7 +111,7 @@ def _is_own(group: str) -> bool:
 
 def _subjects(subjects: Any, covered: Collection[str], namespace: str) -> str:
     if not isinstance(subjects, list | None):
-        return "has subjects that nobody can read"
+        return "has subjects that cannot be interpreted"
     for each in subjects or []:
         subject = _mapping(each)
         kind, name = subject.get("kind"), str(subject.get("name", ""))
@@ -118,9 +119,10 @@ def _subjects(subjects: Any, covered: Collection[str], namespace: str) -> str:
         if kind == "Group" and name.startswith(_OWN_ACCOUNTS):
             where = name.removeprefix(_OWN_ACCOUNTS)
         elif kind != "ServiceAccount":
-            return f"grants rights to {kind} {name!r}, which is no ServiceAccount of a namespace"
+            return f"grants permissions to {kind} {name!r}, not a ServiceAccount of a namespace"
         if where not in covered:
-            return f"grants rights to {kind} {name!r} of namespace {where!r}, which is not covered"
+            where_to = f"{kind} {name!r} of namespace {where!r}"
+            return f"grants permissions to {where_to}, which is not covered"
     return ""
 
 
@@ -131,19 +133,19 @@ def _referred(ref: Any, namespace: str, wide: bool, live: Live) -> str:
     if not name:
         return ""
     if kind not in (ROLE.kind, CLUSTER_ROLE.kind):
-        return f"refers to a {kind!r}, which is no role"
+        return f"refers to a {kind!r}, which is not a role"
     role = live(KINDS[kind], name, namespace if kind == ROLE.kind else "")
     why = _role({"rules": (role or {}).get("rules")}, wide=wide)
     return f"binds {kind} {name}, which {why}" if why else ""
 
 
 def _by_operations(operations: Iterable[Any]) -> str:
-    """A JSON patch is let through to the annotations alone."""
+    """A JSON patch is allowed only for annotations."""
     for each in operations:
         for key in ("path", "from"):
             path = str(_mapping(each).get(key, "/metadata/annotations"))
             if not f"{path}/".startswith("/metadata/annotations/"):
-                return f"is changed by a JSON patch of {path!r}, of which nobody knows the outcome"
+                return f"is changed by a JSON patch of {path!r}, whose result cannot be determined"
     return ""
 
 

@@ -26,7 +26,7 @@ STORED = frozenset(
 """Subresources whose requests change the stored object; the others (exec, proxy, token) do not."""
 
 REMEMBERED = 1000
-"""Names of deleted objects that a view remembers: an event may arrive before the answer does."""
+"""Names of deleted objects that a view remembers: an event may arrive before the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

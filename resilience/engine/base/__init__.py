@@ -1,4 +1,4 @@
 """The foundation of the engine: time, abort, seeds, timeline, options.
 
-Imports no other room of the engine.
+It imports nothing else from the engine.
 """

@@ -1,9 +1,9 @@
 """The one way to stop a run early: on Ctrl-C, SIGTERM, a lost lock or `abort_below`.
 
-`abort` only sets a flag and wakes every wait. The run then leaves by the same path each time: stop
-acting, undo, report. The first reason wins. Undo is shielded: the first Ctrl-C during it prints a
-message, two more abandon it, and the journal keeps what is left. Safe to call from signal handlers
-and from any thread.
+`abort` sets a flag and wakes every wait, and does nothing else. The run then always ends in the
+same way: stop acting, undo, report. The first reason given is kept. Undo is shielded: the first
+Ctrl-C during it prints a message, two more abandon it, and the remaining undos stay in the journal.
+`abort` may be called from signal handlers and from any thread.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Aborted(BaseException):
 
 
 class Abandoned(BaseException):
-    """Even the undo was stopped."""
+    """The undo was stopped as well."""
 
 
 class Aborter:
@@ -45,7 +45,8 @@ class Aborter:
         self.reason = ""
         self.why: Why | None = None
         self.cause: BaseException | None = None
-        """A foreign exception that ended the run (pytest's own); the plugin raises it again."""
+        """The exception from outside that ended the run (one of pytest's); the plugin raises it
+        again."""
         self._undoing = False
         self._presses = 0
         self._callbacks: list[Callable[[], None]] = []
@@ -62,7 +63,7 @@ class Aborter:
 
     @property
     def abandoned(self) -> bool:
-        """Whether even the undo must stop."""
+        """Whether the undo must stop as well."""
         return self._presses >= PRESSES_TO_ABANDON
 
     def abort(self, reason: str, why: Why = Why.INTERRUPTED) -> None:
@@ -72,7 +73,7 @@ class Aborter:
         self._tell()
 
     def press(self) -> str:
-        """Ctrl-C. Returns the message for the person who pressed it."""
+        """Ctrl-C. Count one Ctrl-C; return the message for the person who pressed it."""
         if not self._undoing:
             self.abort("Ctrl-C")
             return "stopping; undoing what was changed"
@@ -84,7 +85,8 @@ class Aborter:
         return f"undo abandoned; `{self._recovery}` finishes it"
 
     def caught(self, error: BaseException) -> None:
-        """A foreign exception reached the engine: the run ends as if aborted, the cause is kept."""
+        """Record an exception from outside the engine: the run ends as if aborted, and the
+        exception is kept."""
         if self.cause is None:
             self.cause = error
         self.abort(str(error) or type(error).__name__)
@@ -95,18 +97,19 @@ class Aborter:
             raise Aborted(self.reason)
 
     def check_undo(self) -> None:
-        """Raise Abandoned when even the undo must stop."""
+        """Raise Abandoned when the undo must stop as well."""
         if self.abandoned:
             raise Abandoned
 
     def on_abort(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back at each abort and press; returns cancel. Callbacks must be quick."""
+        """Call `callback` at each abort and each Ctrl-C; return a function that cancels this.
+        Callbacks must be quick."""
         self._callbacks.append(callback)
         return lambda: self._callbacks.remove(callback) if callback in self._callbacks else None
 
     @contextmanager
     def undoing(self) -> Iterator[None]:
-        """While the body runs, a press does not abort: it counts towards abandoning the undo."""
+        """While the body runs, Ctrl-C does not abort; it counts towards abandoning the undo."""
         self._undoing = True
         try:
             yield

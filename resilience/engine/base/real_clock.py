@@ -1,8 +1,8 @@
-"""Real time, with waits that any watched change can wake and an abort ends early.
+"""Real time. Its waits wake at any watched change and end early at an abort.
 
 `until` checks its condition again whenever `poke` was called since the last check, and at least
 twice a second, because conditions may depend on time itself. No lock is held while the condition
-is called: it may read views whose own threads poke.
+is called: it may read views, whose threads call `poke`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _LONGEST_NAP = 0.5
 
 
 class EngineClock(Protocol):
-    """What the engine needs of time; verbs see the part in `resilience.verbs.context.Clock`."""
+    """The engine's interface to time; verbs see only the part in
+    `resilience.verbs.context.Clock`."""
 
     def monotonic(self) -> float: ...
     def wall(self) -> float: ...
@@ -26,7 +27,7 @@ class EngineClock(Protocol):
         """Something changed: all waits check again."""
 
     def checking(self, check: Callable[[], None]) -> EngineClock:
-        """The same time; its waits call `check`, which ends them by raising."""
+        """The same clock, whose waits call `check`; `check` ends a wait by raising."""
 
 
 class RealClock:
@@ -74,7 +75,7 @@ class RealClock:
             self._condition.notify_all()
 
     def checking(self, check: Callable[[], None]) -> RealClock:
-        """The same time and the same pokes, with another reason to end early."""
+        """The same clock with the same `poke`, whose waits end early for another reason."""
         return RealClock(check, shared=self._condition, changes=self._changes)
 
     def _nap(self, seen: int, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """The restrictions of one run while it acts: consent, limits, locks, pace.
 
 The base class restricts nothing: it is for a cluster that only this process uses, such as the
-embedded sandbox. The guard of a target overrides what it needs.
+embedded sandbox. The guard of a target overrides methods.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class RunGuard:
 
     @property
     def journalled(self) -> Mapping[str, Any]:
-        """Its description in the first line of the journal."""
+        """The guard's description in the first line of the journal."""
         return {}
 
     def before(self, step: Step) -> None:

@@ -33,15 +33,15 @@ def _unseen(probe: RunningProbe) -> None:
 class Options:
     """Settings of one run.
 
-    `seed` overrides the scenario's. `namespace` is used if the scenario names none. `directory` is
-    the base of relative paths in steps; None: the scenario's own folder. `run` is chosen when None.
-    `identity_files` hold age private keys. `journal` is the directory of the local journal.
-    `undo_within` is how long one undo may take, in seconds. `ephemeral` marks a cluster that ends
-    with this process. `guard` holds the run's restrictions. `recovery` is the command that undoes
-    what is left. `stream` gives each step its randomness (a replay repeats choices). `observe`
-    receives each probe once it runs, to show progress. `struck_before` reads from earlier reports
-    which Pod was struck when. `lookout`: keep testing whether the API server answers, so that no
-    check is answered from the past.
+    `seed` overrides the scenario's. `namespace` is used if the scenario does not set one.
+    `directory` is the base of relative paths in steps; None means the scenario's own folder. `run`
+    is generated when None. `identity_files` hold age private keys. `journal` is the directory of
+    the local journal. `undo_within` is how long one undo may take, in seconds. `ephemeral` marks a
+    cluster that ends with this process. `guard` holds the run's restrictions. `recovery` is the
+    command that runs the remaining undos. `stream` gives each step its randomness (a replay repeats
+    choices). `observe` receives each probe once it runs, to show progress. `struck_before` reads
+    from earlier reports when each Pod was disrupted. With `lookout` the run keeps testing whether
+    the API server answers, so that no check relies on outdated data.
     """
 
     seed: int | None = None

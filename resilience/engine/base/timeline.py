@@ -46,6 +46,7 @@ class Timeline:
             return entry
 
     def entries(self) -> Sequence[Entry]:
-        """All so far, by time; entries of one moment in the order in which they were added."""
+        """All entries so far, by time; entries with the same time are in the order in which they
+        were added."""
         with self._lock:
             return sorted(self._entries, key=lambda entry: entry.monotonic)

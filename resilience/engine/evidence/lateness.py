@@ -11,7 +11,7 @@ from resilience.model.verdict import Outcome, Reason, Result
 
 
 def only_late(record: RunRecord) -> bool:
-    """Not measured, no step failed, and only a late prober keeps objectives from a verdict."""
+    """Whether the run was not measured, no step failed, and a late prober is the only reason."""
     open_ = [finding for finding in record.findings if finding.result is not Result.PASSED]
     steps = [
         step for step in record.steps if step.result is not Result.PASSED and not step.optional

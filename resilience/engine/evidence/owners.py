@@ -1,6 +1,6 @@
 """From a Pod to its workload: through the ReplicaSet to the Deployment.
 
-One GET per owner and run; if an owner cannot be read, the chain ends with it.
+Each owner is read once per run; if it cannot be read, the chain ends with it.
 """
 
 from __future__ import annotations

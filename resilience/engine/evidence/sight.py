@@ -2,9 +2,9 @@
 
 A silent watch looks like a cluster in which nothing happens. So as long as a run lasts, every
 `EVERY` seconds it is tested whether the API server answers and the run's watches are open. A span
-of more than `GAP` seconds between two good answers was not seen: an event received then, or right
-after, may have happened at any moment of it. After `BLIND` seconds without a good answer no check
-is evaluated: its result would be out of date.
+of more than `GAP` seconds between two good answers counts as unseen: an event received in it, or
+right after it, may have happened at any time within it. After `BLIND` seconds without a good answer
+no check is evaluated: its result would be out of date.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENDS_WITHIN = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Monotonic seconds. `until` None: it is not over."""
+    """Monotonic seconds. `until` is None while the gap lasts."""
 
     since: float
     until: float | None = None
@@ -44,16 +44,16 @@ def earliest(received: float, gaps: Iterable[Gap]) -> float:
 
 
 class Sight(Protocol):
-    """The sight of a run."""
+    """What a run knows about the times at which it could not see the cluster."""
 
     def gaps(self) -> Sequence[Gap]:
-        """All of them, the open one last."""
+        """All gaps; one that has not ended comes last."""
 
     def blind_since(self) -> float | None:
-        """The last good answer, if that is long ago."""
+        """The time of the last good answer, if that is long ago."""
 
     def confirm(self) -> bool:
-        """Test now, before a decisive answer; returns whether the API server answered."""
+        """Test now, before a decisive check; return whether the API server answered."""
 
 
 class Clear:
@@ -100,18 +100,18 @@ class Lookout:
         self._thread.join(ENDS_WITHIN)
 
     def gaps(self) -> Sequence[Gap]:
-        """All of them, the open one last."""
+        """All gaps; one that has not ended comes last."""
         with self._lock:
             open_ = [Gap(self._good)] if self._now() - self._good > GAP else []
             return [*self._gaps, *open_]
 
     def blind_since(self) -> float | None:
-        """The last good answer, if that is long ago."""
+        """The time of the last good answer, if that is long ago."""
         with self._lock:
             return self._good if self._now() - self._good > BLIND else None
 
     def confirm(self) -> bool:
-        """Test until there is a good answer, for up to `ASK_WITHIN` seconds."""
+        """Repeat the test until there is a good answer, for up to `ASK_WITHIN` seconds."""
         end = self._now() + ASK_WITHIN
         while True:
             if self._answers():

@@ -1,7 +1,7 @@
 """Derives one outcome from steps, findings and leftovers. Pure.
 
 A measured failure says more than a missing measurement, so it ranks above "not measured";
-otherwise the worst outcome decides. Leftovers in the cluster outrank everything.
+otherwise the worst outcome decides. Leftovers in the cluster rank above everything else.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ MOST_LINES = 6
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The one that decides."""
+    """The outcome that decides."""
     return max(outcomes, key=_ORDER.index, default=Outcome.PASSED)
 
 
@@ -62,7 +62,7 @@ def decide(
 ) -> Outcome:
     """How the scenario ended. `steps` are the outcomes of failed steps that were not optional."""
     causes = [*steps, *(_OF_RESULT[finding.result] for finding in findings)]
-    if aborted is Why.SICK:  # What looks like the service's failure may be the cluster's.
+    if aborted is Why.SICK:  # An apparent failure of the service may be a failure of the cluster.
         causes = [cause for cause in causes if cause is not Outcome.SERVICE_FAILED]
     if aborted is not None:
         causes.append(_OF_ABORT[aborted])
@@ -77,8 +77,8 @@ def explain(
     timeline: Sequence[Entry],
     started: float,
 ) -> list[Finding]:
-    """The same findings; a missed one also says which step was running, what happened to Pods
-    and which Warnings Kubernetes wrote. What one finding has said, the next does not repeat."""
+    """The same findings. A missed one also says which step was running, what happened to Pods and
+    which Warnings Kubernetes wrote. A finding does not repeat what an earlier one said."""
     told: list[tuple[float, float]] = []
     return [
         finding if finding.result is Result.PASSED
@@ -129,14 +129,14 @@ def _circumstances(
 
 
 def _of_a_pod(entry: Entry) -> bool:
-    """A change; what was there when the run began did not happen then."""
+    """Whether the entry is a change; the state at the beginning of the run is not one."""
     kind, there = entry.facts.get("kind", "Pod"), entry.facts.get("there")
     return entry.what is What.WATCH and kind == "Pod" and not there
 
 
 def during(steps: Sequence[StepRecord], since: float, until: float) -> str:
-    """Which action was running in that span, else which had just ended; and what was awaited
-    meanwhile."""
+    """Which action was running in that span, or else which one had just ended, and what the run was
+    waiting for."""
     acting = [step for step in steps if step.phase == "when" and step.started <= until]
     under_way = [step for step in acting if step.ended is None or step.ended >= since]
     actions = [step for step in under_way if step.facts.get("family") != "check"]
@@ -154,7 +154,7 @@ def during(steps: Sequence[StepRecord], since: float, until: float) -> str:
 
 
 def _unsaid(step: StepRecord, brief: str) -> list[str]:
-    """What the first line of the message does not already say about an action."""
+    """The facts about an action that the first line of the message does not contain."""
     lines = step.message.splitlines()
     acted = step.facts.get("family") == Family.ACTION.value
     once = acted and bool(lines) and brief.endswith(lines[0])
@@ -171,7 +171,7 @@ def message(
     started: float,
     recovery: str = "resilience recover",
 ) -> str:
-    """What a person reads first: expected, measured, when, during what, on which Pods."""
+    """The summary of a finding: expected, measured, when, during which step, on which Pods."""
     if outcome is Outcome.PASSED:
         return ""
     brief = cause_of(outcome, abort, leftovers, failures, findings)
@@ -187,7 +187,9 @@ def message(
         ]
         if step.phase == "given":
             lines.append("    the starting state is wrong; nothing was broken yet")
-    places = {step.place for step in failures}  # a check's finding repeats what its step just said
+    places = {
+        step.place for step in failures
+    }  # the finding of a check would repeat the message of its step
     said: set[str] = set()
     for finding in findings:
         if finding.result is not Result.PASSED and finding.place not in places:

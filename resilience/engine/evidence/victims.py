@@ -1,4 +1,5 @@
-"""What was disrupted, when, and whether the disruption is over. Pure, given a lookup of Pods."""
+"""The victims of a run: which, since when, and whether the disruption is over. Pure, given a lookup
+of Pods."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ class Struck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
-    """Something other than a Pod that an action changed. `template` is that of the Pods that it
-    creates, {} if it creates none, from before the change of an existing object."""
+    """Something other than a Pod that an action changed. `template` is the template of the Pods
+    that it creates, as it was before the change; {} if it creates none."""
 
     uid: str
     title: str
@@ -56,7 +57,7 @@ class Affected:
 
 
 def is_over(victim: Struck, pod: Object | None) -> bool:
-    """Whether it can no longer disrupt the service: a terminating Pod still can."""
+    """Whether the victim can no longer disrupt the service; a terminating Pod still can."""
     return victim.fate is not Fate.GONE or pod is None
 
 

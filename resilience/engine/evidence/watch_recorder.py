@@ -1,9 +1,10 @@
 """Turns watch events into timeline entries: states of Pods and budgets, and new Events.
 
 Only changes that a person would name are recorded: a Pod appears, becomes ready, stops being
-ready, begins to terminate, is gone, restarts; a budget lets another number of Pods go. What is
-there when the run begins is recorded once, marked `there`, because lanes and areas of the report
-begin with it; Pods that had finished before are not. Events from before the run are ignored.
+ready, begins to terminate, is gone, restarts; the number of disruptions that a budget allows
+changes. The state at the beginning of the run is recorded once, marked `there`, because the
+report's lanes and areas begin with it; Pods that had finished before are left out. Events from
+before the run are ignored.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Witness:
         )
 
     def _budget(self, event: WatchEvent, news: bool) -> None:
-        """None: the budget is gone."""
+        """None means that the budget is gone."""
         budget = event.object
         status = budget.get("status") or {}
         gone = event.type == "DELETED"
@@ -62,7 +63,7 @@ class Witness:
         if uid in self._allowed and self._allowed[uid] == allowed:
             return
         self._allowed[uid] = allowed
-        says = "gone" if allowed is None else f"lets {many(allowed, 'Pod')} go"
+        says = "gone" if allowed is None else f"allows {many(allowed, 'disruption')}"
         facts = {
             "kind": BUDGETS.kind,
             "type": event.type,

@@ -1,1 +1,1 @@
-"""What a run may touch: consent, limits, locks, permissions. Checked before every action."""
+"""What a run may change: consent, limits, locks, permissions. Checked before every action."""

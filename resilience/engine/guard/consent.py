@@ -1,10 +1,10 @@
 """Consent: decides whether this cluster and these namespaces may be changed; refuses the rest.
 
-A real cluster needs a target that lists it (by the uid of kube-system, under any context) and
-the namespace, or the label `resilience/consent=allow` on the namespace. A label never consents to
-system namespaces, to nodes, to objects outside of namespaces, nor to creating a namespace.
-The embedded sandbox needs no consent, unless a target names it. The result is a `Consent`; only
-the cluster that it returns lets writes through (`resilience.cluster.permit.door`).
+On a real cluster, consent is a target that lists the cluster (by the uid of kube-system, under any
+context name) and the namespace, or the label `resilience/consent=allow` on the namespace. A label
+never consents to system namespaces, to nodes, to objects outside of namespaces, nor to creating a
+namespace. The embedded sandbox needs no consent, unless a target names it. The result is a
+`Consent`; only the cluster that it returns lets writes through (`resilience.cluster.permit.door`).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PATTERN = set("*?[")
 
 
 def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
-    """Why a run inside a cluster that names no context is refused; "" otherwise."""
+    """Why a run inside a cluster is refused if it does not name a context; "" otherwise."""
     if context or not environment.get("KUBERNETES_SERVICE_HOST"):
         return ""
     return (
@@ -48,8 +48,8 @@ def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """What a cluster consents to. `named` are the namespaces that its target names, `listed` the
-    objects outside of namespaces; `free`: a sandbox of this process, where everything may be
-    done."""
+    objects outside of namespaces; `free` marks a sandbox of this process, where everything is
+    allowed."""
 
     reach: Reach
     target: Target | None = None
@@ -59,7 +59,7 @@ class Consent:
     free: bool = False
 
     def permit(self, title: str, lost: Callable[[], str] = str) -> Permit:
-        """For the door. `lost` says why the locks are no longer held, "" while they are."""
+        """For the door. `lost` says why the locks are no longer held; "" while they are held."""
         return Permit(
             title=title,
             namespaces=self.reach.namespaces,
@@ -73,7 +73,7 @@ class Consent:
     def given_to(
         self, cluster: HttpCluster, title: str, lost: Callable[[], str] = str
     ) -> HttpCluster:
-        """The cluster through which this may be done, and nothing else."""
+        """The cluster through which only this is allowed."""
         return cluster if self.free else cluster.under(self.permit(title, lost))
 
 
@@ -85,15 +85,16 @@ def consent(
     nodes: bool = False,
     cluster_scoped: Iterable[str] = (),
 ) -> Consent:
-    """Consent for commands that know in advance what they change. Refused with what would allow
-    it."""
+    """Consent for commands that know in advance what they change. Raises Refused, which says what
+    would allow it."""
     reach = Reach(namespaces=frozenset(namespaces), nodes=nodes,
                   cluster_scoped=frozenset(cluster_scoped))  # fmt: skip
     return consent_to(cluster, targets, reach)
 
 
 def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Consent:
-    """The part of the cluster that may be changed, if all of `reach` may; else Refused."""
+    """The part of the cluster that may be changed, if everything in `reach` may be changed; else
+    Refused."""
     target = target_of(cluster, targets)
     found = _expanded(cluster, reach)
     if target is None and cluster.is_sandbox:
@@ -123,14 +124,14 @@ def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Con
 def under_locks(
     cluster: HttpCluster, targets: Sequence[Target]
 ) -> Callable[[Sequence[str]], Cluster]:
-    """For undos of dead runs: the cluster through which whatever these Leases cover may be
-    written, as far as consent covers it now; else Refused."""
+    """For undos of dead runs: a cluster that allows writes to everything these Leases cover, as far
+    as consent covers it now; else Refused."""
 
     def allowed(locks: Sequence[str]) -> Cluster:
         held = covered(locks)
         named = {name for target in targets for name in target.namespaces}
         there = {name for name in held.namespaces - named if _live(cluster, name) is not None}
-        # A namespace that is gone has nothing to undo, and needs no consent.
+        # A namespace that is gone contains nothing to undo, so it needs no consent.
         kept = frozenset(there | (held.namespaces & named))
         agreed = consent_to(cluster, targets, replace(held, namespaces=kept))
         return agreed.given_to(cluster, f"the undo under {', '.join(sorted(locks))}")
@@ -139,13 +140,13 @@ def under_locks(
 
 
 def books(cluster: HttpCluster, journal: str) -> HttpCluster:
-    """The cluster for this project's own Leases and journals: they need no consent."""
+    """The cluster for this project's own Leases and journals: these need no consent."""
     return cluster.under(Permit(title="the journal", journal=journal))
 
 
 def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
-    """The target of this very cluster, by its uid; Refused when the context's own target means
-    another one, or when several match and none of them names the context."""
+    """The target for this cluster, found by its uid; Refused when the target of this context names
+    a different cluster, or when several targets match and none of them names the context."""
     if not targets:
         return None
     try:
@@ -165,8 +166,8 @@ def target_of(cluster: Cluster, targets: Sequence[Target]) -> Target | None:
 
 
 def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -> Means:
-    """The cluster's own means and what its target adds; no target adds to another cluster.
-    `helper_image` applies if the target names none."""
+    """The cluster's own capabilities and those that its target adds; a target never applies to
+    another cluster. `helper_image` applies if the target does not set one."""
     try:
         target = target_of(cluster, targets)
     except Refused:
@@ -210,7 +211,7 @@ def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> s
 
 
 def _expanded(cluster: Cluster, reach: Reach) -> Reach:
-    """Patterns and labels as the namespaces that match them now."""
+    """The namespaces that currently match the patterns and labels."""
     if reach.selected:
         more = frozenset(name for text in reach.selected for name in _meant(cluster, text, reach))
         reach = replace(reach, selected=frozenset(), namespaces=reach.namespaces | more)
@@ -223,7 +224,7 @@ def _expanded(cluster: Cluster, reach: Reach) -> Reach:
 
 
 def _meant(cluster: Cluster, text: str, reach: Reach) -> list[str]:
-    """The namespaces with these labels, there or in a manifest of the run."""
+    """The namespaces with these labels, in the cluster or in a manifest of the run."""
     selector = Selector.parse(text)
     try:
         there = selected(cluster, selector)
@@ -245,8 +246,8 @@ def _selecting(targets: Sequence[Target]) -> frozenset[str]:
 
 
 def _require_nothing_refused(cluster: Cluster, agreed: Consent) -> None:
-    """The door's own answer to the Namespaces, Roles and bindings that would be written, before
-    anything is."""
+    """Ask the guarded cluster about the Namespaces, Roles and bindings that would be written,
+    before anything is written."""
     door = Door(peek=partial(_at, cluster), permits=(agreed.permit("the run"),))
     for body in agreed.reach.objects:
         kind = KINDS.get(str(body["kind"]), NAMESPACES)

@@ -11,7 +11,7 @@ from resilience.config.targets import Target
 
 
 def no_consent(context: str, namespace: str, target: Target | None) -> str:
-    """An existing namespace: a label is enough."""
+    """For an existing namespace: a label is enough."""
     return (
         f"nothing allows acting in namespace {namespace!r} of {context!r}; list it in"
         f" {some(target)}, or label it: kubectl --context {context} label namespace"
@@ -20,10 +20,11 @@ def no_consent(context: str, namespace: str, target: Target | None) -> str:
 
 
 def absent(context: str, namespace: str, target: Target | None, uid: Callable[[], str]) -> str:
-    """A namespace that does not exist cannot be labelled: the complete target is printed."""
+    """For a namespace that does not exist and cannot be labelled: the complete target is
+    printed."""
     said = (
-        f"nothing allows acting in namespace {namespace!r} of {context!r}, which does not exist;"
-        " only a target that names a namespace lets it be created; "
+        f"nothing allows acting in namespace {namespace!r} of {context!r}, which does not exist; "
+        "a namespace can only be created if a target lists it by name; "
     )
     if target is not None:
         names = ", ".join(f'"{each}"' for each in (*target.namespaces, namespace))
@@ -43,24 +44,25 @@ def finished(context: str, namespace: str, uid: str) -> str:
 def protected(namespace: str, target: Target | None) -> str:
     """A system namespace."""
     return (
-        f"namespace {namespace!r} is the system's own; only {some(target)} that lists it in"
-        " `namespaces` can allow it"
+        f"namespace {namespace!r} is a system namespace; only {some(target)} that lists it in "
+        "`namespaces` can allow it"
     )
 
 
 def cannot_select(text: str, error: ClusterError) -> str:
-    """Namespaces by their labels, without the permission to list them."""
+    """For namespaces chosen by label, without permission to list them."""
     return (
-        f"the namespaces labelled {text} are not known ({error}); `resilience rbac` prints the"
-        " permissions of a scenario, this one included"
+        f"the namespaces labelled {text} cannot be listed ({error}); `resilience rbac` prints the "
+        "permissions of a scenario, including this one"
     )
 
 
 def unread(namespace: str, error: ClusterError) -> str:
-    """A namespace whose labels this identity may not read."""
+    """For a namespace whose labels this identity may not read."""
     return (
-        f"whether namespace {namespace!r} consents cannot be read ({error}); `resilience rbac`"
-        " prints the permissions of a scenario, this one included"
+        f"cannot read whether namespace {namespace!r} consents ({error}); "
+        "`resilience rbac`"
+        " prints the permissions of a scenario, including this one"
     )
 
 
@@ -70,16 +72,16 @@ def no_nodes(context: str, target: Target | None) -> str:
 
 
 def not_listed(context: str, kinds: Sequence[str], target: Target | None) -> str:
-    """Objects without a namespace."""
+    """For objects outside of namespaces."""
     listed = ", ".join(f'"{each}"' for each in kinds)
     return (
-        f"nothing allows writing {', '.join(kinds)} of {context!r}, which belong to no namespace;"
-        f" set `cluster_scoped = [{listed}]` in {some(target)}"
+        f"nothing allows writing {', '.join(kinds)} of {context!r}, which are outside of "
+        f"namespaces; set `cluster_scoped = [{listed}]` in {some(target)}"
     )
 
 
 def unknown_cluster(context: str, error: ClusterError) -> str:
-    """Targets identify clusters by a uid that cannot be read."""
+    """For a cluster whose uid cannot be read, since targets identify clusters by it."""
     return (
         f"the targets name clusters by the uid of namespace kube-system, which cannot be read in"
         f" {context!r} ({error}); allow `get` on that"
@@ -88,25 +90,26 @@ def unknown_cluster(context: str, error: ClusterError) -> str:
 
 
 def elsewhere(context: str, target: Target, uid: str) -> str:
-    """The same context name, another cluster."""
+    """For a context whose name is that of a target, but whose cluster is another one."""
     return (
-        f"context {context!r} leads to another cluster than target {target.name!r} means:"
-        f" its kube-system has uid {uid}, the target says {target.cluster}"
+        f"context {context!r} leads to a different cluster than target {target.name!r} describes: "
+        "its "
+        f"kube-system has uid {uid}, the target has {target.cluster}"
     )
 
 
 def ambiguous(context: str, targets: Sequence[Target]) -> str:
-    """Several targets for one cluster."""
+    """For a cluster with several targets."""
     names = ", ".join(each.name for each in targets)
     contexts = ", ".join(repr(each.context) for each in targets)
     return (
-        f"targets {names} all mean the cluster of context {context!r}, and none of them names this"
-        f" context; use one of: {contexts}"
+        f"targets {names} all mean the cluster of context {context!r}, but none of them has this "
+        f"context; use one of: {contexts}"
     )
 
 
 def some(target: Target | None) -> str:
-    """The target's table, or how to write one."""
+    """The name of the target's TOML table, or how to write one."""
     if target is not None:
         return f"[tool.resilience.targets.{target.name}]"
     return "a target ([tool.resilience.targets.NAME] in pyproject.toml)"

@@ -1,7 +1,7 @@
 """The gate of a target: a query to Prometheus or Alertmanager before each action.
 
-`unless` describes trouble. Matching alerts, or a query with a result, refuse the action. A gate
-that cannot be reached or gives an unexpected answer refuses it as well: no answer, no change.
+`unless` describes trouble. Matching alerts, or a query with a result, refuse the action. If the
+gate cannot be reached or gives an unexpected answer, the action is refused as well.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from resilience.config.targets import Gate
 from resilience.verbs.context import Refused
 
 TIMEOUT = 5.0
-"""Seconds; an action waits for this."""
+"""Timeout of the query in seconds; an action waits for its answer."""
 
 Fetch = Callable[[str], bytes]
-"""URL -> body; OSError or ValueError when there is no good answer."""
+"""Returns the body of a URL; raises OSError or ValueError when there is no good answer."""
 
 
 def require(gate: Gate, fetch: Fetch) -> None:
-    """Return when nothing prevents acting, else raise Refused."""
+    """Return if the gate allows the action, else raise Refused."""
     try:
         found = _asked(gate, fetch)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
-            f"the gate {gate.kind} at {gate.url} gives no usable answer ({error}), and "
-            "without one nothing is broken"
+            f"the gate {gate.kind} at {gate.url} gives no usable answer ({error}), so no action "
+            "is allowed"
         ) from None
     if found:
         raise Refused(f"blocked by the gate: {gate.kind} finds `{gate.unless}`: {found}")
@@ -61,7 +61,7 @@ def _series(answer: Any) -> str:
 
 
 def fetch(url: str) -> bytes:
-    """Over HTTP, no redirects, no retries."""
+    """Queries over HTTP, without redirects and retries."""
     import urllib3
 
     try:

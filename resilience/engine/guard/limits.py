@@ -1,8 +1,8 @@
 """The limits of a target during a run: windows, gate, pause, and how much may be harmed.
 
-One per run. It is checked with everything that an action has chosen, before the first victim is
-harmed, so a refused action has changed nothing. The annotation of any namespace in which the run
-acts pauses it. Nothing here limits the undo.
+One per run. They are checked for everything that an action has chosen, before the first victim is
+harmed, so a refused action has changed nothing. The pause annotation on any namespace in which the
+run acts pauses the run. Nothing here limits the undo.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["PAUSED", "Limits"]
 
 
 class Limits:
-    """What a run may still do. `target` None: a label consented, which sets no limits.
-    `namespaces` are those in which the run acts by its file; other ones count once Pods of them are
+    """What a run may still do. `target` is None if consent came from a label, which sets no limits.
+    `namespaces` are those that the run's file acts in; others count as soon as one of their Pods is
     chosen."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Limits:
         self._lock = Lock()
 
     def before(self, step: Step) -> None:
-        """Refused when no further step may be taken now."""
+        """Raise Refused when no further step is allowed now."""
         if step.phase is Phase.THEN:
             return
         for namespace in sorted(self._namespaces):
@@ -58,7 +58,7 @@ class Limits:
             self.open_now()
 
     def open_now(self) -> None:
-        """Refused outside of the windows, and by the gate."""
+        """Raise Refused outside of the windows, or if the gate does not allow the action."""
         if self._target is None:
             return
         closed = self._target.windows.closed(datetime.fromtimestamp(self._wall(), UTC))
@@ -68,7 +68,7 @@ class Limits:
             gate.require(self._target.gate, self._fetch)
 
     def may_harm(self, chosen: Sequence[Object]) -> None:
-        """Count these Pods or nodes, or refuse all of them. Finished Pods only count for system
+        """Count these Pods or nodes, or refuse all of them. Finished Pods count only in system
         namespaces."""
         pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
         for namespace in sorted({objects.namespace(pod) for pod in pods} - self._namespaces):
@@ -89,15 +89,15 @@ class Limits:
     def _check_system(self, touched: set[str], target: Target) -> None:
         for namespace in sorted(touched & PROTECTED - set(target.namespaces)):
             raise Refused(
-                f"Pods of {namespace} would be harmed, the system's own; list it in `namespaces` of"
-                f" target {target.name} if that is meant"
+                f"Pods of {namespace} would be harmed, but it is a system namespace; if you "
+                f"intend that, list it in `namespaces` of target {target.name}"
             )
 
     def _check_pods(self, harmed: dict[str, set[str]], target: Target) -> None:
         total = sum(len(uids) for uids in harmed.values())
         if target.max_pods is not None and total > target.max_pods:
             raise Refused(
-                f"{many(total, 'Pod')} would be harmed by this run, and target {target.name} allows"
+                f"{many(total, 'Pod')} would be harmed by this run, but target {target.name} allows"
                 f" max_pods = {target.max_pods}"
             )
 
@@ -108,20 +108,22 @@ class Limits:
             there = self._count(namespace)
             if len(uids) > target.max_share.of(there):
                 raise Refused(
-                    f"{len(uids)} of the {many(there, 'Pod')} of namespace {namespace} would be"
-                    f" harmed by this run, and target {target.name} allows max_share ="
+                    f"{len(uids)} of the {many(there, 'Pod')} of namespace {namespace} would be "
+                    f"harmed by this run, but target {target.name} allows max_share ="
                     f" {target.max_share}"
                 )
 
     def _check_nodes(self, nodes: set[str], target: Target) -> None:
         if target.max_nodes is not None and len(nodes) > target.max_nodes:
             raise Refused(
-                f"{many(len(nodes), 'node')} would be touched by this run, and target {target.name}"
+                f"{many(len(nodes), 'node')} would be affected by this run, but target "
+                f"{target.name}"
                 f" allows max_nodes = {target.max_nodes}"
             )
 
     def _count(self, namespace: str) -> int:
-        """Living Pods when the run first touched the namespace: harm must not shrink the total."""
+        """The number of living Pods when the run first touched the namespace, so that its own harm
+        does not reduce the total."""
         if namespace not in self._there:
             self._there[namespace] = sum(
                 not objects.is_finished(pod)
@@ -132,14 +134,14 @@ class Limits:
         return self._there[namespace]
 
     def _unless_paused(self, name: str) -> None:
-        """One that does not exist yet is not paused; one that cannot be read may be."""
+        """A namespace that does not exist yet is not paused; one that cannot be read may be."""
         try:
             namespace = self._cluster.get(NAMESPACES, name)
         except NotFound:
             return
         except Forbidden as error:
             raise Refused(
-                f"whether namespace {name} is paused cannot be read: {error}; to continue: allow"
+                f"cannot read whether namespace {name} is paused: {error}; to continue: allow"
                 f" `get` of the namespace {name} (resilience rbac prints the role)"
             ) from None
         value = objects.annotation(namespace, PAUSED)

@@ -38,7 +38,7 @@ _IN = "namespace-"
 
 
 def names(reach: Reach) -> tuple[str, ...]:
-    """Names of the Leases that cover a run, in the order in which they are taken."""
+    """Names of the Leases that a run needs, in the order in which they are taken."""
     found = {f"{_IN}{name}" for name in reach.namespaces}
     found |= {NODES} if reach.nodes else set()
     found |= {OUTSIDE} if reach.cluster_scoped else set()
@@ -56,16 +56,17 @@ def covered(locks: Iterable[str]) -> Reach:
 
 
 def holder(run: RunId) -> str:
-    """The holder's name, for others who wait."""
+    """The name of the holder, which others that wait will see."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # the user of a container may have no name
         user = "someone"
     return f"run {run} of {user}@{socket.gethostname()}"
 
 
 def ensure_namespace(cluster: Cluster, namespace: str) -> None:
-    """Locks and journals need one; Refused when it does not exist and may not be created."""
+    """Make sure that the journal's namespace exists; Refused when it does not exist and may not be
+    created."""
     try:
         cluster.get(NAMESPACES, namespace)
         return
@@ -85,7 +86,7 @@ def ensure_namespace(cluster: Cluster, namespace: str) -> None:
 
 
 class Locks:
-    """Several Leases as one. Not reentrant; one run's."""
+    """Several Leases as one. They belong to one run and are not reentrant."""
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class Locks:
         self.names = tuple(names)
         self.who = who
         self.lost = ""
-        """Why they are no longer held; "" while they are."""
+        """Why the locks are no longer held; "" while they are held."""
         self._cluster = cluster
         self._namespace = namespace
         self._clock = clock
@@ -109,10 +110,12 @@ class Locks:
         self._given_up = False
 
     def acquire(self, within: float, known_dead: Iterable[str] = ()) -> None:
-        """Take all, waiting up to `within` seconds; Refused with the holder's name, and none
-        held, when another keeps one. Holders that are `known_dead` are not waited for."""
+        """Take all locks, waiting up to `within` seconds; if someone else keeps one, raise Refused
+        with the holder's name, and hold none. Holders in `known_dead` are not waited for."""
         deadline = self._clock.monotonic() + within
-        dead = set(known_dead)  # a holder that was silent on one lock is not watched on the next
+        dead = set(
+            known_dead
+        )  # a holder that did not renew one lock is not watched again on the next
         try:
             for name in self.names:
                 lock = self._lease(name)
@@ -130,18 +133,20 @@ class Locks:
         return LeaseLock(self._cluster, self._namespace, name, self.who, self._clock, self._tell)
 
     def holders(self) -> Mapping[str, str]:
-        """The holder of each now; "" for none."""
+        """The current holder of each lock; "" for none."""
         return {name: self._lease(name).holder() for name in self.names}
 
     def keep(self, on_lost: Callable[[str], None]) -> None:
-        """Renew all until `release`; `on_lost` is called with a loss, mostly on another thread."""
+        """Renew all locks until `release`; `on_lost` is called when one is lost, usually on another
+        thread."""
         self._on_lost = on_lost
         for lock in self._held:
             lock.keep(self._lose)
 
     def still_ours(self) -> bool:
-        """Called before each write. After a silence in which another may have taken over (a
-        stopped process, a suspended host) the locks are renewed first, which shows that."""
+        """Called before each write. After a pause in which another run may have taken over (a
+        stopped process, a suspended host), the locks are renewed first; a failed renewal reveals
+        the loss."""
         for lock in tuple(self._held):
             if not self.lost and lock.doubtful() and (why := lock.renew()):
                 self._lose(why)
@@ -152,9 +157,10 @@ class Locks:
         self._on_lost(why)
 
     def regain(self, within: float, clock: EngineClock, away: float = 0.0) -> bool:
-        """After a loss: all of them again, or none, and then never. Another holder is waited for
-        up to `within` seconds, an API server that does not answer up to `away`. `clock` is one
-        that the abort of the run, which was the loss, does not end early."""
+        """After a loss, take all locks again; if that fails, none is held, now or later. Waits up
+        to `within` seconds for another holder, and up to `away` seconds for an API server that does
+        not answer. The waits of `clock` must not end early because of the run's abort, which the
+        loss caused."""
         if self._given_up:
             return False
         self.release()
@@ -183,8 +189,8 @@ class Locks:
                 self._clock.wait(ASK_EVERY)
 
     def release(self) -> None:
-        """Release them at once. Locks held by another are left alone; what the API server does
-        not accept now expires by itself."""
+        """Release all locks at once. Locks held by others are left alone; a lock whose release the
+        API server does not accept expires by itself."""
         for lock in reversed(self._held):
             with suppress(ClusterError):
                 lock.release()

@@ -1,4 +1,5 @@
-"""The permissions that a scenario needs, from the file alone: those of its steps and of the run.
+"""Computes from the file alone the permissions that a scenario needs: those of its steps and of the
+run.
 
 Pure, except for manifests that `apply` names. Each permission records which step needs it, so that
 a refusal can name it. A permission that another one includes (by a `*`, or in all namespaces) is
@@ -42,12 +43,12 @@ def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Ne
 
 
 def every_step(scenario: Scenario) -> Iterator[Step]:
-    """In the order of execution, nested steps of flow verbs included."""
+    """All steps in the order of execution, including nested steps of flow verbs."""
     yield from flattened((*scenario.given, *scenario.probes, *scenario.when, *scenario.then))
 
 
 def flattened(steps: Iterable[Step]) -> Iterator[Step]:
-    """Each step, then those in its parameters."""
+    """Each step, followed by the steps in its parameters."""
     for step in steps:
         yield step
         if dataclasses.is_dataclass(step.parameters):
@@ -58,14 +59,14 @@ def flattened(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:
-    """Declared by the step's own verb."""
+    """The permissions that the step's verb declares."""
     return step.verb.rights(placed(step.parameters, directory), namespace)
 
 
 def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
     """Permissions to see whether a namespace in which a step acts is paused; for all namespaces if
-    a step acts on a node, whose Pods may be in any. Required: a pause that cannot be seen would not
-    stop the run."""
+    a step acts on a node, whose Pods may be in any. They are required, because a pause that cannot
+    be read would not stop the run."""
     names = {
         right.namespace
         for right in rights
@@ -85,7 +86,7 @@ def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:
         Right(verb="get", group="", resource="namespaces", namespace=namespace, name=namespace),
         Right(verb="list", group="", resource=PODS.plural, namespace=namespace),
         Right(verb="watch", group="", resource=PODS.plural, namespace=namespace),
-        # From a victim to the workload, whose name people know.
+        # To find a victim's workload, whose name people know.
         Right(verb="get", group=REPLICASETS.group, resource=REPLICASETS.plural,
               namespace=namespace),
         Right(verb="list", group="", resource="events", namespace=namespace, optional=True),
@@ -123,7 +124,7 @@ def of_journal(journal: str) -> Sequence[Right]:
 
 
 def merged(found: Iterable[tuple[Right, str]]) -> Sequence[Need]:
-    """Each permission once; an optional one that some step requires is not optional."""
+    """Each permission once; it is optional only if no step requires it."""
     why: dict[Right, list[str]] = {}
     for right, step in found:
         steps = why.setdefault(right, [])

@@ -26,11 +26,11 @@ from resilience.verbs.context import Refused
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 AT_ONCE = 8
-"""Reviews in flight at the same time; an API server answers one in about a millisecond."""
+"""Number of concurrent reviews; an API server answers one in about a millisecond."""
 
 
 def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> None:
-    """Return when nothing prevents `scenario` in `namespace`, else raise Refused."""
+    """Return if nothing prevents `scenario` from running in `namespace`, else raise Refused."""
     for step in every_step(scenario):
         if not step.optional:
             step.verb.possible(step.parameters, cluster)
@@ -47,8 +47,8 @@ def ask(cluster: Cluster, scenario: Scenario, namespace: str, journal: str) -> N
 
 
 def _admitted(cluster: Cluster, pod: Object, step: Step) -> None:
-    """Refused if the API server does not admit a helper Pod: by its PodSecurity, a quota, a limit
-    range, a webhook. A namespace that the run itself creates cannot be checked yet."""
+    """Raise Refused if the API server does not admit a helper Pod, because of PodSecurity, a quota,
+    a limit range or a webhook. A namespace that the run itself creates cannot be checked yet."""
     where = objects.namespace(pod)
     try:
         cluster.create(PODS, pod, where, dry_run=True)
@@ -57,7 +57,7 @@ def _admitted(cluster: Cluster, pod: Object, step: Step) -> None:
             f"`{step.title}` needs a helper Pod in namespace {where}, which does not admit it: "
             f"{error.message}{_privileged(pod)}"
         ) from error
-    except ApiError:  # for instance a webhook without dry runs: then the answer is unknown
+    except ApiError:  # for instance, a webhook without support for dry runs: the answer is unknown
         return
 
 
@@ -66,13 +66,14 @@ def _privileged(pod: Object) -> str:
     if not (container.get("securityContext") or {}).get("privileged"):
         return ""
     return (
-        ". This helper reaches into the node, so only PodSecurity level `privileged` admits it; use"
+        ". This helper accesses its node, so only PodSecurity level `privileged` admits it; use"
         " a verb that needs none (`kill`, `evict`, `drain`), or run this scenario on the sandbox"
     )
 
 
 def placed_in(cluster: Cluster, needs: Sequence[Need]) -> Sequence[Need]:
-    """The same, with each permission of namespaces by their labels as one for each of them."""
+    """The same permissions, but one for each namespace where the original selects namespaces by
+    label."""
     texts = {need.right.selected for need in needs} - {""}
     try:
         names = {text: _names(cluster, text) for text in texts}
@@ -133,27 +134,27 @@ def is_allowed(cluster: Cluster, right: Right) -> bool:
 
 
 def absent(cluster: Cluster, namespace: str, creates: bool) -> Sequence[Need]:
-    """What else applies if the namespace does not exist: `apply` creates it, and undoes that.
+    """What to check if the namespace does not exist: `apply` creates it, and undoes that. Raise
     Refused if nothing in the scenario would create it."""
     try:
         if objects.is_terminating(cluster.get(NAMESPACES, namespace)):
             raise Refused(
                 f"namespace {namespace} of {cluster.context!r} is being deleted, so nothing can be"
                 f" created in it; wait until it is gone (kubectl get namespace {namespace} -o"
-                " yaml shows what holds it up), or name another"
+                " yaml shows what delays it), or use another"
             )
     except NotFound:
         if not creates:
             raise Refused(
                 f"namespace {namespace} does not exist in {cluster.context!r}, and nothing under "
-                f"`given:` applies anything there; create it: kubectl create namespace {namespace}"
+                f"`given:` creates it; create it: kubectl create namespace {namespace}"
             ) from None
         found = [Right(verb=verb, group="", resource="namespaces")
                  for verb in ("get", "create", "delete")]  # fmt: skip
         found += namespace_kinds.rights(namespace)
         return merged((right, f"namespace {namespace} does not exist yet") for right in found)
     except ApiError:
-        return ()  # without the permission to see it, which is checked as well
+        return ()  # no permission to read it; that permission is checked separately
     return ()
 
 

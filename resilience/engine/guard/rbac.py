@@ -37,8 +37,8 @@ class Subject:
 
     @property
     def role(self) -> str:
-        """The name of its roles: permissions printed for one subject never replace another's. A
-        digest distinguishes names that no object can have."""
+        """The name of its roles: permissions printed for one subject never replace another's. If
+        the subject's name cannot be an object's name, a digest is used."""
         parts = [part for part in (self.namespace, self.name) if part]
         plain = "-".join(parts)
         kind = "" if self.kind == "ServiceAccount" else f"{self.kind.lower()}-"
@@ -49,7 +49,7 @@ class Subject:
 
     @property
     def body(self) -> Object:
-        """As in a binding."""
+        """The subject as a binding contains it."""
         if self.kind == "ServiceAccount":
             return {"kind": self.kind, "name": self.name, "namespace": self.namespace}
         return {"kind": self.kind, "name": self.name, "apiGroup": GROUP}
@@ -67,7 +67,7 @@ def manifests(needs: Sequence[Need], subject: Subject, suffix: str = "") -> list
 
 
 def namespaces(needs: Sequence[Need], subject: Subject) -> list[Object]:
-    """The namespaces of the roles and of the ServiceAccount: both need existing ones."""
+    """The namespaces of the roles and of the ServiceAccount, which must exist."""
     names = sorted({subject.namespace, *(need.right.namespace for need in needs)} - {""})
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
 

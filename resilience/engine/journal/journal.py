@@ -2,8 +2,8 @@
 
 One append-only sequence of JSON lines per run. A line is written, and synced, before the change it
 undoes; entries are data (a verb's name and JSON), never code. A `Sink` stores the lines: the local
-file here, an object in the cluster as well. Folding the lines gives the state, so a torn last line
-loses nothing: its change was never begun.
+file here, an object in the cluster as well. The state follows from reading the lines in order. A
+torn last line loses nothing: its change was never begun.
 
     begin   run, scenario, cluster (kube-system uid), context, wall
     undo    id, verb, path, data, text        amend   id, data
@@ -29,7 +29,8 @@ from resilience.verbs.context import ActionFailed
 
 FORMAT = 1
 LARGEST_UNDO = 1_000_000
-"""Bytes of one undo: the API server accepts a mebibyte in one ConfigMap, names included."""
+"""Maximum size of one undo in bytes: the API server accepts one mebibyte per ConfigMap, including
+names."""
 
 
 class State(Enum):
@@ -39,7 +40,7 @@ class State(Enum):
     FORGOTTEN = "forgotten"
     DONE = "done"
     FAILED = "failed"
-    KEPT = "kept"  # someone else changed it since; only a person overrules that
+    KEPT = "kept"  # someone else has modified it since; only a person decides what happens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +57,18 @@ class Undo:
 
     @property
     def pending(self) -> bool:
-        """Whether it is still to be executed; a failed one may be tried again."""
+        """Whether the undo is still to be executed; a failed one may be tried again."""
         return self.state in (State.OPEN, State.FAILED)
 
 
 class NotRecorded(ActionFailed):
-    """The local journal cannot be written. The change that the record was for was not begun."""
+    """The local journal cannot be written. The change to be recorded was not begun."""
 
     def __init__(self, where: str, error: OSError) -> None:
         self.what = f"the journal {where} cannot be written: {error.strerror or error}"
         super().__init__(
-            f"{self.what}. A change that is not recorded is not made: free the disk, or name"
-            " another folder with --resilience-journal"
+            f"{self.what}. No change is made without a record: free disk space, or set another "
+            "folder with --resilience-journal"
         )
 
 
@@ -78,26 +79,26 @@ class Sink(Protocol):
         """Return only once the line is durable. NotRecorded or ClusterError when it is not."""
 
     def close(self, *, finished: bool) -> None:
-        """No more lines. `finished`: nothing is left to undo, the record may be deleted."""
+        """No more lines. With `finished`, nothing is left to undo and the record may be deleted."""
 
 
 class Journal:
-    """Writes one run's lines to every sink, in order, and keeps the folded state."""
+    """Writes one run's lines to every sink, in order, and keeps the resulting state."""
 
     def __init__(self, sinks: Sequence[Sink], undos: Iterable[Undo] = ()) -> None:
         self._sinks = tuple(sinks)
         self._undos = {undo.id: undo for undo in undos}
         self._lock = Lock()
         self.trouble = ""
-        """Why a sink on this machine lacks lines; "" while it is complete."""
+        """Why a sink on this machine lacks lines; "" if it is complete."""
 
     def begin(self, facts: Mapping[str, Any]) -> None:
-        """The first line: who, where, when. The title of a scenario is text to be shown."""
+        """Write the first line: who, where, when. The title of a scenario is text to be shown."""
         told = {**facts, "scenario": shown(str(facts.get("scenario", "")))}
         self._write({"op": "begin", "format": FORMAT, **told})
 
     def record(self, verb: str, path: str, data: Mapping[str, Any], text: str) -> str:
-        """Record one undo, durable when this returns; its id."""
+        """Record one undo and return its id; the record is durable when this returns."""
         text = shown(text)
         _check(data, text)
         with self._lock:
@@ -109,53 +110,54 @@ class Journal:
                  "text": text}
             )  # fmt: skip
         except (NotRecorded, ClusterError):
-            self.forget(identity)  # another sink may have it, and the change is not made
+            self.forget(identity)  # another sink may have the line, but the change is not made
             raise
         return identity
 
     def amend(self, identity: str, data: Mapping[str, Any]) -> None:
-        """Add what has become known."""
+        """Add facts that have become known."""
         _check(data, self._undos[identity].text)
         self._undos[identity] = replace(self._undos[identity], data=data)
         self._tell({"op": "amend", "id": identity, "data": data})
 
     def forget(self, identity: str) -> None:
-        """The change was never made."""
+        """Record that the change was never made."""
         self._settle(identity, State.FORGOTTEN, "forget")
 
     def done(self, identity: str) -> None:
-        """It has been undone."""
+        """Record that the change has been undone."""
         self._settle(identity, State.DONE, "done")
 
     def failed(self, identity: str, text: str) -> None:
-        """It could not be undone; it stays pending."""
+        """Record that the change could not be undone; it stays pending."""
         self._settle(identity, State.FAILED, "failed", text)
 
     def keep(self, identity: str, text: str) -> None:
-        """Someone else changed it since: it is theirs, and nothing retries it automatically."""
+        """Record that someone else has modified it since: it is kept, and nothing retries the undo
+        automatically."""
         self._settle(identity, State.KEPT, "kept", text)
 
     def reopen(self) -> None:
-        """A person decided to undo what was kept."""
+        """Record that a person decided to undo a kept change."""
         for undo in self.kept():
             self._undos[undo.id] = replace(undo, state=State.FAILED)
 
     def accept(self) -> None:
-        """A person decided to leave what was kept."""
+        """Record that a person decided to leave a kept change."""
         for undo in self.kept():
             self.done(undo.id)
 
     def pending(self) -> Sequence[Undo]:
-        """What is left to undo, newest first."""
+        """The undos that are pending, newest first."""
         return [undo for undo in reversed(tuple(self._undos.values())) if undo.pending]
 
     def kept(self) -> Sequence[Undo]:
-        """What someone else changed since, newest first."""
+        """The changes that someone else has modified since, newest first."""
         undos = reversed(tuple(self._undos.values()))
         return [undo for undo in undos if undo.state is State.KEPT]
 
     def close(self) -> None:
-        """The run is over."""
+        """Close the journal: the run is over."""
         left = len(self.pending()) + len(self.kept())
         self._tell({"op": "end", "left": left})
         for sink in self._sinks:
@@ -171,14 +173,14 @@ class Journal:
         self._tell({"op": op, "id": identity} | ({"text": shown(text)} if text else {}))
 
     def _write(self, line: Line) -> None:
-        """Durable in every sink, or the change must not be made."""
+        """Write a line that must be durable in every sink before the change is made."""
         for sink in self._sinks:
             sink.append(line)
 
     def _tell(self, line: Line) -> None:
-        """Losing this costs at worst a needless undo, and undos are idempotent: a failing sink
-        (an unreachable API server, a full disk) must not stop the others, nor the next undo. A
-        local failure is kept in `trouble`: an API server comes back."""
+        """Write a line that may be lost: at worst an undo is repeated, and undos are idempotent. A
+        failing sink (an unreachable API server, a full disk) stops neither the other sinks nor the
+        next undo. Only a local failure is kept in `trouble`, since an API server recovers."""
         for sink in self._sinks:
             try:
                 sink.append(line)
@@ -191,14 +193,14 @@ class Journal:
 def _check(data: Mapping[str, Any], text: str) -> None:
     if _holds_secret(data):
         raise ActionFailed(
-            f"to undo this ({text}), a Secret's data would have to be written to "
-            "the journal, and it never is; nothing was changed"
+            f"undoing this ({text}) would require a Secret's data in the journal, and Secrets are "
+            "never written there; nothing was changed"
         )
     size = len(json.dumps(data))
     if size > LARGEST_UNDO:
         raise ActionFailed(
-            f"to undo this ({text}), {size:,} bytes would have to be recorded, and "
-            f"{LARGEST_UNDO:,} is the most; nothing was changed"
+            f"undoing this ({text}) would require a record of {size:,} bytes, and the maximum is "
+            f"{LARGEST_UNDO:,}; nothing was changed"
         )
 
 
@@ -226,21 +228,22 @@ class Story:
     undos: tuple[Undo, ...]
     ended: bool
     broken: str = ""
-    """Which line has an unknown form, and why: the content of it and of later ones is unknown."""
+    """Which line has an unknown form, and why. The content of that line and of later ones is
+    unknown."""
 
     @property
     def pending(self) -> tuple[Undo, ...]:
-        """What is left to undo, newest first."""
+        """The undos that are pending, newest first."""
         return tuple(undo for undo in reversed(self.undos) if undo.pending)
 
     @property
     def kept(self) -> tuple[Undo, ...]:
-        """What someone else changed since, newest first."""
+        """The changes that someone else has modified since, newest first."""
         return tuple(undo for undo in reversed(self.undos) if undo.state is State.KEPT)
 
 
 def fold(lines: Iterable[Any]) -> Story:
-    """The state that the lines add up to, up to the first with an unknown form. Operations of a
+    """The state after reading the lines, up to the first with an unknown form. Operations of a
     later version are ignored."""
     begin: Line = {}
     undos: dict[str, Undo] = {}

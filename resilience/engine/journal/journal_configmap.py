@@ -1,9 +1,9 @@
-"""The journal's copy in the cluster: ConfigMaps in a namespace of its own.
+"""The journal's copy in the cluster: ConfigMaps in the journal's own namespace.
 
-It serves runs whose host does not come back (a CI runner, a node): the next holder of the lock
-finds the changes and undoes them. Each line has its own key, so that an append is one small patch;
-when a ConfigMap is full, another one is created. Unlike a local file, a ConfigMap does not show
-whether its writer is alive: the caller decides that from the writer's Lease.
+It is for runs whose host does not come back (a CI runner, a node): the next holder of the lock
+finds the recorded changes and undoes them. Each line has its own key, so that an append is one
+small patch; when a ConfigMap is full, another one is created. Unlike a local file, a ConfigMap does
+not show whether its writer is alive; the caller learns that from the writer's Lease.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from resilience.model.words import one_line
 NAMESPACE = "resilience-journal"
 RUN_LABEL = "resilience/run"
 REPORTED = "resilience/damage-reported"
-"""Annotation on a journal whose damage a run or `resilience recover` has reported; it is listed
-from then on, and weighs on no exit code."""
+"""Annotation on a journal whose damage a run or `resilience recover` has reported; from then on it
+is only listed and does not affect exit codes."""
 FULL = 1_040_000
-"""Bytes of one ConfigMap's data; the API server allows 1,048,576."""
+"""Maximum size of one ConfigMap's data in bytes; the API server allows 1,048,576."""
 
 
 BINDING = frozenset({"begin", "undo", "amend"})
-"""Operations that must be in the cluster before anything is done. What only says that an undo is
-done may be late or lost: undoing once more does no harm."""
+"""Operations that must be recorded in the cluster before anything is done. An entry that only says
+that an undo is done may be late or lost: repeating the undo does no harm."""
 
 
 class JournalMap:
-    """A sink. `lines` are the existing ones when a journal is taken over. While it is `mute`
-    (the lock is lost) nothing is written."""
+    """A sink. `lines` are the existing lines of a journal that is taken over. While `mute` is set
+    (the lock is lost), nothing is written."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class JournalMap:
         self._namespace = namespace
         self._count = lines
         self._maps = maps
-        self._size = FULL  # the first append begins a ConfigMap
+        self._size = FULL  # the first append creates a ConfigMap
         self._late: dict[str, str] = {}
 
     def append(self, line: Line) -> None:
-        """Durable once the API server has answered, if required."""
+        """Append one line; if the operation requires it, the line is durable when this returns."""
         if self.mute:
             return
         self._count += 1
@@ -70,8 +70,8 @@ class JournalMap:
                 raise
 
     def close(self, *, finished: bool) -> None:
-        """Delete a finished journal. If that fails now it stays, and the undo that finds it
-        repeats undos that are already done."""
+        """Delete a finished journal. If that fails it stays, and the run that finds it repeats
+        undos that are already done."""
         if self.mute or not finished:
             return
         with suppress(ClusterError):
@@ -115,7 +115,7 @@ class Found:
     maps: int
     namespace: str = NAMESPACE
     reported: bool = False
-    """Whether its damage was reported before."""
+    """Whether the journal's damage was reported before."""
 
     @property
     def locks(self) -> tuple[str, ...]:
@@ -124,11 +124,12 @@ class Found:
 
     @property
     def holder(self) -> str:
-        """Their holder; "" if the journal does not say."""
+        """The holder of the Leases; "" if the journal does not say."""
         return str(self.story.begin.get("holder", ""))
 
     def taken_over(self, cluster: Cluster) -> Journal:
-        """A journal that continues where this one ends; closing it deletes what is done."""
+        """A journal that continues where this one ends; closing it deletes the record if nothing is
+        left."""
         sink = JournalMap(cluster, self.run, self.namespace, lines=self.lines, maps=self.maps)
         return Journal([sink], self.story.undos)
 
@@ -148,7 +149,8 @@ def remove(cluster: Cluster, journal: Found) -> None:
 
 
 def mark_reported(cluster: Cluster, journal: Found) -> None:
-    """Remember that its damage was reported; if that cannot be written, it is reported again."""
+    """Record that the journal's damage was reported; if that cannot be written, the damage is
+    reported again."""
     marks = {"metadata": {"annotations": {REPORTED: "true"}}}
     with suppress(ClusterError):
         for each in _maps(cluster, journal.namespace, f"{RUN_LABEL}={journal.run}"):
@@ -156,7 +158,7 @@ def mark_reported(cluster: Cluster, journal: Found) -> None:
 
 
 def is_there(cluster: Cluster, run: str, namespace: str) -> bool:
-    """Whether the run's journal is still in the cluster: if not, it has been undone."""
+    """Whether the run's journal is still in the cluster; if not, the run has been undone."""
     return bool(_maps(cluster, namespace, f"{RUN_LABEL}={run}"))
 
 
@@ -167,7 +169,9 @@ def _read(run: str, maps: list[Object], namespace: str) -> Found:
     story = fold(parsed(texts[key]) for key in sorted(texts))
     if story.begin and story.begin["run"] != run:
         named = one_line(str(story.begin["run"]))
-        story = Story(begin={}, undos=(), ended=False, broken=f"it says that it is of run {named}")
+        story = Story(
+            begin={}, undos=(), ended=False, broken=f"its content names another run: {named}"
+        )
     reported = any(objects.annotation(each, REPORTED) for each in maps)
     return Found(run=run, story=story, lines=len(texts), maps=len(maps),
                  namespace=namespace, reported=reported)  # fmt: skip

@@ -1,8 +1,8 @@
 """The journal's local file: `DIRECTORY/RUN.jsonl`, synced line by line, locked by its writer.
 
-The lock (flock) shows other processes that the writer is alive: a file whose lock is free was
-left behind. A recovery takes the lock, so two recoveries cannot meet. A finished file is removed.
-Local disks only: flock does not work on most network file systems.
+The lock (flock) shows other processes that the writer is alive: a file with a free lock was left by
+a dead run. A recovery takes the lock, so two recoveries never work on the same file. A finished
+file is removed. Local disks only: flock does not work on most network file systems.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class JournalFile:
         self._handle = _open_locked(path)
 
     def append(self, line: Line) -> None:
-        """One JSON line, on the disk when this returns. A line that does not fit (a full disk, a
-        size limit) leaves nothing behind, so that the next one is whole."""
+        """One JSON line, on the disk when this returns. If a line does not fit (a full disk, a size
+        limit), its partial content is removed, so that the next line is complete."""
         text = json.dumps(line, separators=(",", ":"), sort_keys=True) + "\n"
         whole = os.fstat(self._handle).st_size
         try:
@@ -56,8 +56,8 @@ def _write_all(handle: int, content: bytes) -> None:
 
 
 def create(directory: Path, run: RunId) -> JournalFile:
-    """A new file for a starting run; the directory's entry is synced as well. NotRecorded when
-    no file can be created there."""
+    """Create the file of a new run; the directory entry is synced as well. Raises NotRecorded if
+    the file cannot be created."""
     path = directory / f"{run}.jsonl"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def read(path: Path) -> Story:
 
 
 def read_if_any(path: Path) -> Story:
-    """The content of a file; an empty story where there is none."""
+    """The content of a file; empty if there is no file."""
     try:
         return read(path)
     except FileNotFoundError:
@@ -99,16 +99,16 @@ def record_of(undo: Undo) -> str:
 
 
 def left_behind(directory: Path) -> Sequence[Path]:
-    """Files of runs whose writer is gone, oldest first."""
+    """Files of runs whose writer has ended, oldest first."""
     files = sorted(directory.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime, path.name))
     return [path for path in files if not _is_locked(path)]
 
 
 @contextmanager
 def reopened(path: Path, *, forget: bool = False) -> Iterator[tuple[Story, Journal] | None]:
-    """Take over a file that was left behind; None when someone else has it. What is done in the
-    body goes to the same file, which is removed once nothing is left; a damaged one by `forget`
-    alone."""
+    """Take over the file of a dead run; None when another process has it. The body records its
+    progress in the same file. The file is removed once nothing is left; a damaged file only by
+    `forget`."""
     try:
         sink = JournalFile(path)
     except BlockingIOError:
@@ -127,7 +127,7 @@ def reopened(path: Path, *, forget: bool = False) -> Iterator[tuple[Story, Journ
 
 
 def _end_last_line(path: Path, sink: JournalFile) -> None:
-    """Cut a torn last line off, so that the next append does not join it."""
+    """Cut off a torn last line, so that the next line is not appended to it."""
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole != len(content):
@@ -139,7 +139,7 @@ def _open_locked(path: Path) -> int:
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(handle).st_nlink == 0:  # its last owner finished it a moment ago
+        if os.fstat(handle).st_nlink == 0:  # its owner finished it a moment ago
             raise BlockingIOError(str(path))
     except BaseException:
         os.close(handle)
@@ -148,8 +148,8 @@ def _open_locked(path: Path) -> int:
 
 
 def _is_locked(path: Path) -> bool:
-    """Also for a file of another user, or one that has gone meanwhile: it is not this process's
-    to undo."""
+    """Whether another process has the file; also true for another user's file and for one that no
+    longer exists."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -22,7 +22,7 @@ _RUN = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 class BadLine(ValueError):
-    """The defect of a line, as text."""
+    """A line is invalid; the text says why."""
 
 
 def _text(value: Any) -> str:
@@ -89,7 +89,7 @@ def parsed(text: str | bytes) -> Any:
 
 
 def checked(line: Any) -> Line:
-    """The line, if it has a known form; else BadLine."""
+    """The line as a mapping; raises BadLine if its form is unknown."""
     if not isinstance(line, dict):
         raise BadLine(f"it is {_shown(line)}, expected a mapping")
     if problem := _text(line.get("op")):

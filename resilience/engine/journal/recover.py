@@ -1,10 +1,11 @@
 """Undoes the changes of a dead run: at the next start, and by `resilience recover`.
 
-Only on the cluster where they were made: a journal names kube-system's uid, because the name of a
-context proves nothing. Only when the writer is gone, which the file's lock shows. Undos of one run
-go newest first, and so do runs, so that each finds the state it left. Failed undos stay in the file
-for the next try. A run that also kept its journal in the cluster is left to
-`resilience.engine.journal.takeover`, which takes its locks first.
+Changes are undone only on the cluster where they were made: a journal contains kube-system's uid,
+because the name of a context proves nothing. They are undone only when the writer is gone, which
+the file's lock shows. Undos of one run are executed newest first, and runs as well, so that each
+undo finds the state that its change left. Failed undos stay in the file for the next try. A run
+that also kept its journal in the cluster is left to `resilience.engine.journal.takeover`, which
+takes its locks first.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Left:
 
     @property
     def text(self) -> str:
-        """For `resilience recover --list`: who, where, how much."""
+        """The line for `resilience recover --list`: which run, where, how many changes."""
         begin = self.story.begin
         count = len(self.story.pending)
         return (
@@ -56,17 +57,17 @@ class Left:
 
 
 class Kind(Enum):
-    """Why a run was not undone, by who has to act."""
+    """Why a run was not undone, grouped by who has to act."""
 
-    OURS = "ours"  # it should be undone now; what is left of it counts
+    OURS = "ours"  # it should be undone now; what could not be undone is a failure
     LIVES = "lives"  # the run is alive, or another one undoes it
     IGNORED = "ignored"  # an unknown journal, another cluster's, or not covered by consent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """The result for one dead run. `left` is still in the cluster, `kept` is what someone else
-    changed since: reported once, and then only listed."""
+    """The result for one dead run. `left` are changes that are still in the cluster. `kept` are
+    changes that someone else has modified since; they are reported once and then only listed."""
 
     run: str
     undone: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ class Recovered:
     skipped: str = ""
     kind: Kind = Kind.OURS
     news: bool = True
-    """Whether anything was tried; else everything kept was reported before."""
+    """Whether there is something new to report; otherwise all kept changes were reported before."""
 
     @property
     def complete(self) -> bool:
@@ -84,7 +85,7 @@ class Recovered:
 
     @property
     def weighs(self) -> bool:
-        """Whether a session that met this must not end as if nothing were left."""
+        """Whether a session that found this must not end successfully."""
         return self.kind is Kind.OURS and not self.complete and self.news
 
     @property
@@ -100,8 +101,8 @@ class Recovered:
 
 
 def left_behind(directory: Path) -> list[Left]:
-    """Dead runs, newest first. Files of runs with nothing to undo are deleted, except those
-    whose locks are still to be taken over, by `resilience.engine.journal.takeover`."""
+    """Dead runs, newest first. Files of runs with nothing to undo are deleted, unless
+    `resilience.engine.journal.takeover` still has to take over their locks."""
     found = []
     for path in reversed(journal_file.left_behind(directory)):
         story = journal_file.read(path)
@@ -188,10 +189,10 @@ def undo_all(
     refuses: Callable[[Undo], str] = lambda undo: "",
     trusts: Callable[[Undo], bool] = lambda undo: True,
 ) -> Recovered:
-    """Undo what is pending in `journal`; the caller closes it. `force` overrules changes that
-    someone else made since, `forget` accepts them. `broken` says which of its lines is damaged:
-    the content of that one is unknown, and the journal stays. `refuses` and `trusts` are those of
-    `Putback`."""
+    """Undo what is pending in `journal`; the caller closes it. `force` also undoes changes that
+    someone else has modified since; `forget` keeps them. `broken` says which of its lines is
+    damaged; the content of that line is unknown, and the journal stays. `refuses` and `trusts` are
+    those of `Putback`."""
     if force:
         journal.reopen()
     before = journal.pending()
@@ -216,7 +217,7 @@ def undo_all(
     left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in after]
     if broken and not forget:
         left.append(
-            f"the journal's {broken}; what it recorded from there on is not known. Look at the "
+            f"the journal's {broken}; the entries from there on cannot be read. Check the "
             f"cluster, then remove the journal: resilience recover {run} --forget"
         )
     return Recovered(

@@ -1,10 +1,10 @@
 """Undoes the changes of dead runs from the cluster's journal, only while holding their locks.
 
-A run whose locks can be taken is dead or over. If its local file is here and its writer gone, that
-is known at once; otherwise all holders are watched together for one Lease duration, and a holder
-that renews nothing is dead. A journal is untrusted data: one that has another form, names no locks,
-or whose locks consent does not cover now, is left alone and reported. Nothing outside of the
-cluster happens on its word: only a record that a file on this machine holds as well is trusted.
+A run whose locks can be taken has died or ended. If the run's local file is here and its writer is
+gone, that is known at once. Otherwise all holders are watched together for one Lease duration; a
+holder that renews nothing is dead. A journal is untrusted data. It is left alone and reported if it
+has an unknown form, names no locks, or if consent does not cover its locks now. It never causes
+anything outside of the cluster, unless a file on this machine holds the same record.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The locks and journals of a cluster, and the means of undoing. `cluster` writes locks and
-    journals; `acting` returns the one that undoes what was done under such locks, Refused if
-    consent does not cover that now; without it `cluster` is used, as far as its door allows.
-    `force` overrules what someone else changed since, `forget` accepts it."""
+    """The locks and journals of a cluster, and what is needed to undo. `cluster` writes locks and
+    journals; `acting` returns the cluster for undoing what was done under such locks; it raises
+    Refused if consent does not cover that now. Without `acting`, `cluster` is used, as far as its
+    own guard allows. `force` also undoes changes that someone else has modified since; `forget`
+    keeps them."""
 
     cluster: Cluster
     namespace: str
@@ -50,8 +51,8 @@ class Place:
 def recover(
     place: Place, *, wait: float, runs: Sequence[str] = (), tell: Tell = print
 ) -> list[Recovered]:
-    """Undo what dead runs left; `runs` limits it. Whether a run is alive is watched for up to
-    `wait` seconds; live runs are left alone."""
+    """Undo what dead runs left; `runs` limits it. Runs are watched for up to `wait` seconds; those
+    that are alive are left alone."""
     found = [left for left in _found(place) if not runs or left.run in runs]
     dead = _known_dead(place)
     dead |= _silent([left for left in found if not _unusable(left, place)], place, wait, dead, tell)
@@ -63,8 +64,8 @@ def recover(
 def under_locks(
     place: Place, own: RunId, held: Sequence[str], tell: Tell = print
 ) -> list[Recovered]:
-    """The same for a run that holds the locks `held`: what dead runs left there comes first. The
-    holder of another run's further locks is dead as well, since one of them could be taken."""
+    """The same for a run that holds the locks `held`: it undoes what dead runs left before it acts.
+    If one lock of a run could be taken, the holder of its other locks is dead as well."""
     return [
         _with_others(left, place, held, tell)
         for left in _found(place)
@@ -73,7 +74,8 @@ def under_locks(
 
 
 def _found(place: Place) -> list[Found]:
-    """The journals in the cluster, each as its run's file on this machine has it, if any."""
+    """The journals in the cluster, each replaced by the run's file on this machine, if there is
+    one."""
     return [
         replace(left, story=trust.corrected(left.story, place.directory, left.run))
         for left in journal_configmap.found(place.cluster, place.namespace)
@@ -93,7 +95,7 @@ def forget_undone_elsewhere(place: Place) -> None:
 
 
 def _known_dead(place: Place) -> set[str]:
-    """Holders whose run was on this host, and whose writer is gone."""
+    """Holders that ran on this host and whose writer is gone."""
     begins = [journal_file.read(path).begin for path in journal_file.left_behind(place.directory)]
     return {str(begin["holder"]) for begin in begins if begin.get("holder")}
 
@@ -109,8 +111,8 @@ def _silent(
         sorted({name for each in left for name in each.locks}),
         place.clock,
         lambda seconds: tell(
-            f"run {runs} left a journal in the cluster; watching for up to {seconds:.0f} s whether"
-            " it still lives"
+            f"run {runs} left a journal in the cluster; watching for up to {seconds:.0f} s "
+            "whether it is still alive"
         ),
         within=wait,
         known_dead=dead,
@@ -156,8 +158,8 @@ def _undone(left: Found, place: Place, locks: Locks) -> Recovered:
 
 
 def _held(left: Found, locks: Locks, why: str) -> Recovered:
-    """Its own holder is alive: nothing is left yet. Any other holder of all of its locks undoes
-    it before anything else."""
+    """The run's own holder is alive: it has left nothing. Any other holder of all its locks undoes
+    the run before anything else."""
     holders = set(locks.holders().values())
     if holders <= {left.holder, ""}:
         return Recovered(run=left.run, kind=Kind.LIVES, skipped=f"is still at work: {why}")
@@ -167,7 +169,7 @@ def _held(left: Found, locks: Locks, why: str) -> Recovered:
 
 
 def _with_others(left: Found, place: Place, held: Sequence[str], tell: Tell) -> Recovered:
-    """Under this run's locks, and those that the dead run held in addition."""
+    """Act under this run's locks and the other locks that the dead run held."""
     if why := _unusable(left, place):
         return _ignored(left, why)
     more = [name for name in left.locks if name not in held]
@@ -213,5 +215,5 @@ def undo(left: Found, place: Place) -> Recovered:
     if not damaged or place.forget:
         return result
     journal_configmap.mark_reported(place.cluster, left)
-    # What was undone before the damaged line is undone anew each time: nobody reads past that line.
+    # Undos before the damaged line are repeated each time, because nothing after that line is read.
     return replace(result, news=not left.reported or len(result.left) > 1)

@@ -1,8 +1,8 @@
 """Which records of a journal in the cluster are carried out, and which of them are trusted.
 
-Anyone who may write ConfigMaps in the journal's namespace can write a record. It never reaches
-beyond the locks that its run held; and nothing outside of the cluster is touched, and no value of
-the environment used, unless the file of that run on this machine holds the same record.
+Anyone who may write ConfigMaps in the journal's namespace can write a record. It can never affect
+more than the locks of its run cover. It affects nothing outside of the cluster and uses no value of
+the environment, unless the file of that run on this machine holds the same record.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from resilience.model.words import one_line
 from resilience.verbs.context import NotTrusted
 
 PLACES = frozenset({"namespace", "resource", "node"})
-"""Keys by which the data of an undo say where it acts."""
+"""Keys of an undo's data that say where it acts."""
 
 
 def by_file(directory: Path, run: str) -> Callable[[Undo], bool]:
@@ -31,8 +31,8 @@ def by_file(directory: Path, run: str) -> Callable[[Undo], bool]:
 
 def corrected(story: Story, directory: Path, run: str) -> Story:
     """The cluster's journal of a run, corrected by the complete file on this machine: anyone who
-    may add lines in the cluster could claim that a change is undone, or name other locks. Undoing
-    something twice is harmless; changes that were kept for a person to decide stay kept."""
+    may add lines in the cluster could claim that a change is undone, or name other locks. Repeating
+    an undo is harmless; changes that wait for a person's decision stay kept."""
     own = _own(directory, run)
     if own.broken or not own.begin:
         return story
@@ -49,23 +49,23 @@ def _own(directory: Path, run: str) -> Story:
 
 
 def refused(undo: Undo, locks: Sequence[str], trusted: bool) -> str:
-    """Why it must not be carried out, regardless of its content; "" if it may."""
+    """Why the record must not be carried out, regardless of its content; "" if it may."""
     if not trusted and not PLACES & set(undo.data):
         return str(NotTrusted("its record does not say where it acts"))
     return _outside(undo, locks)
 
 
 def _outside(undo: Undo, locks: Sequence[str]) -> str:
-    """A genuine run never records an undo that reaches beyond its locks. Each place that the data
+    """A genuine run never records an undo outside of what its locks cover. Each place that the data
     name counts, since a verb may read any of them."""
     if strange := _strange(undo.data):
-        return one_line(f"its record names a place that is no text: {strange}")
+        return one_line(f"its record names a place that is not a string: {strange}")
     outside = [where for inside, where in _places(undo.data, covered(locks)) if not inside]
     return one_line(f"it would act {outside[0]}, which its locks do not cover") if outside else ""
 
 
 def _strange(data: Mapping[str, Any]) -> str:
-    """The first key of a place whose value cannot be one; "" if there is none."""
+    """The first place key with an invalid value; "" if there is none."""
     resource = data.get("resource")
     kind = resource.get("plural") if isinstance(resource, Mapping) else None
     named = {"namespace": data.get("namespace"), "node": data.get("node"), "plural": kind}

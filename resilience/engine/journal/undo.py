@@ -2,8 +2,8 @@
 
 The same code serves the end of a run and `resilience recover`. It runs on its own thread, so that
 no exception from a signal handler in the main thread (Ctrl-C, a test's timeout) can interrupt it;
-only three calls of `Aborter.press` do. Requests that the API server cannot accept now are repeated
-until the deadline.
+only three calls of `Aborter.press` stop it. Requests that the API server cannot accept now are
+repeated until the deadline.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RETRY_EVERY = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Putback:
-    """All that undoing needs. The run's own abort must not end waits of `clock`."""
+    """Everything that undoing needs. The run's own abort must not end waits of `clock`."""
 
     cluster: Cluster
     run: RunId
@@ -51,14 +51,14 @@ class Putback:
     refuses: Callable[[Undo], str] = lambda undo: ""
     """Why an undo must not be executed, whatever it contains; "" if it may."""
     trusts: Callable[[Undo], bool] = lambda undo: True
-    """Whether its record is known to be genuine."""
+    """Whether the undo's record is known to be genuine."""
     others: set[str] = field(default_factory=set)
-    """uids of objects that someone else changed since."""
+    """uids of objects that someone else has changed since."""
 
     def all(self) -> list[str]:
-        """Undo everything pending; returns what could not be undone, as text. What is in use by
-        what a later undo removes is waited for at the end: a claim that a manifest names after the
-        Pods that mount it."""
+        """Undo everything pending; returns what could not be undone, as text. An object that is
+        still used by one that a later undo removes (a claim, by the Pods that mount it) is waited
+        for at the end."""
         left: list[str] = []
         pending = list(self.journal.pending())
         later: list[Undo] = []
@@ -88,7 +88,7 @@ class Putback:
         except (ActionFailed, ClusterError, TimeoutError) as error:
             return self._failed(undo, str(error))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            text = f"its record cannot be understood ({defect(f'`{undo.verb}`', error)})"
+            text = f"its record is invalid ({defect(f'`{undo.verb}`', error)})"
             return self._failed(undo, text)
         except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
             return self._failed(undo, defect(f"the undo of `{undo.verb}`", error))
@@ -141,7 +141,8 @@ def _pause(error: ClusterError) -> float:
 
 
 def shielded(work: Callable[[], object], aborter: Aborter) -> None:
-    """Run `work` out of reach of exceptions raised in this thread; they are kept in the aborter."""
+    """Run `work` so that exceptions raised in this thread do not interrupt it; they are kept in the
+    aborter."""
     done = Event()
 
     def quietly() -> None:
@@ -156,7 +157,7 @@ def shielded(work: Callable[[], object], aborter: Aborter) -> None:
     with aborter.undoing():
         while thread.ident is None:
             _insist(thread.start, aborter)
-        # Not `join`: one that an exception interrupts takes the thread for ended (bpo-45274).
+        # Not `join`: if an exception interrupts it, it considers the thread ended (bpo-45274).
         while not done.is_set():
             _insist(lambda: done.wait(0.2), aborter)
 

@@ -9,8 +9,8 @@ from resilience.model.scenario import Scenario
 
 
 def why_not(scenario: Scenario, cluster: Cluster, options: Options) -> str:
-    """Which of its actions is not due, and why; "" when all are. Without a seed the draw of a run
-    cannot be predicted, so everything is due."""
+    """Which action of the scenario is not due, and why; "" when all are due. Without a seed the
+    random decision of a run cannot be predicted, so everything counts as due."""
     seed = scenario.seed if options.seed is None else options.seed
     if seed is None:
         return ""

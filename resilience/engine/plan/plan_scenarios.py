@@ -1,9 +1,9 @@
 """Compiles a plan into its three scenarios: fresh, intact, drill.
 
-So a plan's objectives are handled like any scenario: consent, journal, timeline, abort, undo,
-report. The plan's `given:` (only if it creates its own subject) is each scenario's `given:`; the
-judgement is one check under `then:` whose findings are the objectives. The steps of `drill.then`
-run in the scratch namespace, each until it holds or its `within` has passed.
+So a plan's objectives are handled like those of any scenario, with consent, journal, timeline,
+abort, undo and report. The plan's `given:` (only if it creates its own subject) is each scenario's
+`given:`; one check under `then:` judges the objectives and returns one finding for each. The steps
+of `drill.then` run in the scratch namespace, each until it holds or its `within` has passed.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from resilience.verbs.context import CheckContext, NotMet, Refused
 
 TITLES = {
     "fresh": "the newest verified snapshot is young enough and no scheduled run was missed",
-    "intact": "every hash, the signature and the coverage of the newest snapshot",
+    "intact": "the newest snapshot has correct hashes, a valid signature and full coverage",
     "drill": "the newest snapshot is restored in time, and matches its record",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Parameters of the one check."""
+    """Parameters of that check."""
 
     plan: Plan
     kind: str
 
 
 def compiled(plan: Plan) -> tuple[Scenario, ...]:
-    """The three, in order; a plan without `drill:` has two."""
+    """The three scenarios, in order; a plan without `drill:` has two."""
     kinds = [kind for kind in TITLES if kind != "drill" or plan.drill]
     return tuple(_scenario(plan, kind) for kind in kinds)
 
@@ -71,7 +71,7 @@ def _named(plan: Plan) -> str:
 
 
 def _bound(step: Step, plan: Plan) -> Step:
-    """Tells `snapshot: this` what `this` is."""
+    """Lets `snapshot: this` find its plan."""
     this = step.verb.name == "snapshot" and getattr(step.parameters, "plan", "") == "this"
     if not this:
         return step
@@ -126,9 +126,9 @@ def _keys(context: CheckContext) -> Any:
 def _judged(
     judge: Callable[[Plan, CheckContext], Sequence[Finding]],
 ) -> Callable[[Judgement, CheckContext], str]:
-    """A check made of findings: all are kept; a failed one fails it without a retry, an unmeasured
-    one is left to the verdict. A missing or wrong key or URL says nothing about the backup, so the
-    run is refused."""
+    """A check that consists of findings. All are kept. A failed finding fails the check without a
+    retry; an unmeasured one is left to the verdict. A missing or wrong key or URL says nothing
+    about the backup, so the run is refused."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
         from resilience.backup.format.errors import BackupError, BadRequest, NoWall, StillThere
@@ -212,7 +212,7 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
 
 
 def _tell(snapshot: Any, context: CheckContext) -> None:
-    """Which snapshot it is, for the report. One that cannot be read is left to the drill."""
+    """Describes the snapshot, for the report. If it cannot be read, the drill reports that."""
     from resilience.backup.format.errors import BackupError
 
     try:
@@ -292,7 +292,7 @@ class _Elsewhere:
         self.deadline = self.asked_since + step.within.seconds
 
     def will_undo(self, data: Mapping[str, Any], text: str) -> str:
-        """Recorded in the journal under the nested step's verb, because the drill around it could
+        """Recorded in the journal under the nested step's verb, because the surrounding drill could
         not undo it."""
         identity: str = self._context.will_undo_by(self.step.verb, data, text)
         return identity

@@ -1,7 +1,7 @@
 """The uses of a plan, each with permissions of its own: back up, prove, drill.
 
-`proof` is `fresh` and `intact`, which read the store. `backup` is `resilience backup run` and
-`create`: no scenario, so its permissions are listed here.
+`proof` is `fresh` and `intact`, which read the store. `backup` means `resilience backup run` and
+`create`; these are not scenarios, so their permissions are listed here.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _OF_KIND = {"fresh": PROOF, "intact": PROOF, "drill": DRILL}
 
 
 def used(plan: Plan, only: Sequence[str]) -> Iterator[Scenario]:
-    """The plan's scenarios of these uses; of all without any."""
+    """The plan's scenarios for these uses; without any uses, all scenarios."""
     for scenario in compiled(plan):
         if not only or _OF_KIND[scenario.tags[0]] in only:
             yield scenario
 
 
 def of_backup(plan: Plan, journal: str, only: Sequence[str]) -> Sequence[Need]:
-    """To take the plan's snapshots with the command, when that is one of these uses."""
+    """Permissions to take the plan's snapshots with the command, if that is one of these uses."""
     if only and BACKUP not in only:
         return []
     title = f"back up {plan.title}"

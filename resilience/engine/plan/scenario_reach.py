@@ -2,8 +2,8 @@
 
 Each verb declares it (`Verb.touches`), or it follows from the verb's permissions: a verb that needs
 write access in a namespace, to nodes, or to a cluster-scoped kind acts there. The scenario's own
-namespace counts as soon as anything is done or probed, unless all that is done chooses its
-namespaces by their labels; a check alone acts on nothing.
+namespace counts as soon as there is an action or a probe, unless all actions choose their
+namespaces by label. A check alone acts on nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def of_one(step: Step, namespace: str, directory: Path) -> Reach:
 
 
 def of_secrets(rights: Iterable[Right]) -> Reach:
-    """Where Secrets are read by name: their owner must have agreed that a run uses them."""
+    """The namespaces in which Secrets are read by name; their owner must have consented to that."""
     return union(
         within(right.namespace)
         for right in rights
@@ -67,7 +67,8 @@ def of_drill(plan: Plan) -> Reach:
 
 
 def of_rights(rights: Iterable[Right]) -> Reach:
-    """What such permissions change. Evictions everywhere belong to the nodes that are drained."""
+    """What a verb with these permissions changes. Evictions in all namespaces belong to the drained
+    nodes."""
     return union(_of_right(right) for right in rights if right.verb in WRITES)
 
 

@@ -1,4 +1,4 @@
-"""The engine for people who prefer Python: what a YAML scenario does, as calls inside a test.
+"""The engine for tests in Python: everything that a YAML scenario can do, as calls inside a test.
 
     def test_node_loss(resilience):
         with resilience.probe.http(service="checkout", rate="50/s") as checkout:
@@ -6,9 +6,9 @@
             resilience.ready("deployment/checkout", within="60s")
         assert checkout.longest_outage < 2
 
-Every verb of the catalogue is a method; a call takes the keys of the step. An action that cannot do
-what it should raises StepFailed, a check that does not hold NotHeld (an AssertionError). When the
-test is over, all changes are undone in any case, newest first.
+Every verb of the catalogue is a method; a call takes the keys of the step. An action that fails
+raises StepFailed; a check that does not hold raises NotHeld (an AssertionError). When the test is
+over, all changes are undone in any case, newest first.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Resilience:
         self._catalogue = catalogue
         self._count = 0
         self._unused: list[Step] = []
-        """Probes that were created and not entered yet."""
+        """Probes that were created but not entered yet."""
         self._state = run.state
         self._way = run.under_way()
         self.probe = Probes(self)
@@ -98,7 +98,7 @@ class Resilience:
 
     @property
     def started(self) -> float:
-        """When it began, on the clock of the timeline."""
+        """When the test began, on the clock of the timeline."""
         return self._run.started
 
     @property
@@ -118,7 +118,7 @@ class Resilience:
 
     @property
     def findings(self) -> Sequence[Finding]:
-        """Named results so far, for example times to recover."""
+        """The findings so far, for example times to recover."""
         return tuple(self._state.findings)
 
     @property
@@ -139,11 +139,11 @@ class Resilience:
 
     def _no_verb(self, name: str, verb: object) -> str:
         if isinstance(verb, Verb):
-            return f"`{name}` measures: write `with resilience.probe.{name}(...) as probe:`"
+            return f"`{name}` is a probe: write `with resilience.probe.{name}(...) as probe:`"
         return f"unknown verb `{name}`; there are: {', '.join(self._catalogue.names())}"
 
     def step(self, verb: Verb, values: tuple[Any, ...], keys: dict[str, Any]) -> Step:
-        """The step that a call stands for, with a path of its own for its random stream."""
+        """The step for a call, with its own path for the random stream."""
         step = python_calls.step_of(verb, values, keys, self._catalogue, self._state.directory)
         if verb.family is Family.CHECK and Phase.GIVEN in verb.phases and not self._acted():
             step = replace(step, phase=Phase.GIVEN)
@@ -151,7 +151,7 @@ class Resilience:
         return replace(step, path=f"call[{self._count - 1}]", place=python_calls.caller())
 
     def _acted(self) -> bool:
-        """Whether an action has been tried: a check that fails before says nothing about the
+        """Whether an action has been tried; a check that fails before that says nothing about the
         service."""
         return any(
             done.record.phase == Phase.WHEN.value and done.record.facts["family"] == _ACTION
@@ -168,12 +168,12 @@ class Resilience:
                 raise NotHeld(text, outcome) from None
             raise StepFailed(text, outcome) from None
         # A signal's exception may have been lost inside the step (in a destructor, for example):
-        # the test must not wait for something in a run that is over.
+        # the test must not wait for a run that is over.
         self._state.aborter.check()
 
     @contextmanager
     def measuring(self, step: Step, settle: Duration, promised: bool) -> Iterator[Measured]:
-        """A probe around a block; it settles when the block ends, then it is judged."""
+        """A probe around a block; when the block ends, the probe settles and is judged."""
         self._unused.remove(step)
         state, deck, measured = self._state, self._run.deck(), Measured(step.name)
         try:
@@ -214,13 +214,13 @@ class Probes:
             raise UnknownVerb(f"there is no probe `{name}`; there are: {self._names()}")
 
         def call(*values: Any, settle: str = str(DEFAULT_SETTLE), **keys: Any) -> Any:
-            # A result without a number is an objective by itself: a budget falls short, or it does
-            # not.
+            # A finding without a number is an objective by itself, such as whether a budget was
+            # kept.
             promised = "objective" in keys or not verb.measures
             step = self._owner.step(verb, *_url(values, keys))
             if not promised:
                 step = python_calls.measuring(step, Measured.everything)
-            self._owner._unused.append(step)  # a forgotten `with` must not pass
+            self._owner._unused.append(step)  # a forgotten `with` must not go unnoticed
             return self._owner.measuring(step, Duration.parse(settle), promised)
 
         call.__doc__ = verb.summary

@@ -1,9 +1,9 @@
 """Exceptions that a test in Python may raise, and the outcome of each.
 
 The test decides: it may expect a step to fail, or an objective to be missed, and pass. The
-exception with which it ends decides its outcome. Exceptions of this package know their cause; any
-other exception counts as a failed service, as an assertion does: nothing else is known about the
-test's own requests.
+exception that ends the test decides its outcome. Exceptions of this package contain their cause.
+Any other exception counts as a failure of the service, like an assertion, since nothing else is
+known about it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NotHeld(AssertionError):
 
 
 class UndoIncomplete(Exception):
-    """Something of this test is still in the cluster."""
+    """Changes by this test are still in the cluster."""
 
 
 class UnknownVerb(AttributeError):
@@ -48,7 +48,7 @@ _UNMEASURED = (NotMeasured, NotSteady, Misspoken, UnknownVerb)
 
 
 def trouble(error: BaseException) -> Trouble | None:
-    """None if the run itself knows why it ended."""
+    """The outcome of the exception; None if the run itself knows why it ended."""
     if isinstance(error, Aborted):
         return None
     if isinstance(error, StepFailed | NotHeld):

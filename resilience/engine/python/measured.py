@@ -1,8 +1,8 @@
 """The results of a probe around a block, as numbers for assertions.
 
 Each number comes from the same judgement as a scenario's objectives and is the worst case of the
-measurement. One that could not be measured (too few requests, a late prober, the block still
-running) raises NotMeasured.
+measurement. Reading a number that could not be measured (too few requests, a late prober, the block
+still running) raises NotMeasured.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from resilience.model.verdict import Finding, Kind, Outage
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 
 DOUBT = {Kind.AVAILABILITY: 0.01, Kind.OUTAGE: 0.25}
-"""The widest span between best and worst case within which one number is an honest answer."""
+"""The maximum difference between best and worst case for which one number is meaningful."""
 
 
 class NotMeasured(Exception):
@@ -32,8 +32,8 @@ class Measured:
         longest_outage=Duration.of(3600),
         latency={percent: Duration.of(3600) for percent in PERCENTILES},
     )
-    """What is judged where the test promises nothing: every number, with no threshold near. An
-    outage is what falls below 99%."""
+    """Objectives that a test without its own is judged by: every number, with thresholds that are
+    never reached. An outage is a window below 99%."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -50,7 +50,7 @@ class Measured:
 
     @property
     def availability(self) -> float:
-        """Good answers, as a share of all planned, between 0 and 1."""
+        """Good answers as a share of all planned requests, between 0 and 1."""
         return self._worst(self._finding(Kind.AVAILABILITY), lambda finding: finding.low)
 
     @property
@@ -60,7 +60,7 @@ class Measured:
 
     @property
     def outages(self) -> Sequence[Outage]:
-        """All of them, by time."""
+        """All outages, by time."""
         return self._finding(Kind.OUTAGE).outages
 
     def latency(self, percent: float) -> float:
@@ -73,7 +73,8 @@ class Measured:
         return self.latency(99)
 
     def _worst(self, finding: Finding, bound: Callable[[Finding], float | None]) -> float:
-        """The worst case of the measurement; no number if the bounds are far apart."""
+        """The worst case of the measurement; raises NotMeasured if best and worst case are far
+        apart."""
         value = bound(finding)
         if finding.reason is not None or finding.value is None or value is None or _wide(finding):
             raise NotMeasured(f"{finding.name}: {_why(finding)}")

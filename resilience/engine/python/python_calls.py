@@ -1,4 +1,4 @@
-"""From a Python call to a step: the same verbs, values and complaints as in YAML.
+"""Turns a Python call into a step, with the same verbs, values and error messages as in YAML.
 
 A call is rendered as the equivalent YAML and read by the language, so that a Python test can
 express nothing that a scenario could not, and gets the same error messages.
@@ -27,7 +27,7 @@ OF_PROBES = ("rate", "objective", "abort_below")
 
 
 class Misspoken(TypeError):
-    """A call that the language would not accept; the text is the language's."""
+    """The language does not accept the call; the message is that of the language."""
 
 
 def step_of(
@@ -39,7 +39,7 @@ def step_of(
     beside = {key: value for key, value in keys.items() if key in (*COMMON, *OF_PROBES)}
     own = {key: value for key, value in keys.items() if key not in beside}
     if len(values) > 1 or (values and own):
-        raise Misspoken(f"{verb.name}: one value, or named ones, not both")
+        raise Misspoken(f"{verb.name}: give one positional value or keyword arguments, not both")
     written = {verb.name: _plain(values[0] if values else own)} | _plain(beside)
     return _read(verb, written, catalogue, directory)
 
@@ -54,8 +54,8 @@ def _read(verb: Verb, written: Mapping[str, Any], catalogue: Catalogue, director
 
 
 def phase_of(verb: Verb) -> Phase:
-    """The phase of a call's step: setup as setup, probes as probes, everything else as it
-    happens."""
+    """The phase of a call's step: `given` for setup verbs, `probes` for probes, `when` for
+    everything else."""
     if verb.family is Family.PROBE:
         return Phase.WHILE
     if Phase.WHEN in verb.phases and verb.name != "apply":
@@ -104,14 +104,14 @@ def measuring(step: Step, objective: Objective) -> Step:
 
 
 def _words(problem: Any) -> str:
-    """A problem without its place: the call is the place."""
+    """A problem as text, without its place, since the call itself is the place."""
     text = str(problem.message)
     text += f"; expected {problem.expected}" if problem.expected else ""
     return text + (f"; did you mean {problem.suggestion}?" if problem.suggestion else "")
 
 
 def _plain(value: Any) -> Any:
-    """A Python value as JSON; `${` is text here, since Python has variables of its own."""
+    """A Python value as JSON; `${` is escaped, since Python has its own variables."""
     if isinstance(value, Mapping):
         return {str(key).rstrip("_"): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

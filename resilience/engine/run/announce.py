@@ -1,13 +1,13 @@
-"""An Event in each namespace that a run touches, for everyone who looks there.
+"""Writes an Event to each namespace that a run acts in, so that others can see the run.
 
     kubectl get events -n shop
     Normal  ResilienceRun       namespace/shop  run 68b1f2: checkout survives ... begins to act
     Normal  ResilienceRunEnded  namespace/shop  run 68b1f2: ended, everything is undone
 
 Written before the first action of `when` and after the undo, within the run's consent and locks
-like any write. A run does without where it may not create Events; a namespace that is gone gets
-none. Events end by themselves (the API server keeps them for an hour). A sandbox that ends with
-this process gets none.
+like any write. Where a run may not create Events, it continues without; a namespace that is gone
+gets none. Events expire by themselves (the API server keeps them for an hour). A sandbox that ends
+with this process gets none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST = 1000
 
 
 class Announcer:
-    """Of one run. `begins` reports once; `ended` reports only if `begins` has."""
+    """Announces one run. `begins` reports once; `ended` reports only if `begins` has."""
 
     def __init__(self, scenario: Scenario, state: RunState) -> None:
         self._scenario, self._state = scenario, state
@@ -49,8 +49,8 @@ class Announcer:
             )
 
     def _namespaces(self) -> list[str]:
-        """Those that the file names; what is chosen by a pattern is not known beforehand, and a
-        test in Python names none but its own."""
+        """The namespaces that the file names. Those chosen by a pattern are not known beforehand;
+        for a test in Python, only its own."""
         reach = scenario_reach.of_scenario(self._scenario, self._state.namespace)
         named = {name for name in reach.namespaces if not set(name) & set("*?[")}
         return sorted(named or {self._state.namespace})

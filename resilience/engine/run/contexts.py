@@ -1,4 +1,4 @@
-"""The protocols of `resilience.verbs.context` over one run's state and one step."""
+"""Implements the protocols of `resilience.verbs.context` with one run's state and one step."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class StepContext:
         return self.will_undo_by(self.step.verb, data, text)
 
     def will_undo_by(self, verb: Verb, data: Mapping[str, Any], text: str) -> str:
-        """Record an undo for a nested step of this one: its own verb undoes it."""
+        """Record an undo for a nested step; the nested step's verb executes it."""
         identity = self._state.journal.record(verb.name, self.step.path, data, text)
         self._state.verbs[verb.name] = verb
         self.note(What.UNDO, f"recorded undo: {text}", {"state": "recorded", "id": identity})
@@ -147,7 +147,8 @@ class StepContext:
             self._finished(obj)
             return
         if namespace := objects.namespace(obj):
-            # A node's Pods are of any namespace; seen from here on, so that they can recover.
+            # A node's Pods can be in any namespace; watch that namespace from now on, so that their
+            # recovery is seen.
             self.view(PODS, namespace)
         workload = self._state.owners.workload(obj)
         self._state.victims.append(
@@ -181,10 +182,10 @@ class StepContext:
         )
 
     def _finished(self, pod: Object) -> None:
-        """A finished Pod serves no one: its removal disrupts nothing."""
+        """A finished Pod serves no requests, so its removal disrupts nothing."""
         title = objects.title(pod)
         self._state.finished.append(title)
-        self.note(What.NOTE, f"{title} has already finished: it is removed, and is not a victim")
+        self.note(What.NOTE, f"{title} has already finished; it is removed, but is not a victim")
 
     def spare(self, obj: Object) -> None:
         mine = [each for each in self._state.victims

@@ -1,10 +1,9 @@
-"""What a scenario would do, determined beforehand: exact victims, the API server's own answers,
-budgets.
+"""Determines what a scenario would do: exact victims, the API server's own answers, budgets.
 
 The verbs choose as in the real run, from the same random streams, on a cluster that accepts writes
-as dryRun=All only. Time does not pass: a wait ends at once. Each step sees the present cluster, not
-the state that earlier steps would leave, and where that matters, the answer says so. Dry-run
-evictions do not add up on the API server, so what budgets leave is computed.
+as dryRun=All only. Time does not pass; each wait ends at once. Each step sees the current cluster,
+not the state that earlier steps would leave; where that matters, the answer says so. Dry-run
+evictions do not add up on the API server, so what budgets still allow is computed here.
 """
 
 from __future__ import annotations
@@ -47,7 +46,8 @@ class Rehearsed:
 def rehearse(
     scenario: Scenario, cluster: Cluster, options: Options, clock: EngineClock
 ) -> list[Rehearsed]:
-    """Every step in order. `cluster` must have the gate of `resilience.cluster.dry`."""
+    """The dry run of every step, in order. `cluster` must be wrapped by
+    `resilience.cluster.dry`."""
     return _Rehearsal(scenario, cluster, options, clock).all()
 
 
@@ -65,7 +65,7 @@ class _Enough(BaseException):
 
 
 class StandingClock:
-    """Time that only passes by waiting, and at once."""
+    """A clock that advances only by waiting, without delay."""
 
     def __init__(self, clock: EngineClock) -> None:
         self._clock = clock
@@ -73,19 +73,20 @@ class StandingClock:
         self._skipped = 0.0
 
     def monotonic(self) -> float:
-        """The time that waiting has reached."""
+        """The time after all waits so far."""
         return self._began + self._skipped
 
     def wall(self) -> float:
-        """The true time: ages of Pods depend on it."""
+        """The real time, because ages of Pods depend on it."""
         return self._clock.wall()
 
     def wait(self, seconds: float) -> None:
-        """As if it had passed."""
+        """Advance the clock at once."""
         self._skipped += max(0.0, seconds)
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
-        """What does not hold already will not come about: the rehearsal of this step ends here."""
+        """A condition that does not hold already never will, so the dry run of this step ends
+        here."""
         if not holds():
             raise _Enough
         return True
@@ -99,7 +100,7 @@ class StandingClock:
 
 
 class _Rehearsal:
-    """One dry run; made and used once."""
+    """One dry run; each instance is used once."""
 
     def __init__(
         self, scenario: Scenario, cluster: Cluster, options: Options, clock: EngineClock
@@ -125,7 +126,7 @@ class _Rehearsal:
         return self._found
 
     def perform(self, step: Step, limit: float) -> None:
-        """For flow verbs as well: whatever the objection to a step, the next one is rehearsed."""
+        """Also for flow verbs: the next step is tried even if one is objected to."""
         self.attempt(step, limit)
 
     def attempt(self, step: Step, limit: float) -> Attempt:
@@ -135,7 +136,7 @@ class _Rehearsal:
             mine.lines += _promises(step)
             return Attempt(Outcome.PASSED, "", denied=False)
         if step.verb.rehearse is None:
-            mine.lines.append("described only: it cannot be rehearsed without doing it")
+            mine.lines.append("only described: a dry run of this step is not possible")
             return Attempt(Outcome.PASSED, "", denied=False)
         context = _Watched(self._state, step, self._state.clock.monotonic() + step.within.seconds,
                            self, mine)  # fmt: skip
@@ -187,7 +188,7 @@ def _missing_namespace(error: Exception) -> str:
 def _allowance(budget: Object, taken: int) -> str:
     allowed = int((budget.get("status") or {}).get("disruptionsAllowed", 0))
     then = "" if taken <= allowed else "; more than it allows at once"
-    return f"budget {objects.title(budget)} allows {allowed} now, this takes {taken}{then}"
+    return f"budget {objects.title(budget)} allows {allowed} now, this step needs {taken}{then}"
 
 
 def _promises(step: Step) -> Iterator[str]:
@@ -198,7 +199,7 @@ def _promises(step: Step) -> Iterator[str]:
 
 
 class _Watched(StepContext):
-    """Reports to the rehearsal whom the step would harm."""
+    """Reports which victims the step would harm."""
 
     def __init__(self, state: RunState, step: Step, deadline: float, performer: Any,
                  into: Rehearsed) -> None:  # fmt: skip
@@ -223,7 +224,7 @@ class _Watched(StepContext):
         self._into.lines.append(text)
 
     def proof(self, text: str, facts: Any) -> None:
-        """Nothing took effect, so there is none."""
+        """Nothing took effect, so there is no proof."""
 
     def will_undo(self, data: Any, text: str) -> str:
         return self._state.journal.record(self.step.verb.name, self.step.path, data, text)

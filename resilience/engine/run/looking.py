@@ -16,7 +16,7 @@ from resilience.engine.run.views import Views
 def sight(
     options: Options, cluster: Cluster, views: Views, clock: EngineClock, stack: ExitStack
 ) -> Sight:
-    """Looks from now on until the stack is closed; if no look is needed, everything counts as
+    """Tests from now on until the stack is closed; if no tests are needed, everything counts as
     seen."""
     if not options.lookout:
         return Clear()

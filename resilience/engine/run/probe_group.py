@@ -21,7 +21,7 @@ from resilience.model.verdict import Finding, Reason, Result, Window
 from resilience.verbs.context import ActionFailed, Attempt, Concluding, NotMet, RunningProbe
 
 LOOK_EVERY = 0.2
-"""Seconds between two looks at abort conditions."""
+"""Seconds between two checks of the abort conditions."""
 
 HINT_AFTER = 5.0
 """Seconds after which the reason why a probe is not steady yet is reported."""
@@ -65,7 +65,8 @@ class Deck:
             self._state.options.observe(probe)
 
     def wait_steady(self) -> None:
-        """Return once all are steady; NotSteady with the reason of the first that is not."""
+        """Return once all probes are steady; raise NotSteady with the reason of the first that is
+        not."""
         deadline = self._state.clock.monotonic() + self._state.options.steady_within
         for member in self._members:
             try:
@@ -75,7 +76,7 @@ class Deck:
             self._note(member.probe, "steady")
 
     def _wait_for(self, probe: RunningProbe, deadline: float) -> None:
-        """Steady; after a while it reports the reason for the delay, before the run looks hung."""
+        """Wait until the probe is steady; after a while report the reason for the delay."""
         clock = self._state.clock
         soon = clock.monotonic() + HINT_AFTER
         try:
@@ -119,8 +120,8 @@ class Deck:
             self._note(member.probe, "stopped")
 
     def judge(self, window: Window, baseline: float | None = None) -> list[Finding]:
-        """Every objective, compared with what was measured in each window of its probe. `baseline`
-        is when that window began, None if there was none."""
+        """The findings of all objectives, compared with the measurements in each window of their
+        probe. `baseline` is when that window began, None if there was none."""
         spans = windows.Spans.of(self._state, window, baseline)
         findings: list[Finding] = []
         for member in self._members:
@@ -130,7 +131,8 @@ class Deck:
         return findings
 
     def vacuous(self) -> Iterator[Finding]:
-        """One for each probe whose objectives were met while nothing could have violated them."""
+        """One finding for each probe whose objectives were met although nothing could have violated
+        them."""
         for member in self._members:
             step, state = member.step, self._state
             text = vacuous.calm(step, state) or vacuous.unrelated(step, member.selector, state)
@@ -139,7 +141,7 @@ class Deck:
                     name=f"{member.probe.name}.harmed",
                     result=Result.NOT_MEASURED,
                     reason=Reason.UNOBSERVED,
-                    promised="what it measures was harmed",
+                    promised="the measured service was harmed",
                     measured=text,
                     place=step.place,
                 )
@@ -166,7 +168,7 @@ def _placed(finding: Finding, step: Step) -> Finding:
 
 
 class _NoFlow:
-    """A probe contains no steps."""
+    """Not supported: a probe contains no steps."""
 
     def perform(self, step: Step, limit: float) -> None:
         raise ActionFailed(f"{step.title}: a probe contains no steps")

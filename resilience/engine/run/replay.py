@@ -43,7 +43,7 @@ class Replay:
 
 
 class Repeated(Random):
-    """A step's own stream, which samples known victims first."""
+    """A step's random stream that prefers known victims."""
 
     def __new__(cls, *_: object) -> Repeated:
         return super().__new__(cls)
@@ -54,7 +54,7 @@ class Repeated(Random):
         self._known = tuple(known)
 
     def sample(self, population: Any, k: int, *, counts: Any = None) -> list[Any]:
-        """Those of `population` that are known, if they are as many as are wanted."""
+        """The known members of `population`, if there are as many as requested."""
         usual = super().sample(population, k, counts=counts)
         for same in (_same_uid, _same_name):
             found = [each for each in population if any(same(each, one) for one in self._known)]
@@ -75,7 +75,7 @@ def _same_name(obj: Any, known: Known) -> bool:
 
 
 def read(path: Path) -> Mapping[str, Replay]:
-    """By the scenario's id. Refused for a file that is not a report of this plugin."""
+    """The choices by scenario id. Raises Refused for a file that is not a report of this plugin."""
     try:
         runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
         return {str(run["scenario"]["id"]): _replay(run) for run in runs}

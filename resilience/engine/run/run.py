@@ -54,13 +54,13 @@ class Run:
         self.steps = Steps(state, self._announcer.begins)
         self.trouble: Trouble | None = None
         self.window: Window | None = None
-        """In which the objectives are judged; None: there is nothing to judge."""
+        """The windows in which the objectives are judged; None if there is nothing to judge."""
         self.judged: list[Finding] = []
         """Findings of probes; those of steps are in the state."""
         self.leftovers: list[str] = []
         self.decided = False
-        """Whether `trouble` alone decides the outcome: a test in Python may expect a step or a
-        promise to fail."""
+        """Whether `trouble` alone decides the outcome; a test in Python may expect a step or an
+        objective to fail."""
         self._decks: list[Deck] = []
         self._clock = clock
         self.started = clock.monotonic()
@@ -98,8 +98,8 @@ class Run:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """The time in which steps are executed; at its end everything is undone and the journal
-        is closed. Exceptions in it are raised again after the undo."""
+        """A context manager in which steps are executed; at its end everything is undone and the
+        journal is closed. Exceptions in it are raised again after the undo."""
         state = self.state
         cancel = state.aborter.on_abort(self._clock.poke)
         try:
@@ -121,8 +121,8 @@ class Run:
             state.journal.close()
 
     def open(self) -> None:
-        """Write the journal's first line and begin to watch. ActionFailed or ClusterError if
-        that is impossible; nothing was changed then."""
+        """Write the journal's first line and begin to watch. Raises ActionFailed or ClusterError if
+        that is impossible; then nothing was changed."""
         teardown.begin(self.state, self.scenario.title)
         self.state.open_views()
 
@@ -191,7 +191,7 @@ class Run:
         if self.decided:
             return []
         failures = list(self.state.failures())
-        if self.state.aborter.aborted:  # the step that was running did not fail by itself
+        if self.state.aborter.aborted:  # the step that was running did not fail on its own
             failures = [done for done in failures if done.record.ended is not None]
         return failures
 

@@ -1,9 +1,8 @@
 """Executes one scenario: given, probes steady, when, settle, then, undo, verdict.
 
-The same path every time: whatever happens after the journal was opened, probes are stopped, changes
-are undone, and a record is returned. Nothing in a scenario makes `run` raise; an exception from
-outside (a test's timeout, a signal handler's) waits in `aborter.cause` until the undo is done, for
-the caller to raise again.
+Whatever happens after the journal was opened, probes are stopped, changes are undone, and a record
+is returned. Nothing in a scenario makes `run` raise; an exception from outside (a test's timeout, a
+signal handler's) waits in `aborter.cause` until the undo is done, for the caller to raise again.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def carry_out(run: Run) -> RunRecord:
 
 
 class _Phases:
-    """The phases of one scenario, in order; made and used once."""
+    """The phases of one scenario, in order; each instance is used once."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -75,13 +74,15 @@ class _Phases:
         self._calm: float | None = None
 
     def act(self) -> None:
-        """Everything that an abort ends early."""
+        """The phases that an abort ends early."""
         scenario, state = self._scenario, self._state
         self._run.open()
         self._all(scenario.given)
         self._deck.start(scenario.probes)
         self._deck.wait_steady()
-        state.timeline.note(What.RUN, "given holds, probes are steady", {"state": "given done"})
+        state.timeline.note(
+            What.RUN, "`given` is done, and all probes are steady", {"state": "given done"}
+        )
         self._deck.watch()
         self._measure_calm()
         self._when()
@@ -92,7 +93,7 @@ class _Phases:
         self._all(scenario.then)
 
     def _measure_calm(self) -> None:
-        """The baseline: everything as it is before anything is broken."""
+        """Measure the baseline: the state before anything is broken."""
         state, wanted = self._state, self._scenario.baseline
         self._calm = state.clock.monotonic()
         if wanted is None:
@@ -124,13 +125,14 @@ class _Phases:
             raise Stopped(state.failures()[0])
 
     def _aftermath(self) -> float:
-        """Seconds that are judged after the last victim is gone: a recovery is a window of its own,
-        and as long as `settle` says."""
+        """Seconds that are judged after the last victim is gone; if `recovery` is a window, it
+        lasts as long as `settle` says."""
         watched = any(RECOVERY in probe.during for probe in self._scenario.probes)
         return max(harm.AFTERMATH, self._scenario.settle.seconds if watched else 0.0)
 
     def _vain(self) -> bool:
-        """A step failed before anything was broken: there is nothing to settle or to judge."""
+        """Whether a step failed before anything was broken, so that there is nothing to settle or
+        to judge."""
         state = self._state
         return bool(state.failures()) and not state.aborter.aborted and not harm.begun(state)
 
@@ -140,7 +142,8 @@ class _Phases:
 
     @contextmanager
     def _stopping(self) -> Iterator[None]:
-        """A failed step ends its phase; broken things are still measured until they settle."""
+        """Run the steps of a phase; a failed one ends it, but measuring continues until the victims
+        settle."""
         try:
             yield
         except Stopped:
@@ -148,7 +151,7 @@ class _Phases:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """No event while acting may prevent the undo."""
+        """Nothing that happens while acting may prevent the undo."""
         try:
             yield
         except (Stopped, Aborted):

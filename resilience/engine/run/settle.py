@@ -1,8 +1,8 @@
 """Decides when the disruption is over: every victim's uid is gone, and 2 s have passed.
 
-A terminating Pod still answers, breaks connections and counts in no objective, so the window in
-which objectives are judged stays open until then. A victim that outlives its own grace period plus
-a margin (its node is dead, a finalizer holds it) is no longer awaited, and the timeline says so.
+A terminating Pod may still answer requests and break connections, so the window in which objectives
+are judged stays open until it is gone. A victim that outlives its own grace period plus a margin
+(its node is dead, a finalizer holds it) is no longer awaited, and the timeline says so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ AFTERMATH = 2.0
 """Seconds that are still judged after the last victim is gone."""
 
 MARGIN = 30.0
-"""Seconds beyond its grace period for which a victim is awaited."""
+"""Seconds that the run waits for a victim beyond its grace period."""
 
 
 def begun(state: RunState) -> bool:
@@ -42,7 +42,7 @@ def wait_until_over(state: RunState, settled: float, aftermath: float = AFTERMAT
             state.timeline.note(
                 What.NOTE,
                 f"{objects.title(pod)} still terminates {patience:.0f}s "
-                "after settling; it is no longer awaited",
+                "after settling; the run no longer waits for it",
             )
     until = max(settled, last_gone(state) + aftermath)
     if (left := until - state.clock.monotonic()) > 0:
@@ -53,7 +53,7 @@ def wait_until_over(state: RunState, settled: float, aftermath: float = AFTERMAT
 
 
 def _waiting(pods: list[Object]) -> str:
-    """What the run is still waiting for, reported before it looks hung."""
+    """Report what the run is still waiting for, before it seems to hang."""
     more = f" and {many(len(pods) - 1, 'more Pod')}" if len(pods) > 1 else ""
     grace = max(objects.grace(pod) for pod in pods)
     return f"waiting until {objects.title(pods[0])}{more} is gone; grace period {grace:g}s"
@@ -83,8 +83,8 @@ def _dying(state: RunState) -> list[Object]:
 
 
 def last_gone(state: RunState, until: float = float("inf")) -> float:
-    """When the last of the run's Pods disappeared, -inf if none did since the first action. What
-    goes after `until` no longer counts: the undo removes Pods as well."""
+    """When the last of the run's Pods disappeared, -inf if none did since the first action. Pods
+    that disappear after `until` no longer count, because the undo removes Pods as well."""
     since = state.struck_at if state.struck_at is not None else float("inf")
     uids = {victim.uid for victim in state.victims}
     workloads = {affected.uid for affected in state.affected}

@@ -28,7 +28,7 @@ from resilience.model.verdict import Finding, Outcome, StepRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """One executed step, and what it means for the scenario if it decides."""
+    """One executed step, and the outcome of the scenario if this step decides it."""
 
     record: StepRecord
     outcome: Outcome
@@ -63,14 +63,14 @@ class RunState:
     sight: Sight = field(default_factory=Clear)
 
     def unseen(self, *, last: bool) -> str:
-        """Why nothing is known about the cluster now, "" if it is. `last`: the answer decides,
-        so the API server is tested once more."""
+        """Why the state of the cluster is unknown now; "" if it is known. With `last` the next
+        answer is decisive, so the API server is tested once more."""
         confirmed = last and self.sight.confirm()
         since = None if confirmed else self.sight.blind_since()
         if since is None:
             return ""
         away = self.clock.monotonic() - since
-        return f"the API server has not answered for {away:.0f} s, so nobody can say"
+        return f"the API server has not answered for {away:.0f} s, so nothing is known about"
 
     @classmethod
     def of(
@@ -111,8 +111,8 @@ class RunState:
         return None
 
     def open_views(self) -> None:
-        """Watch Pods, Events and budgets of the scenario's namespace from the very beginning. A run
-        does without the last two where they may not be read."""
+        """Watch Pods, Events and budgets of the scenario's namespace from the very beginning. If
+        Events or budgets may not be read, the run continues without them."""
         self.views.open(PODS, self.namespace)
         for resource, what in ((EVENTS, "Events"), (BUDGETS, "budgets")):
             try:

@@ -44,11 +44,13 @@ class Stopped(Exception):
 class _Ended:
     outcome: Outcome
     message: str
-    denied: bool = False  # by the API server or by a budget, not by a guard and not by chance
+    denied: bool = (
+        False  # by the API server or a budget, not by a guard of this project or by chance
+    )
 
 
 def nothing() -> None:
-    """Before the first action nothing is done."""
+    """Called before the first action; does nothing by default."""
 
 
 class Steps:
@@ -60,20 +62,20 @@ class Steps:
         self._lock = Lock()  # `parallel` executes steps in several threads
 
     def perform(self, step: Step, limit: float = inf) -> None:
-        """One step, from its first entry in the timeline to its record; `limit` is its latest
-        end."""
+        """Execute one step, from its first entry in the timeline to its record; `limit` is its
+        latest end."""
         done, _ = self._perform(step, limit)
         if done.outcome is not Outcome.PASSED and not step.optional:
             raise Stopped(done)
 
     def attempt(self, step: Step, limit: float = inf) -> Attempt:
-        """The same for a step that may fail: its outcome decides nothing by itself."""
+        """The same for a step that may fail; its outcome alone decides nothing."""
         done, ended = self._perform(replace(step, optional=True), limit)
         return Attempt(done.outcome, ended.message, ended.denied)
 
     def _perform(self, step: Step, limit: float) -> tuple[Done, _Ended]:
         state = self._state
-        state.clock.wait(0)  # an abort between two steps stops here
+        state.clock.wait(0)  # raises if the run was aborted between two steps
         started = state.clock.monotonic()
         state.timeline.note(What.STEP, step.title, _facts(step, "started"))
         deadline = min(started + step.within.seconds, limit)
@@ -123,9 +125,11 @@ class Steps:
             state.struck_at = state.clock.monotonic()
         step.verb.run(step.parameters, context)
         if step.phase is Phase.WHEN and not context.struck:
-            raise ActionFailed(f"{step.title}: nothing was harmed, so nothing would be proven")
+            raise ActionFailed(f"{step.title}: nothing was harmed, so nothing can be proven")
         if not context.proofs:
-            raise ActionFailed(f"{step.title}: the cluster showed no proof that it took effect")
+            raise ActionFailed(
+                f"{step.title}: the cluster shows no proof that the action took effect"
+            )
         if step.verb.residue_text and step.verb.residue_text not in state.residues:
             state.residues.append(step.verb.residue_text)
 
@@ -150,7 +154,7 @@ class Steps:
                 last[:] = [error]
                 return error.final
             except (Behind, Unreachable, ServerTrouble) as error:
-                last[:] = [error]  # unseen is not wrong: repeat until the deadline
+                last[:] = [error]  # not seen, so not failed: repeat until the deadline
                 return False
             last.clear()
             return True
@@ -164,7 +168,7 @@ class Steps:
 
 
 def outcome_of(error: ActionFailed | ClusterError) -> Outcome:
-    """The meaning of a step that could not be executed. The harness is at fault only if the API
+    """The outcome for a step that could not be executed. The harness is at fault only if the API
     server gave no usable answer; after a wrong selector or manifest nothing was measured."""
     if isinstance(error, Unreachable | ServerTrouble):
         return Outcome.HARNESS_ERROR
@@ -172,12 +176,13 @@ def outcome_of(error: ActionFailed | ClusterError) -> Outcome:
 
 
 def _is_check(step: Step) -> bool:
-    """Outside `while` a probe sends one request, like a check."""
+    """Outside `while`, a probe sends one request, as a check does."""
     return step.verb.family in (Family.CHECK, Family.PROBE)
 
 
 def _of_check(step: Step) -> Outcome:
-    """Before anything was broken a failed check says nothing about resilience."""
+    """The outcome of a failed check; before anything was broken it says nothing about
+    resilience."""
     return Outcome.NOT_MEASURED if step.phase is Phase.GIVEN else Outcome.SERVICE_FAILED
 
 
@@ -206,7 +211,7 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
 
 
 def _says_where(error: Exception) -> bool:
-    """Whether it tells of a request that the API server refused, and where in a manifest. Without a
-    request nothing was refused: a kind that is not served was never asked for."""
+    """Whether the error is about a request that the API server refused, with a place in a manifest.
+    If a kind is not served, no request was sent, and so none was refused."""
     cause = error.__cause__
     return isinstance(cause, Forbidden | Invalid | Throttled) and bool(cause.request)

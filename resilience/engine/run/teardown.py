@@ -1,4 +1,4 @@
-"""The two ends of the journal in a run: its first line, and undoing everything that it still
+"""Beginning and end of a run's journal: its first line, and the undo of everything that it still
 holds."""
 
 from __future__ import annotations
@@ -60,17 +60,17 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
 
 
 def _kept(state: RunState) -> list[str]:
-    """What someone else changed since, and how a person overrules or accepts it."""
+    """The changes that someone else has modified since, and the commands to undo or keep them."""
     command = f"{state.options.recovery} {state.run}"
     return [
-        f"{undo.text}: {undo.failure}. To undo them anyway: `{command} --force`; to"
-        f" keep it so: `{command} --forget`"
+        f"{undo.text}: {undo.failure}. To undo them anyway: `{command} --force`; to keep them: "
+        f"`{command} --forget`"
         for undo in state.journal.kept()
     ]
 
 
 def _undone(state: RunState) -> list[str]:
-    """The run that took the lock over has undone everything before it began."""
+    """The run that took over the lock has undone everything before it began."""
     state.timeline.note(What.UNDO, "undone by the run that took the lock over", {"state": "done"})
     for undo in state.journal.pending():
         state.journal.forget(undo.id)
@@ -78,13 +78,14 @@ def _undone(state: RunState) -> list[str]:
 
 
 def _unrecorded(state: RunState) -> list[str]:
-    """A journal without some lines: had this run died, its changes could not have been undone."""
+    """Report that the journal lacks lines: if this run had died, its changes could not have been
+    undone."""
     trouble = state.journal.trouble
     return [f"{trouble}; undos are not recorded there"] if trouble else []
 
 
 def _may_undo(state: RunState) -> bool:
-    """Waiting to regain a lock can be abandoned, as the undo itself can."""
+    """A clock whose waits for a lock can be abandoned, like the undo itself."""
     try:
         return state.options.guard.may_undo()
     except Abandoned:
@@ -98,7 +99,7 @@ def _check(state: RunState) -> None:
 
 
 def _gone(state: RunState) -> list[str]:
-    """The cluster has ended, and with it everything that was changed there."""
+    """Record that the cluster has ended, and all changes with it."""
     state.aborter.abort("the cluster ended while the run was under way", Why.GONE)
     for undo in state.journal.pending():
         state.journal.forget(undo.id)

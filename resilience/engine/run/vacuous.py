@@ -1,6 +1,7 @@
-"""Passes that would prove nothing: nothing was broken, or nothing that the probe could have seen.
+"""Detects passes that prove nothing: nothing was broken, or nothing that the probe could have
+noticed.
 
-Each rule returns the sentence that says so, "" if there is something to judge. Unclear cases (a
+Each rule returns a sentence that says so, or "" if there is something to judge. Unclear cases (a
 changed ConfigMap may concern any Service) get the benefit of the doubt.
 """
 
@@ -18,11 +19,11 @@ from resilience.model.verb import Family, Phase
 from resilience.model.verdict import Outcome
 
 EXPECTING = ("expect_refused", "refused")
-"""Flow verbs whose inner action is meant to fail."""
+"""Flow verbs whose inner action is expected to fail."""
 
 
 def nothing_broken(state: RunState) -> str:
-    """Every action of `when` failed and was allowed to."""
+    """Every action of `when` failed, and all were optional."""
     steps = [each.step for each in state.victims] + [each.step for each in state.affected]
     if any(path.startswith(Phase.WHEN.value) for path in steps):
         return ""
@@ -45,8 +46,8 @@ def nothing_broken(state: RunState) -> str:
 
 
 def calm(step: Step, state: RunState) -> str:
-    """The steps that `during` names were over before anything was broken. A baseline is meant to
-    be, and says nothing alone."""
+    """The steps that `during` names ended before anything was broken. This is intended for a
+    baseline, which proves nothing on its own."""
     if not step.during or set(step.during) & {FAULT, RECOVERY}:
         return ""
     if set(step.during) == {BASELINE}:
@@ -60,12 +61,12 @@ def calm(step: Step, state: RunState) -> str:
     if not moments or last > min(moments):
         return ""
     names = ", ".join(step.during)
-    return f"`during: {names}` was over before the first fault, so nothing was broken in it"
+    return f"`during: {names}` ended before the first fault, so nothing was broken during it"
 
 
 def backing(step: Step, state: RunState) -> Mapping[str, str]:
-    """Labels with which the probed Service selects its Pods, {} if unknown. To be read while the
-    Service exists."""
+    """Labels with which the probed Service selects its Pods, {} if unknown. They must be read while
+    the Service exists."""
     service, namespace = _service(step, state)
     if not service:
         return {}
@@ -100,9 +101,12 @@ def unrelated(step: Step, selector: Mapping[str, str], state: RunState) -> str:
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
     nobody = f"no Pod behind the Service {namespace}/{service} ({labels}) was harmed or changed"
     if not names:
-        return f"{nobody}, nor anything else; write an action under `when` that does"
+        return (
+            f"{nobody}, and nothing else was either; write an action under `when` that changes "
+            "something"
+        )
     return (
-        f"{nobody}, but {', '.join(dict.fromkeys(names))}; if the Service depends on that, write"
+        f"{nobody}, but {', '.join(dict.fromkeys(names))}; if the Service depends on it, write"
         " `depends_on: LABELS` next to it"
     )
 

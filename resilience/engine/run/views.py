@@ -1,8 +1,8 @@
 """The run's live copies of the cluster: opened once, shared by steps, kept until the run ends.
 
 Every event is kept with the moment it was received, from the first listing on, because checks need
-what happened while they were not looking (`recovered`, `restarts`). Each event also wakes every
-wait. A history, like a view, is never older than the run's own writes.
+what happened while they were not looking (`recovered`, `restarts`). Each event also wakes all
+waits. A history, like a view, is never older than the run's own writes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from resilience.kube import objects
 
 Key = tuple[Resource, str, str]
 Listener = Callable[[Resource, WatchEvent, bool], None]
-"""(resource, event, news): `news` is False for what the first listing showed."""
+"""(resource, event, news): `news` is False for objects of the first listing."""
 
 
 class Views:
@@ -43,7 +43,7 @@ class Views:
         self._listeners.append(listener)
 
     def open(self, resource: Resource, namespace: str = "", labels: str = "") -> View:
-        """The view of that key; the first call lists and starts to watch."""
+        """The view with that key; the first call lists the objects and starts to watch."""
         key = (resource, namespace, labels)
         with self._lock:
             if key not in self._views:
@@ -51,9 +51,9 @@ class Views:
             return self._views[key]
 
     def history(self, resource: Resource) -> Sequence[WatchEvent]:
-        """Events of all views of that resource, in order of receipt. They include everything
-        that this run wrote, because each view is read first, and answers only once it shows
-        that."""
+        """Events of all views of that resource, in order of receipt. They include everything that
+        this run wrote: each view is read first, and it answers only once it contains the run's own
+        writes."""
         with self._lock:
             views = [view for key, view in self._views.items() if key[0] == resource]
         for view in views:
@@ -68,7 +68,7 @@ class Views:
         return sorted(found, key=lambda event: event.received)
 
     def troubled(self) -> bool:
-        """Whether one of the watches is not open now."""
+        """Whether any of the watches is currently closed."""
         with self._lock:
             return any(view.trouble for view in self._views.values())
 

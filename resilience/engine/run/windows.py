@@ -18,11 +18,11 @@ from resilience.model.verb import Family, Phase
 from resilience.model.verdict import StepRecord, Window
 
 OF_THE_RUN = frozenset({Kind.RECOVERY, Kind.BUDGET})
-"""What the whole scenario did, whatever `during` says."""
+"""The window of the whole scenario, regardless of `during`."""
 
 OF_A_WINDOW = frozenset(Kind) - OF_THE_RUN
 OF_THE_BASELINE = OF_A_WINDOW - {Kind.BASELINE}
-"""It is not compared with itself."""
+"""The baseline is not compared with itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,9 @@ class Spans:
             return
         named = [self._named(word) for word in probe.during]
         if len(named) == 1 and named[0].name not in WINDOWS:
-            yield self._with_over(replace(named[0], name=""))  # as if `when` were this one step
+            yield self._with_over(
+                replace(named[0], name="")
+            )  # as if `when` consisted of this step only
             return
         for window in sorted(named, key=lambda each: (each.since, each.until)):
             kinds = OF_THE_BASELINE if window.name == BASELINE else OF_A_WINDOW
@@ -59,7 +61,7 @@ class Spans:
 
     @property
     def fault_over(self) -> float:
-        """When the fault ended: nothing acts any more, and no victim is left."""
+        """When the fault ended: no action is running, and no victim is left."""
         over = self._over(self.whole)
         return min(max(over, self.gone), self.whole.until)
 
@@ -75,7 +77,7 @@ class Spans:
         return replace(self._step(word), name=word)
 
     def _step(self, name: str) -> Window:
-        """From the beginning of that step until its end, and as long after it as is settled."""
+        """From the beginning of that step until its end, plus the time to settle."""
         whole = self.whole
         ends = [whole.until if each.ended is None else each.ended for each in self.records]
         settled = max(0.0, whole.until - max(ends, default=whole.until))
@@ -90,8 +92,8 @@ class Spans:
         return replace(window, over=self._over(window), calm=calm)
 
     def _over(self, window: Window) -> float:
-        """When the last action that began in that window had ended. The first one begins to act a
-        little after its step: guards come before, and a message to people."""
+        """When the last action that began in that window ended. The first action begins a little
+        after its step, because guards and a message come first."""
         actions = [
             each
             for each in self.records

@@ -66,13 +66,13 @@ class AuditItem(pytest.Item):
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kw: Any
     ) -> Any:
-        """This package's failures as text."""
+        """Failures of this package as text."""
         if isinstance(excinfo.value, AuditFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, *args, **kw)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """It has no file."""
+        """Not supported: the collector has no file."""
         return self.config.rootpath, None, f"audit: {self.name}"
 
 
@@ -83,8 +83,8 @@ def items(session: pytest.Session) -> Sequence[pytest.Item]:
     settings = session.config.stash[SETTINGS]
     if not (settings.context or settings.kubeconfig or settings.fleet):
         raise pytest.UsageError(
-            "resilience: --resilience-audit reads a cluster, and the sandbox would be empty;"
-            " name one with --resilience-context or --resilience-kubeconfig. Manifests are read by"
+            "resilience: --resilience-audit reads a cluster, and the sandbox would be empty; set "
+            "one with --resilience-context or --resilience-kubeconfig. Manifests are read by"
             " `resilience audit FILE`"
         )
     if settings.is_fleet:

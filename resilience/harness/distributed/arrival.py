@@ -1,5 +1,5 @@
-"""On the controller, which sees only ids: read the files again when the first worker knows its
-items, check the options, and decide who executes what."""
+"""Runs on the controller, which only knows ids: it reads the files again when the first worker has
+collected its items, checks the options, and distributes the items."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from resilience.model.scenario import Scenario
 
 
 def check(config: pytest.Config, ids: Sequence[str]) -> None:
-    """UsageError when scenarios may not run with these options. Beside other tests, those run,
-    and each scenario is refused by its worker, which got the reasons when it began."""
+    """UsageError when scenarios may not run with these options. If there are other tests, they run,
+    and each worker refuses its scenarios with the reasons that it got at its start."""
     if controller.KNOWN in config.stash:
         return
     found = scenarios(config, ids)
@@ -43,7 +43,7 @@ def check(config: pytest.Config, ids: Sequence[str]) -> None:
 
 
 def scenarios(config: pytest.Config, ids: Sequence[str]) -> dict[str, Located]:
-    """Those items that are scenarios, or a plan's, by id, each with its cluster of the fleet."""
+    """The items that belong to scenarios or plans, by id, each with its cluster of the fleet."""
     found: dict[str, Located] = {}
     for name in sorted({id.partition("::")[0] for id in ids}):
         path = config.rootpath / name

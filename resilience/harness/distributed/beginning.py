@@ -1,5 +1,5 @@
-"""On the controller, before a worker begins: in every run of pytest-xdist, so nothing is imported
-that unrelated tests would have to wait for."""
+"""Runs on the controller before a worker begins, in every run of pytest-xdist, so it imports
+nothing that would delay unrelated tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resilience.harness import COMMON_SEED, REFUSAL, SEED, SETTINGS, refusals
 
 
 def prepare(node: Any) -> None:
-    """Tell the worker the seed, and why it may not change anything, "" if it may."""
+    """Pass the seed to the worker, and the reason why it may not change anything ("" if it may)."""
     config: pytest.Config = node.config
     if COMMON_SEED not in config.stash:
         config.stash[COMMON_SEED] = SystemRandom().randrange(2**32)
@@ -24,7 +24,7 @@ def prepare(node: Any) -> None:
 
 
 class Receiver:
-    """Takes from reports what a worker's session adds to them."""
+    """Takes the data of a worker's session from its reports."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

@@ -1,4 +1,5 @@
-"""The controller's side: who executes what, signals for all workers, one session of all results."""
+"""The controller's side: it distributes items, passes signals to all workers, and collects all
+results in one session."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ Located = tuple[str, Scenario]
 
 
 def take_over(config: pytest.Config, found: Mapping[str, Located]) -> None:
-    """Let these items, by id, be handed out by groups from now on, and signals reach all workers.
-    A scheduler that is not one of xdist's own is left alone: then only locks keep runs apart."""
+    """From now on distribute these items (by id) in groups, and pass signals to all workers. A
+    custom scheduler is not changed; then only locks separate runs."""
     config.stash[KNOWN] = {
         (member, each.place.file, each.id): each for member, each in found.values()
     }
@@ -78,7 +79,8 @@ def _swap(config: pytest.Config, distributing: Any, groups: Mapping[str, str]) -
 
 
 def _forward_signals(config: pytest.Config, distributing: Any) -> None:
-    """The first signal asks every worker to end its run with the undo; later ones act as before."""
+    """The first signal makes every worker end its run with the undo; later signals act as without
+    workers."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
     ours = session(config)
 
@@ -110,7 +112,7 @@ def _pids(distributing: Any) -> Sequence[int]:
 
 
 def receive(config: pytest.Config, report: Any) -> None:
-    """Add a worker's news to this session."""
+    """Add a worker's results to this session."""
     from resilience.harness.distributed.parcel import parsed
 
     ours = session(config)

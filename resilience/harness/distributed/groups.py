@@ -1,8 +1,9 @@
-"""Which scenarios must not run beside each other. Pure.
+"""Decides which scenarios must not run at the same time. Pure.
 
 Scenarios that act in a common namespace form one group, transitively, and a group is executed by
-one worker, one scenario after the other. What touches nodes, objects outside of namespaces or
-namespaces that are only known later may disturb every other measurement: it runs alone.
+one worker, one scenario after the other. A scenario that changes nodes, objects outside of
+namespaces, or namespaces that are only known later may disturb every other measurement, so it runs
+alone.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from fnmatch import fnmatchcase
 from resilience.model.step_reach import Reach
 
 ALONE = "resilience: alone"
-"""The group of what runs when nothing else does."""
+"""The group of scenarios that run alone."""
 
 
 def grouped(reaches: Mapping[str, Reach]) -> dict[str, str]:
-    """Item to group. Items that act on nothing are left out: they may run anywhere."""
+    """Item to group. Items that act on nothing are in no group: they may run anywhere."""
     groups: dict[str, str] = {}
     shared: list[tuple[set[str], set[str]]] = []  # namespaces, items
     for item, reach in reaches.items():
@@ -62,7 +63,8 @@ def _meet(left: Iterable[str], right: Iterable[str]) -> bool:
 
 
 def _same(one: str, other: str) -> bool:
-    """Two patterns are taken for the same: whether any namespace matches both is not known here."""
+    """Two patterns count as overlapping, since it is unknown here whether any namespace matches
+    both."""
     if _is_pattern(one) and _is_pattern(other):
         return True
     return fnmatchcase(one, other) or fnmatchcase(other, one)

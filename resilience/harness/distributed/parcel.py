@@ -1,7 +1,7 @@
 """The report of a worker's session, as text for the controller.
 
-JSON, made and read by type with cattrs: nothing that arrives can name a class or a function. A
-scenario's steps stay behind, because verbs are code; the controller has read the same files.
+JSON, made and read by type with cattrs: received data cannot name a class or a function. The steps
+of a scenario are not sent, because verbs are code; the controller has read the same files.
 """
 
 from __future__ import annotations

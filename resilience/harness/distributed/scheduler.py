@@ -1,8 +1,8 @@
-"""Hands items to workers of pytest-xdist group by group (`resilience.harness.distributed.groups`).
+"""Distributes items to workers of pytest-xdist by group (`resilience.harness.distributed.groups`).
 
 xdist's own LoadScopeScheduling does the distribution; this says which items belong together, keeps
-the group ALONE back until every other worker has finished, and never executes an item again whose
-worker died: its fault may have been injected.
+the group ALONE back until every other worker has finished, and never repeats an item whose worker
+died, because its fault may have been injected.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
         self._release()
 
     def remove_node(self, node: Any) -> str | None:
-        """Forget a worker. Returns the item in which it died, "" or None if there is none."""
+        """Forget a worker. Returns the item during which the worker died, "" or None if there is
+        none."""
         work: dict[str, dict[str, bool]] = self.assigned_work.pop(node)
         left = [item for unit in work.values() for item, done in unit.items() if not done]
         if left:
@@ -69,7 +70,7 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
             super()._assign_work_unit(node)
 
     def _wait_for_others(self, node: Any) -> None:
-        """A worker executes its last item only once it has another one or is to end."""
+        """A worker executes its last item only once it has another one or has to end."""
         if self._waiting is None:
             self._waiting = node
         for other in self._others(self._waiting):

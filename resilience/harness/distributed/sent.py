@@ -10,7 +10,7 @@ from resilience.model.verdict import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """Numbers of entries; `outcomes` as they were then."""
+    """The numbers of entries sent so far, and `outcomes` at that time."""
 
     records: int = 0
     left: int = 0

@@ -1,4 +1,4 @@
-"""A worker's side: what its session has to report travels with pytest's own reports."""
+"""The worker's side: the data of its session is sent with pytest's own reports."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Heed = Callable[["Recovered"], None]
 
 
 def from_here(cluster: HttpCluster, directory: Path, verbs: Catalogue, heed: Heed) -> None:
-    """What runs of this host left."""
+    """Undo what runs of this host left."""
     from resilience.engine.base.real_clock import RealClock
     from resilience.engine.journal.recover import replay
 
@@ -33,8 +33,8 @@ def from_here(cluster: HttpCluster, directory: Path, verbs: Catalogue, heed: Hee
 
 
 def from_there(place: Place, wait: float, tell: Tell, heed: Heed) -> None:
-    """What dead runs left in the cluster's own journal. Whether a run is alive is watched for up
-    to `wait` seconds, only if there is a journal."""
+    """Undo what dead runs recorded in the cluster's journal. Whether a run is alive is watched for
+    up to `wait` seconds, only if there is a journal."""
     from resilience.cluster.errors import ClusterError
     from resilience.engine.journal import takeover
 

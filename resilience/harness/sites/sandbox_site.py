@@ -49,7 +49,7 @@ class SandboxSite:
                 yield opened
 
     def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
-        of_scenario(scenario, namespace)  # Refused for a plan or manifest that cannot be read
+        of_scenario(scenario, namespace)  # raises Refused for an unreadable plan or manifest
 
     def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
         return Guarded(cluster=cluster, guard=RunGuard())

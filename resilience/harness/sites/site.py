@@ -23,7 +23,7 @@ from resilience.model.verb import Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """Shared by all runs of a session. `heed` is called with the result for each dead run."""
+    """Shared by all runs of a session. `heed` receives the result for each dead run."""
 
     settings: Settings
     verbs: Catalogue
@@ -49,18 +49,18 @@ class Wanted:
 
     @property
     def namespace(self) -> str:
-        """The scenario's own, else that of the settings."""
+        """The scenario's own namespace, or else that of the settings."""
         return self.scenario.namespace or self.options.namespace
 
     @property
     def directory(self) -> Path:
-        """Where relative paths of its steps begin."""
+        """The base of relative paths in its steps."""
         return self.options.directory or Path(self.scenario.place.file).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarded:
-    """The means of a run: its cluster, its guard, and its journals besides the local file."""
+    """What a run needs: its cluster, its guard, and its journals in addition to the local file."""
 
     cluster: HttpCluster
     guard: RunGuard
@@ -78,13 +78,13 @@ class Site(Protocol):
         """The cluster, after what dead runs left has been undone."""
 
     def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
-        """Refused if the scenario may not do what it would."""
+        """Raises Refused if the scenario is not permitted."""
 
     def rehearsing(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> Guarded:
-        """For a dry run: it passes the door of the run, which is shut without consent."""
+        """The cluster for a dry run, which needs the same consent as the run."""
 
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> AbstractContextManager[Guarded]:
-        """Held for the duration of the run. Refused if it may not begin."""
+        """Held for the duration of the run. Raises Refused if the run may not begin."""
 
     def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
         """Aborts the run if the cluster ends, or cannot work."""

@@ -36,7 +36,7 @@ AWAY = 300.0
 
 
 class LockLost(ClusterError):
-    """Another run may be acting: nothing was sent."""
+    """Another run may be acting; nothing was sent."""
 
 
 class LimitsOnly(RunGuard):
@@ -54,7 +54,7 @@ class LimitsOnly(RunGuard):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a run was granted before it began."""
+    """The permits that a run got before it began."""
 
     agreed: Consent
     limits: Limits
@@ -110,19 +110,21 @@ class TargetGuard(LimitsOnly):
             consent.consent_to(self._cluster, self._targets_now(), asked)
 
     def may_harm(self, chosen: Sequence[Object]) -> None:
-        """A namespace that got its labels, or came, since the run began is not under its locks."""
+        """Refuse a namespace that matches only since the run began: it is not under the run's
+        locks."""
         agreed = self._agreed
         there = {objects.namespace(each) for each in chosen} - {""}
         if not agreed.free and not agreed.reach.nodes and there - agreed.reach.namespaces:
             more = ", ".join(sorted(there - agreed.reach.namespaces))
             raise Refused(
-                f"Pods of namespace {more} would be harmed, which this run neither asked consent"
-                " for nor locked when it began; run it again"
+                f"Pods of namespace {more} would be harmed, but this run has neither consent nor "
+                "a lock for them, because they did not match when it began; run it again"
             )
         super().may_harm(chosen)
 
     def _targets_now(self) -> Sequence[Target]:
-        """As the files say now: a target that was taken away or narrowed consents no more."""
+        """Check consent against the current files: a removed or narrowed target no longer
+        consents."""
         try:
             return load(self._settings.root)
         except BadTarget as error:
@@ -143,7 +145,7 @@ class TargetGuard(LimitsOnly):
         return bool(self._locks.lost) and self._journal_is_gone()
 
     def _pace(self, clock: EngineClock) -> Middleware:
-        """A separate bucket; a sandbox without a target is not limited."""
+        """The undo's own rate limit; a sandbox without a target is not limited."""
         target = self._agreed.target
         if target is None and self._cluster.is_sandbox:
             return lambda request, send: send(request)
@@ -151,7 +153,7 @@ class TargetGuard(LimitsOnly):
         return paced(Bucket(rate, burst, clock))
 
     def _regained(self) -> bool:
-        """The locks again, if nobody has undone this run's changes meanwhile."""
+        """Regain the locks, if no one has undone this run's changes meanwhile."""
         clock = self._clock.checking(self._aborter.check_undo)
         regained = self._locks.regain(self._settings.lock_wait, clock, AWAY)
         self._sink.mute = not regained or self._journal_is_gone()
@@ -161,7 +163,7 @@ class TargetGuard(LimitsOnly):
         """Whether another run has undone what this one changed: its journal is gone then."""
         try:
             return not is_there(self._cluster, self._run, self._settings.journal_namespace)
-        except ClusterError:  # it does not answer: unknown
+        except ClusterError:  # the API server does not answer, so this is unknown
             return False
 
 
@@ -176,7 +178,8 @@ class StepwiseGuard(TargetGuard):
         if elsewhere := sorted((touched.namespaces | touched.selected) - {self._namespace}):
             raise Refused(
                 f"{step.title} acts in namespace {', '.join(elsewhere)}, and a test in Python"
-                f" holds the lock of {self._namespace} only; name it with --resilience-namespace,"
+                f" holds only the lock of {self._namespace}; set the namespace with "
+                "--resilience-namespace,"
                 " or write a scenario"
             )
         preflight.require(self._cluster, merged((right, step.title) for right in rights))

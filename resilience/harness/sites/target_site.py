@@ -46,7 +46,7 @@ class TargetSite:
     @contextmanager
     def opened(self) -> Iterator[HttpCluster]:
         shared, settings = self.shared, self.shared.settings
-        # In a dry run no change is sent, whoever tries.
+        # In a dry run no change is sent, regardless of the caller.
         gate = dry.gate if settings.dry_run else None
         with clusters.open_context(settings.context, settings.kubeconfig, gate=gate) as named:
             means = consent.means(named, self.targets, settings.helper_image)
@@ -60,7 +60,7 @@ class TargetSite:
 
     def consent(self, cluster: HttpCluster, scenario: Scenario, namespace: str) -> None:
         reach = of_scenario(scenario, namespace)
-        if not reach:  # it only reads a store, for instance; nothing of the cluster concerns it
+        if not reach:  # for instance, it only reads a store and does not depend on the cluster
             return
         agreed = consent.consent_to(cluster, self.targets, reach)
         asking = agreed.given_to(cluster, "the preflight")
@@ -79,8 +79,9 @@ class TargetSite:
 
     @contextmanager
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> Iterator[Guarded]:
-        """With the run's locks held. Refused without consent, when another holds the locks,
-        outside of a window, or when the gate blocks it. A run that acts on nothing needs none."""
+        """Hold the run's locks while the block runs. Refused without consent, when another holds
+        the locks, outside of a window, or when the gate blocks it. A run that acts on nothing needs
+        no locks."""
         reach = self._everything(cluster, wanted) if wanted.reach is None else wanted.reach
         if not reach:
             yield Guarded(cluster=cluster.under(), guard=RunGuard())

@@ -1,7 +1,7 @@
 """Values of pytest fixtures in a scenario: the file is read again once they are known.
 
-At collection something stands in for them, because pytest calls fixtures only when a test runs. The
-values are texts, never YAML, and are masked in all output, as values of the environment are.
+At collection placeholders are used, because pytest calls fixtures only when a test runs. The values
+are texts, never YAML, and are masked in all output, as values of the environment are.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def scenario(
     if (found.id, found.tags) != (former.id, former.tags):
         raise Unfit(
             f"{former.place}: a fixture's value is part of the scenario's id or tags, which pytest "
-            "needs before it calls a fixture; expected it elsewhere"
+            "needs before it calls a fixture; use it elsewhere"
         )
     return found
 
@@ -50,6 +50,6 @@ def scenario(
 def _text(name: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Path):
         kind = type(value).__name__
-        raise Unfit(f"the fixture {name} returned a {kind}, expected a text, a number or a path")
+        raise Unfit(f"the fixture {name} returned a {kind}, expected a string, a number or a path")
     MASKS.take(name, str(value))
     return str(value)

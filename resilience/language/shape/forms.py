@@ -37,7 +37,8 @@ class ScenarioForm:
     """One scenario. `while` is a Python keyword, hence `while_`."""
 
     scenario: str = parameter(
-        "What is claimed, in one sentence.", example="checkout survives losing a third of its Pods"
+        "The claim that the scenario tests, in one sentence.",
+        example="checkout survives losing a third of its Pods",
     )
     id: str = parameter(
         "The pytest node id: a-z, 0-9 and dashes. By default derived from the title.", default=""
@@ -55,13 +56,13 @@ class ScenarioForm:
         at_least=0,
     )
     settle: Duration = parameter(
-        "How long objectives are still judged after `when` has ended, at least: judging goes on "
-        "until 2s after the last victim is gone.",
+        "The minimum time for which objectives are judged after `when` has ended; judging "
+        "continues until 2s after the last victim is gone.",
         default=DEFAULT_SETTLE,
     )
     baseline: Duration | None = parameter(
-        f"How long is measured before `when` begins; {DEFAULT_BASELINE} if a probe needs it "
-        "(`during: baseline`), else no time at all.",
+        f"How long to measure before `when` begins (default: {DEFAULT_BASELINE} if a probe needs "
+        "it with `during: baseline`, else no time).",
         default=None,
         example="20s",
     )
@@ -105,12 +106,13 @@ class PlanForm:
         "Creates the subject of the plan if there is none yet, as on the sandbox.", default=()
     )
     kinds: tuple[str, ...] = parameter(
-        "Which kinds, by plural name or pattern: `secrets`, `deployments.apps`, `*.example.com`.",
+        "Kinds to include, by plural name or pattern: `secrets`, `deployments.apps`, "
+        "`*.example.com`.",
         default=("*",),
         at_least=1,
     )
     labels: Selector | None = parameter("Only objects with these labels.", default=None)
-    exclude: Exclude | None = parameter("What to leave out of all that.", default=None)
+    exclude: Exclude | None = parameter("What to exclude.", default=None)
     cluster: Literal["related", "all", "none"] = parameter(
         "Which cluster-scoped objects: those that the included ones need, all, or none.",
         default="related",
@@ -143,8 +145,8 @@ class PlanForm:
         example="[age1...]",
     )
     volumes: bool | Volumes | None = parameter(
-        "Include the data of bound claims, as a tar stream. A plan without data although there are "
-        "bound claims passes no proof unless it says `false`.",
+        "Include the data of bound claims, as a tar stream. If there are bound claims, a plan "
+        "must set this to `true` or `false` to pass its proofs.",
         default=None,
         example="{from: snapshot, local: 2}",
     )
@@ -154,12 +156,12 @@ class PlanForm:
         default="files",
     )
     hooks: tuple[PlanHook, ...] = parameter(
-        "Commands in the application's containers, before and after.",
+        "Commands to run in the application's containers before and after a snapshot.",
         default=(),
         example="[{pods: app=db, before: [freeze], after: [thaw]}]",
     )
     dumps: tuple[Dump, ...] = parameter(
-        "The application's own exports, streamed out of its containers.", default=()
+        "Dumps by the application's own tools, streamed out of its containers.", default=()
     )
     sentinel: Sentinel | None = parameter(
         "A record that is written before each snapshot, and must exist after its restore.",
@@ -184,6 +186,6 @@ class PlanForm:
         example="{last: 3, daily: 7, weekly: 5, monthly: 12}",
     )
     objective: PlanObjective | None = parameter(
-        "What the plan must reach.", default=None, example="{rpo: 26h, rto: 10m}"
+        "The plan's objectives.", default=None, example="{rpo: 26h, rto: 10m}"
     )
     drill: Drill | None = parameter("How to prove that a snapshot restores.", default=None)

@@ -32,7 +32,8 @@ class LastingKeys(StepKeys):
     """Next to an action that cannot be undone, or not by this project."""
 
     lasting: bool = parameter(
-        "Must be true if nothing will be undone, or not by this project: confirms the intention.",
+        "Confirms an action that will not be undone, or not by this project; required for such "
+        "actions.",
         default=False,
     )
 
@@ -42,21 +43,23 @@ class ProbeKeys(StepKeys):
     """Next to a probe that measures."""
 
     rate: Rate = parameter(
-        "How often it sends a request, whether or not earlier ones were answered.",
+        "Requests per time, sent whether or not earlier ones were answered.",
         default=DEFAULT_RATE,
         example="50/s",
     )
     objective: Objective | None = parameter(
-        "What it must reach, judged from the first action until `when` has ended plus `settle`, or "
+        "The objectives, judged from the first action until `when` has ended plus `settle`, or "
         "in the windows of `during`.",
         default=None,
         example="{availability: 99%, longest_outage: 2s, p99: 300ms}",
     )
     during: str | tuple[str, ...] = parameter(
-        "The windows in which the objective is judged, each apart: `baseline` (before the first "
+        "The windows in which the objective is judged, each separately: `baseline` (before the "
+        "first "
         "action), `fault` (until the last action has ended and its victims are gone), `recovery` "
         "(until `settle` has passed), or the `name` of a step under `when:` (from its beginning "
-        "until its end plus `settle`). `before` and `after` ask once instead, as a check.",
+        "until its end plus `settle`). `before` and `after` send a single request instead, as a "
+        "check.",
         default=(),
         example="[baseline, fault, recovery]",
     )

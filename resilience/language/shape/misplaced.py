@@ -1,4 +1,4 @@
-"""Words in the wrong place of a step: what to tell a beginner.
+"""Messages about words in the wrong place of a step.
 
 A verb in another phase, two verbs in one step, a verb's key next to the verb instead of inside it,
 a step's key inside the verb: each message says where the word belongs.
@@ -45,7 +45,7 @@ def bare_verb(node: Node, reading: Reading) -> str:
 def not_one_verb(
     node: Node, named: Mapping[str, Entry], verbs: Sequence[str], reading: Reading
 ) -> Wrong:
-    """No verb, or several."""
+    """Report a step without a verb or with several."""
     if len(verbs) > 1:
         words = listed((f"`{name}`" for name in verbs), "and")
         return reading.wrong(
@@ -66,7 +66,7 @@ def _unknown_verb(entry: Entry, reading: Reading) -> Wrong:
         message = f"{quoted(entry.key)} is not a verb"
         return reading.wrong(entry.key_node, message, f"it inside {_words(owners)}")
     where = f" under `{reading.phase.value}:`" if reading.phase else ""
-    expected = f"a verb that may stand{where}" if close else verbs_of(reading.phase, reading)
+    expected = f"a verb that is allowed{where}" if close else verbs_of(reading.phase, reading)
     return reading.wrong(entry.key_node, f"unknown verb {quoted(entry.key)}", expected, close)
 
 
@@ -90,7 +90,7 @@ def _synonym(word: str, names: Sequence[str]) -> str:
 
 
 _INSTEAD = {("exec", Phase.WHILE): "command"}
-"""The verb that does in another phase what one might expect of this one."""
+"""The verb that does the same in another phase."""
 
 
 def phase(verb: Verb, here: Phase, entry: Entry, reading: Reading) -> bool:
@@ -98,7 +98,7 @@ def phase(verb: Verb, here: Phase, entry: Entry, reading: Reading) -> bool:
     allowed = listed(f"`{phase.value}:`" for phase in Phase if phase in verb.phases)
     other = _INSTEAD.get((verb.name, here), "")
     expected = f"`{other}`, or it under {allowed}" if other else f"it under {allowed}"
-    reading.wrong(entry.key_node, f"`{verb.name}` cannot stand under `{here.value}:`", expected)
+    reading.wrong(entry.key_node, f"`{verb.name}` is not allowed under `{here.value}:`", expected)
     return False
 
 
@@ -150,7 +150,7 @@ def elsewhere(verb: Verb) -> Elsewhere:
         if key in keys.ALL:
             return f"it next to `{verb.name}`, not inside"
         if own == ("steps",) and key in reading.catalogue.names():
-            return f"a list of steps, each behind a dash: `- {key}: ...`"
+            return f"a list of steps, each with a dash: `- {key}: ...`"
         owners = [] if meant(key, own) else _owners(key, reading)
         if not owners:
             return ""

@@ -64,7 +64,7 @@ class Reading:
     depth: int = 0
 
     def place(self, node: Node) -> Place:
-        """The start of a node."""
+        """The place of a node's start."""
         mark = node.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1) if mark else Place(self.file, 1, 1)
 
@@ -74,7 +74,7 @@ class Reading:
         return WRONG
 
     def notice(self, node: Node, message: str, expected: str) -> None:
-        """Record something that still works and should be changed."""
+        """Record a notice about something that still works but should be changed."""
         self.notices.append(Problem(self.place(node), message, expected))
 
     def text(self, node: ScalarNode) -> str | Wrong:

@@ -103,7 +103,7 @@ class Record:
                 continue
             item = self.fields[key]
             if key in misspelt or (entries and self.keys == (key,)):
-                values[item.name] = WRONG  # reported already, by the key in its place
+                values[item.name] = WRONG  # already reported for the key that was used instead
             else:
                 expected = f"`{key}:` with {item.shape.expected}"
                 values[item.name] = reading.wrong(node, f"{quoted(label)} lacks `{key}`", expected)
@@ -114,7 +114,7 @@ class Record:
     def meant(self, keys: Iterable[str]) -> frozenset[str]:
         """The known keys that the unknown ones among `keys` most likely mean."""
         strange = [key for key in keys if key not in self.fields]
-        if not strange:  # nearly always true, and evaluated for each mapping of each file
+        if not strange:  # a fast path: nearly always true, and evaluated for each mapping
             return frozenset()
         return frozenset(meant(key, self.keys).strip("`") for key in strange) - {""}
 

@@ -66,7 +66,7 @@ def unique(documents: list[Document]) -> tuple[list[Document], list[Problem]]:
                 Problem(
                     document.place,
                     f"the id {quoted(document.id)} is taken by line {line}",
-                    "an `id:` of its own",
+                    "a different `id:`",
                 )
             )
         else:
@@ -75,7 +75,7 @@ def unique(documents: list[Document]) -> tuple[list[Document], list[Problem]]:
 
 
 def tags(values: Values, entries: Entries, reading: Reading) -> None:
-    """Tags become marks, so they must not mean anything to other plugins."""
+    """Check tags: they become marks, so they must not have a meaning for other plugins."""
     for node, tag in _items("tags", values, entries):
         if owner := ids.RESERVED.get(tag):
             reading.wrong(node, f"the tag {quoted(tag)} means something to {owner}", "another word")
@@ -111,15 +111,15 @@ def fixtures(values: Values, entries: Entries, reading: Reading) -> None:
 
 
 def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> None:
-    """What a scenario as a whole must have."""
+    """Check what a scenario as a whole must have."""
     for key in ("given", "while", "then"):
         if key in entries and _no_items(entries[key].node):
-            reading.wrong(entries[key].node, f"`{key}` has no steps", "steps, or no such key")
+            reading.wrong(entries[key].node, f"`{key}` has no steps", "steps, or remove the key")
     probes: Sequence[Step] = given(values, "while_") or ()
     if "while" not in entries and "then" not in entries:
         reading.wrong(
             root,
-            "nothing would be judged: neither `while:` nor `then:`",
+            "nothing would be judged: there is neither `while:` nor `then:`",
             "a probe with an objective under `while:`, or a check under `then:`",
         )
     _named_apart(probes, entries, reading)
@@ -148,7 +148,7 @@ def _named_apart(probes: Sequence[Step], entries: Entries, reading: Reading) -> 
             reading.wrong(
                 _node(entries, "while", probes, probe),
                 f"two probes are called {quoted(probe.name)}",
-                "a `name:` of its own beside each probe",
+                "a different `name:` for each probe",
             )
         seen.add(probe.name)
 
@@ -159,13 +159,13 @@ def unasked(matrix: Entry, keys: Mapping[str, str], asked: set[str], reading: Re
         if key not in asked and not reading.problems:
             written = f"`${{matrix.{key}}}`"
             at = child(matrix.node, key) or matrix.node
-            reading.wrong(at, f"nothing uses {written}", "it in a step, or no such list")
+            reading.wrong(at, f"nothing uses {written}", "it in a step, or remove the list")
 
 
 def plan(values: Values, entries: Entries, reading: Reading) -> None:
-    """What a plan as a whole must have."""
+    """Check what a plan as a whole must have."""
     if "given" in entries and _no_items(entries["given"].node):
-        reading.wrong(entries["given"].node, "`given` has no steps", "steps, or no such key")
+        reading.wrong(entries["given"].node, "`given` has no steps", "steps, or remove the key")
     for node, name in _items("namespaces", values, entries):
         plans.namespace(node, name, reading)
     for name, rule in plans.RULES.items():

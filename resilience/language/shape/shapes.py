@@ -257,7 +257,7 @@ def _scalars(members: Sequence[Shape]) -> Sequence[Scalar]:
 
 
 def closest(fitting: Sequence[Shape], node: Node) -> Shape:
-    """The shape with most of a mapping's keys, of several that accept a mapping."""
+    """Among several shapes that accept a mapping, the one that knows most of its keys."""
     keys = (
         {key.value for key, _ in node.value if isinstance(key, ScalarNode)}
         if isinstance(node, MappingNode)

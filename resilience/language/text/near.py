@@ -1,4 +1,4 @@
-"""The known word nearest to an unknown one, and the notation of lists of words."""
+"""Finds the known word most similar to an unknown one, and formats lists of words."""
 
 from __future__ import annotations
 

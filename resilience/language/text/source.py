@@ -1,4 +1,4 @@
-"""From the bytes of a file to text, or one problem that says why not.
+"""Decodes the bytes of a file, or reports one problem.
 
 Files are UTF-8 (a byte order mark is allowed) and small: a scenario that needs more than 256 KiB is
 a program. Positions are counted as the YAML parser and editors count them.

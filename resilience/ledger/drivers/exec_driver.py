@@ -1,7 +1,7 @@
 """A ledger by commands in a Pod: the store's own client (`redis-cli`, `psql`), over exec.
 
-It reaches what no port does. The command's exit code 0 acknowledges; any other leaves the write
-unknown, because it is unknown how far the command got.
+It works where no port is reachable. The command's exit code 0 acknowledges; any other leaves the
+write unknown, because it is unknown how far the command got.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ExecSession:
 
     def every(self) -> Found:
         if not self._store.list:
-            raise Unreadable("no `list` is given")
+            raise Unreadable("`list` is not set")
         return values.scan(self._read(self._store.list), self._store.place.start)
 
     def clear(self) -> None:
@@ -64,7 +64,7 @@ class ExecSession:
             self._read(self._store.delete, key=key)
 
     def close(self) -> None:
-        """Every command had a connection of its own."""
+        """Nothing to close: every command had its own connection."""
 
     def _read(self, command: Sequence[str], **names: Any) -> str:
         try:

@@ -1,7 +1,7 @@
 """A ledger over HTTP: each write is one request on a new connection, answered by a status.
 
-Reads find the ledger's own keys and values in any body, so that the service's format is its own
-affair: JSON, lines, HTML.
+Reads find the ledger's own keys and values in any body, so that the service may use any format:
+JSON, lines, HTML.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class HttpSession:
 
     def every(self) -> Found:
         if not self._store.list:
-            raise Unreadable("no `list` is given")
+            raise Unreadable("`list` is not set")
         return values.scan(self._read(self._store.list), self._store.place.start)
 
     def clear(self) -> None:
@@ -81,7 +81,7 @@ class HttpSession:
                 raise Unreadable(f"DELETE of {key}: status {answer.status}")
 
     def close(self) -> None:
-        """Every request had a connection of its own."""
+        """Nothing to close: every request had its own connection."""
 
     def _read(self, path: str, key: str = "") -> str:
         try:
@@ -132,7 +132,8 @@ class _Answer:
 
 
 def _bounded(answer: Any, place: Place) -> bytes:
-    """The body: not endless, and not drop by drop, which no timeout of a single read notices."""
+    """Read the body with limits on its size and total time, which the timeout of a single read does
+    not provide."""
     data = bytearray()
     until = time.monotonic() + READING * place.timeout
     while piece := answer.read1(1 << 16):

@@ -1,7 +1,7 @@
 """A ledger in PostgreSQL, by psycopg (extra `postgres`): one INSERT, committed by itself, a write.
 
-The rows go to a table of the run's own, which is dropped at the end. What the commit was answered
-with decides; a connection that breaks before the answer leaves the write unknown.
+The rows go to a table of the run's own, which is dropped at the end. The answer to the commit
+decides; a connection that breaks before the answer leaves the write unknown.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ CERTAIN = ("22", "23", "25", "26", "42", "53")
 """SQLSTATE classes of a statement that was not carried out: its transaction is rolled back."""
 
 HOPELESS = ("28", "3D")
-"""No login, no such database."""
+"""SQLSTATEs of a refused login or a missing database."""
 
 REFUSED_LOGIN = re.compile(r'password|pg_hba\.conf|(role|database) ".*" does not exist')
-"""The same in words: libpq keeps no SQLSTATE of a connection that was refused."""
+"""The same as texts: libpq keeps no SQLSTATE for a refused connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class PostgresSession:
             raise Unreadable(_first(error)) from error
 
     def _connected(self, *, create: bool = True) -> Any:
-        """A connection with its table: what fails here was never sent."""
+        """A connection with its table; if this fails, no write was sent."""
         if self._connection is not None:
             return self._connection
         store = self._store

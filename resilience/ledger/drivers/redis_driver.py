@@ -104,7 +104,7 @@ class RedisSession:
             raise Unreadable(str(error)) from error
 
     def _connected(self) -> Any:
-        """A connection that has been answered: what fails here was never sent."""
+        """A tested connection; if this fails, no write was sent."""
         if self._client is not None:
             return self._client
         store, errors = self._store, self._redis.exceptions

@@ -1,7 +1,7 @@
 """A ledger of objects in a bucket: PutObject, GetObject, ListObjectsV2 by boto3.
 
 Credentials come from the AWS chain. A listing names the keys, and each object is read, because a
-key without its value is no write that is there.
+key without its value does not count as a stored write.
 """
 
 from __future__ import annotations

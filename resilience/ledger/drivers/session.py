@@ -1,7 +1,7 @@
-"""What a driver is: sessions that write one key, read one, read all, and clean up.
+"""The interface of drivers: sessions that write one key, read one, read all, and clean up.
 
 A session belongs to one thread. Only an explicit answer is an acknowledgement. A driver never
-retries, and tells apart what certainly was not written (`Refused`) from what may have been
+retries, and distinguishes what was certainly not written (`Refused`) from what may have been
 (`Unclear`).
 """
 
@@ -16,7 +16,7 @@ from resilience.model.verb import parameter
 
 
 class Refused(Exception):
-    """The write did not take place for certain: it never left, or the server said no."""
+    """The write certainly did not take place: it was never sent, or the server refused it."""
 
 
 class Unclear(Exception):
@@ -28,11 +28,12 @@ class Unreadable(Exception):
 
 
 class Unusable(Exception):
-    """The driver cannot work here at all (a missing package, a wrong password): no try helps."""
+    """The driver cannot work here at all (a missing package, a wrong password); retrying does not
+    help."""
 
 
 class Session(Protocol):
-    """One connection's worth of work."""
+    """One connection to a store."""
 
     def put(self, key: str, value: str) -> str:
         """Write; returns who acknowledged it, "" if that is not known."""
@@ -62,8 +63,8 @@ Open = Callable[[], Session]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What every session of a ledger is given: `start` begins all keys of the run, `timeout` is in
-    seconds, `address` says where to connect, `secrets` are values that no text may show."""
+    """The common parameters of a ledger's sessions: `start` begins all keys of the run, `timeout`
+    is in seconds, `address` says where to connect, `secrets` are values that no text may show."""
 
     start: str
     timeout: float

@@ -84,7 +84,7 @@ class Log:
         os.fdatasync(self._file)
 
     def cut(self, count: int) -> None:
-        """Forget the last entries."""
+        """Drop the last entries."""
         keep = max(0, len(self.ends) - count)
         os.ftruncate(self._file, self.ends[keep - 1] if keep else 0)
 
@@ -106,7 +106,7 @@ def _parsed(line: bytes) -> tuple[str, str] | None:
 
 
 class Store:
-    """The right one: log, sync, remember, answer."""
+    """The correct mode: log, sync, remember, answer."""
 
     def __init__(self, directory: str) -> None:
         os.makedirs(directory, exist_ok=True)
@@ -123,14 +123,14 @@ class Store:
             self.values.pop(key, None)
 
     def put(self, key: str, value: str) -> None:
-        """Returns when it may be acknowledged."""
+        """Returns when the write may be acknowledged."""
         with self.lock:
             self.log.append(key, value)
             self.log.sync()
             self.remember(key, value)
 
     def shown(self) -> Mapping[str, str]:
-        """What a read sees."""
+        """The data that a read returns."""
         with self.lock:
             return dict(self.values)
 
@@ -276,7 +276,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, "")
 
     def do_GET(self) -> None:
-        """One value, all of them, or whether it lives."""
+        """Return one value, all values, or the health."""
         url = urlsplit(self.path)
         if url.path == "/healthz":
             self._answer(200, "ok\n")
@@ -302,17 +302,17 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a line for each write would be the slowest part of it."""
+        """Log nothing: a line for each write would be the slowest part."""
 
 
 class Server(ThreadingHTTPServer):
-    """Quiet about clients that leave."""
+    """Does not report clients that disconnect."""
 
     daemon_threads = True
     request_queue_size = 256
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is not an error; anything else is."""
+        """A client that disconnected is not an error; anything else is."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -323,12 +323,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)"
     )
-    parser.add_argument("--port", type=int, default=8080, help="port (default: 8080; 0: any)")
-    parser.add_argument("--wrong", choices=MODES, default="", help="make it wrong on purpose")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port (default: 8080; 0: any free port)"
+    )
+    parser.add_argument(
+        "--wrong", choices=MODES, default="", help="give the store a deliberate defect"
+    )
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     store = KINDS[options.wrong](options.data)
     server = Server((options.host, options.port), type("Bound", (Handler,), {"store": store}))
 

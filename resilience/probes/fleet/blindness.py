@@ -15,7 +15,7 @@ from itertools import groupby
 from resilience.model.samples import Answer, Sample
 from resilience.model.verdict import Window
 from resilience.probes import measures, moments
-from resilience.probes.fleet.merging import Seen
+from resilience.probes.fleet.merging import AgentSamples
 
 SILENCE = frozenset({Answer.TIMEOUT, Answer.UNREACHABLE, Answer.NAME})
 """What a network that is cut looks like: nothing came back."""
@@ -28,7 +28,7 @@ class Blind:
     """What one agent did not see. `missing` is in seconds, `cut` are the spans in which it was cut
     off: (since, until, requests)."""
 
-    agent: Seen
+    agent: AgentSamples
     missing: float = 0.0
     cut: Sequence[tuple[float, float, int]] = ()
 
@@ -37,12 +37,12 @@ class Blind:
 class Sight:
     """The agents that judge a window, and the others. `seen`: those that judge saw throughout."""
 
-    judging: Sequence[Seen]
+    judging: Sequence[AgentSamples]
     blind: Sequence[Blind]
     seen: bool
 
 
-def sight(agents: Sequence[Seen], window: Window, *, kept: bool = False) -> Sight:
+def sight(agents: Sequence[AgentSamples], window: Window, *, kept: bool = False) -> Sight:
     """`kept`: connections are kept, so that one that leads to a dead Pod looks like a cut, and
     none is found. Where every agent was blind for a time, all judge what they saw."""
     found = [_blindness(agent, agents, window, kept=kept) for agent in agents]
@@ -53,7 +53,9 @@ def sight(agents: Sequence[Seen], window: Window, *, kept: bool = False) -> Sigh
     return Sight(judging=judging, blind=blind, seen=bool(seeing))
 
 
-def _blindness(agent: Seen, agents: Sequence[Seen], window: Window, *, kept: bool) -> Blind:
+def _blindness(
+    agent: AgentSamples, agents: Sequence[AgentSamples], window: Window, *, kept: bool
+) -> Blind:
     others = [each for each in agents if each is not agent]
     missing = moments.seen(agent.samples, agent.interval, window).missing * agent.interval
     inside = measures.within(agent.samples, window)
@@ -62,7 +64,7 @@ def _blindness(agent: Seen, agents: Sequence[Seen], window: Window, *, kept: boo
 
 
 def _cuts(
-    samples: Sequence[Sample], interval: float, others: Sequence[Seen]
+    samples: Sequence[Sample], interval: float, others: Sequence[AgentSamples]
 ) -> Iterator[tuple[float, float, int]]:
     for silent, run in groupby(samples, key=lambda sample: sample.answer in SILENCE):
         span = list(run)
@@ -71,7 +73,7 @@ def _cuts(
             yield since, until, len(span)
 
 
-def _witnessed(since: float, until: float, others: Sequence[Seen]) -> bool:
+def _witnessed(since: float, until: float, others: Sequence[AgentSamples]) -> bool:
     """Whether more than half of the others had good answers, and no other, all the time."""
     window = Window(since=since, until=until)
     views = [measures.within(each.samples, window) for each in others]
@@ -79,7 +81,7 @@ def _witnessed(since: float, until: float, others: Sequence[Seen]) -> bool:
     return good * 2 > len(others)
 
 
-def _without(blind: Blind) -> Seen:
+def _without(blind: Blind) -> AgentSamples:
     """The agent, without an opinion on the spans in which it was cut off."""
     samples = [
         replace(each, sent=None, answer=Answer.UNSENT)

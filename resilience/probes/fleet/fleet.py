@@ -19,7 +19,7 @@ from resilience.kube import objects
 from resilience.model.samples import Sample
 from resilience.model.words import many
 from resilience.probes.fleet.fleet_job import FLEET, INDEX, FleetSite
-from resilience.probes.fleet.merging import Seen, merged
+from resilience.probes.fleet.merging import AgentSamples, merged
 from resilience.probes.prober.incluster import STOP_GRACE, Placing, remove
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.pod_log import PodLog
@@ -38,9 +38,9 @@ class Agent:
     log: SampleLog
     lines: PodLog
 
-    def seen(self) -> Seen:
+    def seen(self) -> AgentSamples:
         """What it has measured so far."""
-        return Seen(index=self.index, node=self.node, interval=self.log.interval,
+        return AgentSamples(index=self.index, node=self.node, interval=self.log.interval,
                     samples=list(self.log), trouble=self.lines.trouble)  # fmt: skip
 
 
@@ -64,7 +64,7 @@ class FleetLog(SampleLog):
         """Whether every agent has begun."""
         return len({agent.index for agent in self.agents if len(agent.log)}) == self._wanted
 
-    def measured(self) -> list[Seen]:
+    def measured(self) -> list[AgentSamples]:
         """What each Pod that has measured anything has."""
         return [agent.seen() for agent in list(self.agents) if len(agent.log)]
 

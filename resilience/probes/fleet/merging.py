@@ -15,7 +15,7 @@ from resilience.model.samples import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class AgentSamples:
     """What one agent measured. `interval` is its own, `index` its number in the fleet."""
 
     index: int
@@ -39,7 +39,7 @@ class Merged:
     moved: float
 
 
-def merged(agents: Sequence[Seen], *, trimmed: bool = True) -> Merged:
+def merged(agents: Sequence[AgentSamples], *, trimmed: bool = True) -> Merged:
     """Of agents with one interval, each with at least one sample. `trimmed`: only the span in which
     every slot is filled; otherwise all samples."""
     interval = agents[0].interval / len(agents)
@@ -55,12 +55,12 @@ def merged(agents: Sequence[Seen], *, trimmed: bool = True) -> Merged:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    agent: Seen
+    agent: AgentSamples
     slot: int
     moved: float
 
 
-def _places(agents: Sequence[Seen]) -> Sequence[_Place]:
+def _places(agents: Sequence[AgentSamples]) -> Sequence[_Place]:
     """The first slot of each agent: in the order in which they send within their interval."""
     whole = agents[0].interval
     base = min(agent.start for agent in agents)
@@ -68,14 +68,14 @@ def _places(agents: Sequence[Seen]) -> Sequence[_Place]:
     return [_place(agent, turn, base, len(agents)) for turn, agent in enumerate(in_turn)]
 
 
-def _place(agent: Seen, turn: int, base: float, count: int) -> _Place:
+def _place(agent: AgentSamples, turn: int, base: float, count: int) -> _Place:
     within = turn * agent.interval / count
     rounds = round((agent.start - base - within) / agent.interval)
     moved = base + rounds * agent.interval + within - agent.start
     return _Place(agent, rounds * count + turn, moved)
 
 
-def _placed(agents: Sequence[Seen], place: _Place) -> Iterator[Sample]:
+def _placed(agents: Sequence[AgentSamples], place: _Place) -> Iterator[Sample]:
     for number, sample in enumerate(place.agent.samples):
         yield replace(
             sample, seq=place.slot + number * len(agents), intended=sample.intended + place.moved,

@@ -65,7 +65,7 @@ class Signalled:
         return self._came
 
 
-class Lines:
+class SampleLines:
     """A log that is written line by line; rows come from several threads."""
 
     def __init__(self, write: Callable[[str], object]) -> None:
@@ -129,7 +129,7 @@ def ask(opened: Opened, given: Mapping[str, Any], over: Event | Signalled, out: 
         out.write(text)
         out.flush()
 
-    lines = Lines(write)
+    lines = SampleLines(write)
     asker = asking_as_told(opened)(given, lines, lambda: None)
     while not over.wait(FLUSH) and not asker.wait(0):
         lines.flush(asker)

@@ -1,8 +1,8 @@
 """The `budget` probe at work: the run's own watches of budgets and Pods, read when it stops.
 
-Steady means that there is a budget that covers a Pod, that its status is current and that it is not
-short already: else nothing could be said about us. A budget that covers no Pod is not measured, and
-is named; so is one that is deleted meanwhile.
+Steady means that a budget covers a Pod, its status is current, and it has enough healthy Pods;
+otherwise the run's effect could not be judged. A budget that covers no Pod, or is deleted
+meanwhile, is reported as not measured.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from resilience.probes.healthy import (
 from resilience.verbs.context import NotMet, ProbeContext
 
 COMING = 5.0
-"""Seconds in which a budget, or Pods that it covers, may still follow from what `given` applied."""
+"""Seconds to wait for a budget, or for its Pods, after `given`."""
 
-PROMISED = "no budget below its desiredHealthy by our doing"
+PROMISED = "this run pushes no budget below its desiredHealthy"
 
 
 class BudgetProbe:
@@ -73,11 +73,11 @@ class BudgetProbe:
         return len(all_readings), sum(not each.short for each in all_readings)
 
     def below(self) -> str:
-        """It has no condition to abort by."""
+        """This probe has no abort condition."""
         return ""
 
     def stop(self) -> None:
-        """Keep what was seen; what undoing does is not judged. Idempotent."""
+        """Keep what was seen so far; effects of the undo are not judged. Idempotent."""
         if self._stopped is None:
             self._stopped = self._context.clock.monotonic()
             self._events = self._heard()
@@ -96,7 +96,7 @@ class BudgetProbe:
         return (self._held(found, window),)
 
     def record(self) -> ProbeRecord:
-        """No samples: what it watched."""
+        """No samples, but what was watched."""
         told = {"/".join(key): [[each.at, each.healthy, each.desired] for each in series]
                 for key, series in readings(self._events).items()}  # fmt: skip
         facts: Mapping[str, Any] = {"kind": "budget", "readings": told}
@@ -128,7 +128,7 @@ class BudgetProbe:
         return self._namespace in ("", objects.namespace(budget))
 
     def _idle(self) -> list[str]:
-        """Budgets in sight that cover no Pod: nothing can be said about them."""
+        """Watched budgets that cover no Pod, so nothing can be said about them."""
         if self._selector is not None:
             return []
         budgets = {
@@ -156,16 +156,16 @@ class BudgetProbe:
         there = [each for each in self._budgets.objects() if self._watched(each)]
         place = self._namespace or "any namespace"
         if not there and (idle := self._idle()):
-            return f"{', '.join(idle)}: nothing could fall short; is its selector right?"
+            return f"{', '.join(idle)}: the budget could not be violated; is its selector right?"
         if not there:
             which = f" that covers Pods {self._selector}" if self._selector else ""
-            return f"there is no disruption budget{which} in {place}: nothing could fall short"
+            return f"there is no disruption budget{which} in {place} that could be violated"
         for budget in there:
             if not is_current(budget):
-                return f"budget {objects.title(budget)} has no current status yet"
+                return f"budget {objects.title(budget)} has no up-to-date status yet"
             now = reading(budget, 0.0)
             if now.short:
-                return (f"budget {objects.title(budget)} is short already: "
+                return (f"budget {objects.title(budget)} already has too few healthy Pods: "
                         f"{now.healthy} healthy of {now.desired} needed")  # fmt: skip
         return ""
 
@@ -186,7 +186,8 @@ class BudgetProbe:
                 for key, budget in budgets.items()}  # fmt: skip
 
     def _versions(self, uid: str) -> list[Object]:
-        """All that a Pod has been: a quarantined one has lost the labels it was covered by."""
+        """All former states of a Pod: a quarantined Pod has lost the labels by which the budget
+        covered it."""
         return [event.object for event in self._context.history(PODS)
                 if objects.uid(event.object) == uid]  # fmt: skip
 
@@ -222,7 +223,7 @@ class BudgetProbe:
             return self._finding(Result.PASSED, alone[0], alone)
         key, least = min(spare.items(), key=lambda each: (each[1], each[0]))
         many = f"{len(spare)} budget{'s' * (len(spare) != 1)}"
-        text = f"{many} held, {'/'.join(key)} with {least} to spare at the least"
+        text = f"{many} kept; smallest margin: {least} at {'/'.join(key)}"
         return self._finding(Result.PASSED, text, alone, (), float(least))
 
     def _span(self, key: Key, breach: Breach) -> str:

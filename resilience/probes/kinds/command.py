@@ -1,11 +1,11 @@
 """`command`: runs a command in Pods at a fixed rate, as `kubectl exec` does, and judges its end.
 
-For what only the service's own tools can tell: `pg_isready`, `rabbitmq-diagnostics`, a file that
-must be there. The ready Pods with the labels take turns. An exec counts as a change, so the target
-has to allow it, and the command itself must not change anything: nothing undoes it.
+Use it for facts that only the service's own tools can report: `pg_isready`, `rabbitmq-diagnostics`,
+a file that must be there. The ready Pods with the labels take turns. An exec counts as a change, so
+the target has to allow it, and the command itself must not change anything: nothing undoes it.
 
-It goes through the API server. Where that does not answer, nobody looked: such a question was not
-sent, and what it would have shown is unknown.
+It goes through the API server. If the API server does not answer, the command was not sent, and its
+result is unknown.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
 
 GRACE = 2.0
-"""Seconds beyond the command's own time in which the API server can say whether it is there."""
+"""Seconds, in addition to the command's timeout, for the API server to show that it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Where to run what, and which end is good."""
+    """Where to run which command, and which result is good."""
 
     pods: Selector = parameter("Pods with these labels; ready ones take turns.",
                                example="app=database")  # fmt: skip
@@ -43,7 +43,7 @@ class Command:
     namespace: str = parameter("Namespace of the Pods, if not the scenario's.", default="")
     code: int = parameter("The expected exit code.", default=0, at_least=0, at_most=255)
     expect: str = parameter(
-        "What the command must print, without the space around it.", default="", example="PONG"
+        "What the command must print, ignoring surrounding white space.", default="", example="PONG"
     )
     contains: str = parameter("Text that its output must contain.", default="")
     matches: str = parameter("Regular expression that its output must match.", default="")
@@ -84,7 +84,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(command: Command, context: Asking) -> str:
-    """Once, good or NotMet."""
+    """Run it once; raise NotMet unless the result is good."""
     from resilience.probes.kinds.pod_commands import PodCommands
     from resilience.probes.prober.once import ask_once
 

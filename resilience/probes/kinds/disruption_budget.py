@@ -1,9 +1,10 @@
-"""`disruption_budget`: no disruption budget falls below its desired health by our own doing.
+"""`disruption_budget`: this run pushes no disruption budget below its desired number of healthy
+Pods.
 
-A DELETE, a crash, a taint and a rollout all pass budgets by; only evictions honour them. This probe
+A DELETE, a crash, a taint and a rollout all bypass budgets; only evictions honour them. This probe
 watches the budgets all the time and fails the scenario when the run's actions left fewer Pods
 healthy than a budget requires, and says which budget, when and by which action. Violations that the
-run did not cause are reported and do not fail.
+run did not cause are reported, but do not fail the scenario.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def where(budget: Budget, namespace: str) -> str:
 def _describe(budget: Budget) -> str:
     which = f" of Pods {budget.selector}" if budget.selector else ""
     place = " anywhere" if budget.everywhere else ""
-    return f"no disruption budget{which}{place} falls short by our doing"
+    return f"no disruption budget{which}{place} is violated by this run"
 
 
 def _rights(budget: Budget, namespace: str) -> Sequence[Right]:

@@ -1,7 +1,7 @@
 """`dns`: resolves a name over and over, as a Pod's C library does, and judges the answers.
 
-For what no request to an address shows: that the cluster's DNS answers, that a name has the
-endpoints that it should have, that it goes when it should. Each question is a datagram of its own,
+It shows what no request to an address can: that the cluster's DNS answers, that a name has the
+expected endpoints, and that it disappears when it should. Each question is a datagram of its own,
 sent once to the first server of the Pod's configuration. There is no cache.
 """
 
@@ -37,19 +37,21 @@ NAME = re.compile(r"(?=.{1,253}$)[^\s.\x00-\x1f]{1,63}(\.[^\s.\x00-\x1f]{1,63})*
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dns:
-    """The query, the server, and which answer is good."""
+    """The query, the server, and which answers are good."""
 
-    name: str = parameter("The name; one with a final dot is not searched for.", example="checkout")
+    name: str = parameter(
+        "The name to resolve; with a final dot, the search list is not used.", example="checkout"
+    )
     type: Literal["A", "AAAA", "SRV", "CNAME", "PTR", "TXT"] = parameter(
-        "Type of the records. An address as the name of a PTR is turned around.", default="A"
+        "Type of the records. For PTR, an address is converted to its reverse name.", default="A"
     )
     expect: tuple[str, ...] = parameter(
-        "The records that there must be, all of them and no other, in any order.",
+        "The exact set of expected records, in any order.",
         default=(), example="[10.96.0.20]",
     )  # fmt: skip
-    at_least: int = parameter("How many records there must be.", default=1, at_least=1)
-    absent: bool = parameter("The name must have no such record.", default=False)
-    search: bool = parameter("Whether to go through the search list.", default=True)
+    at_least: int = parameter("The minimum number of records.", default=1, at_least=1)
+    absent: bool = parameter("The name must have no record of this type.", default=False)
+    search: bool = parameter("Whether to use the search list.", default=True)
     server: str = parameter(
         "The server to ask, by address, with a port if it is not 53; by default the first of the "
         "prober's own configuration.",
@@ -60,12 +62,12 @@ class Dns:
         default="",
     )
     timeout: Duration = parameter(
-        "A question without an answer after this time has failed.",
+        "A query without an answer after this time has failed.",
         default=Duration.of(1), example="1s",
     )  # fmt: skip
     via: Literal["pod", "direct"] = parameter(
-        "Where the prober runs: `pod` in the cluster, with the DNS of its Pods; `direct` beside"
-        " the test.",
+        "Where the prober runs: `pod` in the cluster, with the DNS of its Pods; `direct` next to "
+        "the test.",
         default="pod",
     )
 
@@ -100,7 +102,7 @@ EXAMPLES: Mapping[str, str] = {
 
 
 def normal(text: str, kind: str) -> str | None:
-    """A record as the prober writes it; None where it is none of that type."""
+    """A record in the prober's format; None if the text is not a record of that type."""
     if kind == "TXT":
         return text
     if kind in ("A", "AAAA"):
@@ -126,7 +128,7 @@ def _encodes(name: str) -> bool:
 
 
 def _address(server: str) -> str | None:
-    """The host of `host`, `host:port` or `[host]:port` where it is an address."""
+    """The host of `host`, `host:port` or `[host]:port`, if it is an address."""
     host, colon, port = server.rpartition(":")
     with_port = colon and port.isdecimal() and 0 < int(port) < 65536
     if not with_port or (":" in host and not host.startswith("[")):
@@ -142,7 +144,7 @@ def _describe(dns: Dns) -> str:
 
 
 def asked_name(dns: Dns) -> str:
-    """An address becomes its name in the tree of addresses."""
+    """Turn an address into its reverse name."""
     if dns.type == "PTR":
         try:
             return f"{ipaddress.ip_address(dns.name).reverse_pointer}."
@@ -152,7 +154,7 @@ def asked_name(dns: Dns) -> str:
 
 
 def configuration(dns: Dns) -> dict[str, Any]:
-    """What the agent receives."""
+    """The configuration that the agent receives."""
     return {
         "kind": "dns",
         "name": asked_name(dns),

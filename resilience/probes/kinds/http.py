@@ -1,7 +1,7 @@
-"""`http`: ask a Service or a URL over and over, and judge the answers.
+"""`http`: sends requests to a Service or a URL at a fixed rate, and judges the answers.
 
-Requests leave at a fixed rate whether or not earlier ones were answered; each is a new connection
-unless `keepalive`, since a connection that is kept stays with one Pod and hides the others.
+Requests are sent on schedule whether or not earlier ones were answered. Each uses a new connection
+unless `keepalive` is set, since a kept connection stays with one Pod and hides the others.
 Redirects are not followed, nothing is tried twice, certificates are always verified.
 """
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
 
 SUCCESS = (200, 299)
-"""Statuses that are good where none is written. A redirect is no answer."""
+"""Default for the good statuses. A redirect does not count as good."""
 
 POD_HEADER = "x-pod-name"
 
@@ -56,7 +56,7 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
-    """What to ask, and which answer is good."""
+    """What to request, and which answers are good."""
 
     service: str = parameter(
         "The Service to send requests to, at the address its clients use.",
@@ -96,7 +96,7 @@ class Http:
     contains: str = parameter("Text that the body must contain.", default="")
     matches: str = parameter("Regular expression that the body must match.", default="")
     json: Mapping[str, str] = parameter(
-        "Values that the body must hold, by their place in it.",
+        "Values that the JSON body must contain, by path.",
         default_factory=dict, example="{status: ready, 'items[0].count': 3}",
     )  # fmt: skip
     timeout: Duration = parameter(
@@ -114,13 +114,15 @@ class Http:
         "Name expected in the certificate, if it differs from the host.", default=""
     )
     certificate: Certificate | None = parameter(
-        "What must hold of the server's certificate.", default=None, example="{expires_in: 14d}"
+        "Requirements on the server's certificate.", default=None, example="{expires_in: 14d}"
     )
     client_certificate: ClientCertificate | None = parameter(
-        "The certificate to show to the server.", default=None, example="{secret: checkout-client}"
+        "The client certificate.", default=None, example="{secret: checkout-client}"
     )
     token: Credential | None = parameter(
-        "Where a bearer token is.", default=None, example="{secret: checkout-api, key: token}"
+        "Source of a bearer token to send.",
+        default=None,
+        example="{secret: checkout-api, key: token}",
     )
     via: Via = parameter(VIA_DOC, default="auto")
     agents: int = parameter(AGENTS_DOC, default=1, at_least=1, at_most=MOST_AGENTS)
@@ -151,7 +153,9 @@ def _target_complaints(http: Http) -> Iterator[Complaint]:
     if http.url:
         for field in ("port", "namespace"):
             if getattr(http, field):
-                yield Complaint(field=field, message=f"`{field}` goes with `service`, not `url`")
+                yield Complaint(
+                    field=field, message=f"`{field}` can be used with `service`, not with `url`"
+                )
         yield from _url_complaints(http)
 
 
@@ -168,12 +172,12 @@ def _url_complaints(http: Http) -> Iterator[Complaint]:
     if parts.username or parts.password:
         yield Complaint(
             field="url",
-            message="`url` holds a user name or password, which reports would show",
+            message="`url` contains a user name or password, which reports would show",
             expected="an `authorization` header with ${NAME} from the environment",
         )
     if http.path != "/" and parts.path not in ("", "/"):
         yield Complaint(
-            field="path", message="there is a path in `url` and in `path`", expected="one of them"
+            field="path", message="both `url` and `path` contain a path", expected="one of them"
         )
 
 
@@ -248,7 +252,8 @@ def _touches(http: Http, namespace: str) -> Reach:
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
-    """What the agent receives. `name` is what a client calls the host, for Host and TLS."""
+    """The configuration that the agent receives. `name` is what a client calls the host, for Host
+    and TLS."""
     tls = _is_tls(http)
     headers = dict(http.headers)
     if http.service and "host" not in {key.lower() for key in headers}:
@@ -314,7 +319,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(http: Http, context: Asking) -> str:
-    """One request, good or NotMet."""
+    """Send one request; raise NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
     given, _ = _asked(http, context)

@@ -1,6 +1,7 @@
-"""`kubernetes`: a condition or a number of objects holds all the time, by the run's own watch.
+"""`kubernetes`: requires that a condition, or a number of objects, holds all the time, as seen by
+the run's own watch.
 
-For what no request shows: that a Service kept two ready endpoints, that a Deployment stayed
+It shows what no request can: that a Service kept two ready endpoints, that a Deployment stayed
 Available, that a custom resource never left `Ready`. It is judged from the first action until
 `when` has ended plus `settle`.
 """
@@ -42,7 +43,7 @@ class Endpoints:
     """Ready endpoints of a Service."""
 
     service: str = parameter("The Service.", example="checkout")
-    at_least: int = parameter("How many must be ready.", default=1, at_least=1)
+    at_least: int = parameter("How many endpoints must be ready.", default=1, at_least=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +51,8 @@ class Count:
     """Ready Pods with some labels."""
 
     pods: Selector = parameter("The Pods.", example="app=checkout")
-    at_least: int | None = parameter("How many must be ready at least.", default=None, at_least=1)
-    at_most: int | None = parameter("How many may be ready at most.", default=None, at_least=0)
+    at_least: int | None = parameter("The minimum number of ready Pods.", default=None, at_least=1)
+    at_most: int | None = parameter("The maximum number of ready Pods.", default=None, at_least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +61,12 @@ class Condition:
 
     of: Reference = parameter("The object.", example="deployment/checkout")
     type: str = parameter("The condition.", example="Available")
-    status: str = parameter("What it must be.", default="True")
+    status: str = parameter("The required status of the condition.", default="True")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """The fact that must hold, and for how long it may not."""
+    """The fact that must hold, and for how long it may be violated."""
 
     endpoints: Endpoints | None = parameter(
         "Ready endpoints of a Service.", default=None, one_of="what"
@@ -75,7 +76,9 @@ class Kubernetes:
                                             one_of="what")  # fmt: skip
     namespace: str = parameter("Namespace of the objects, if not the scenario's.", default="")
     longest: Duration = parameter(
-        "How long, at a time, it may not hold.", default=Duration.of(0), example="5s"
+        "The longest time for which it may be violated at a stretch.",
+        default=Duration.of(0),
+        example="5s",
     )
 
 
@@ -87,7 +90,7 @@ def _check(kubernetes: Kubernetes) -> Iterator[Complaint]:
     if count is None:
         pass
     elif count.at_least is None and count.at_most is None:
-        yield Complaint(field="count", message="any number would do",
+        yield Complaint(field="count", message="any number would be accepted",
                         expected="`at_least` or `at_most`")  # fmt: skip
     elif None not in (count.at_least, count.at_most) and (count.at_least or 0) > (
         count.at_most or 0
@@ -99,7 +102,7 @@ def _check(kubernetes: Kubernetes) -> Iterator[Complaint]:
 
 
 def watched(kubernetes: Kubernetes) -> Resource:
-    """What is watched for it."""
+    """The resource to watch."""
     if kubernetes.endpoints:
         return ENDPOINTSLICES
     return RESOURCES[kubernetes.condition.of.kind] if kubernetes.condition else PODS
@@ -119,7 +122,7 @@ def promised(kubernetes: Kubernetes) -> str:
         each_ = kubernetes.condition
         text = f"{each_.of} {each_.type}={each_.status}"
     return (
-        f"{text}, and never otherwise for longer than {kubernetes.longest}"
+        f"{text}, never violated for longer than {kubernetes.longest}"
         if kubernetes.longest.exact
         else text
     )

@@ -1,4 +1,5 @@
-"""`ledger`: writes to the service all the time, and proves at the end that none was lost.
+"""`ledger`: writes to the service all the time, and checks at the end that no acknowledged write
+was lost.
 
 Availability shows that a service answered; a ledger shows that it kept what it acknowledged. Each
 write is journalled before it is sent, and read again after healing; across `snapshot` and `restore`
@@ -33,25 +34,25 @@ if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
 
 MOST = 1000
-"""Writes a second of one ledger."""
+"""Maximum writes per second of one ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalRead:
-    """How long the final reads are tried."""
+    """How long the final reads are repeated."""
 
     timeout: Duration = parameter(
-        "How long the store may take until it answers at all.", default=Duration.of(60)
+        "How long the store may take to answer at all.", default=Duration.of(60)
     )
     settle: Duration = parameter(
-        "How long, from its first answer, it may take until it shows every acknowledged write.",
+        "How long after its first answer the store may take to return every acknowledged write.",
         default=Duration.of(5),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Where to write, how often, what to allow."""
+    """Where to write, how often, and what to tolerate."""
 
     http: HttpTarget | None = parameter("An HTTP service.", default=None, one_of="store")
     redis: RedisTarget | None = parameter("A Redis.", default=None, one_of="store")
@@ -67,22 +68,23 @@ class Ledger:
         "A write without an answer after this time is unknown.", default=Duration.of(1)
     )
     read_back: Share | None = parameter(
-        "Share of the acknowledged writes that are read at once, to find stale reads.",
+        "Share of the acknowledged writes to read back at once, to find stale reads.",
         default=Share.parse("10%"), example="10%",
     )  # fmt: skip
     final_read: FinalRead = parameter(
-        "How long the reads after healing are tried.", default_factory=FinalRead
+        "How long the reads after healing are repeated.", default_factory=FinalRead
     )
-    allow: Allow = parameter("What may happen to the writes.", default_factory=Allow)
+    allow: Allow = parameter("What is tolerated for writes.", default_factory=Allow)
     restored: str = parameter(
-        "Namespace of a copy that this run restores: it is read too, and must hold every write "
+        "Namespace of a copy that this run restores: it is read as well, and must contain every "
+        "write "
         "that was acknowledged before the snapshot began.",
         default="", example="shop-copy",
     )  # fmt: skip
 
     @property
     def target(self) -> Target | None:
-        """The one that is given."""
+        """The one target that is set."""
         given = (self.http, self.redis, self.postgres, self.s3, self.exec)
         return next((each for each in given if each is not None), None)
 
@@ -139,7 +141,7 @@ def _rights(ledger: Ledger, namespace: str) -> Sequence[Right]:
 
 
 def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
-    """Beside the store, wherever that is, and beside its copy."""
+    """The namespaces of the store and of its copy."""
     password = getattr(ledger.target, "password", None)
     if password is not None and password.secret:
         home = getattr(ledger.target, "namespace", "") or namespace
@@ -149,8 +151,8 @@ def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
 
 
 def _touches(ledger: Ledger, namespace: str) -> Reach:
-    """It writes to the store, and may read the copy by commands: their owners must have
-    consented."""
+    """The probe writes to the store and may run commands to read the copy, so both namespaces need
+    consent."""
     inside = namespace_in(str(getattr(ledger.target, "host", "")))
     places = [*_namespaces(ledger, namespace), inside]
     return Reach(namespaces=frozenset(filter(None, places)))
@@ -200,7 +202,7 @@ def _open(ledger: Ledger, target: Target, context: Any, namespace: str, start: s
 
 
 def _copy(ledger: Ledger, target: Target, context: Any, start: str) -> Open | None:
-    """Sessions on the copy; its secrets are there only once it is restored."""
+    """Sessions on the copy, whose Secrets exist only after the restore."""
     if not ledger.restored:
         return None
     return lambda: _open(ledger, target, context, ledger.restored, start)()

@@ -1,8 +1,7 @@
 """The `kubernetes` probe at work: the run's own watch, read back when it stops.
 
-What held between two events is known, because a watch shows every change; what was so before the
-first event of a window is what the listing showed. The run begins only once the fact was seen to
-hold.
+The state between two events is known, because a watch shows every change; the state before the
+first event is that of the listing. The run begins only after the fact was seen to hold.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ SERVICE = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """The state from a moment on, as text."""
+class ObjectState:
+    """The state from a certain time on, as text."""
 
     at: float
     holds: bool
@@ -51,7 +50,7 @@ class ObjectProbe:
         self._namespace = what.namespace or context.namespace
         space = self._namespace if self._resource.namespaced else ""
         self._view = context.view(self._resource, space)
-        self._states: list[State] = []
+        self._states: list[ObjectState] = []
         self._stopped: float | None = None
 
     @property
@@ -62,7 +61,7 @@ class ObjectProbe:
     def wait_steady(self, deadline: float) -> None:
         """Return once it holds; NotMet with what was seen instead."""
 
-        def now() -> State:
+        def now() -> ObjectState:
             present = {_key(each): each for each in self._view.objects()}
             return self._state(self._context.clock.monotonic(), present)
 
@@ -70,12 +69,12 @@ class ObjectProbe:
             raise NotMet(f"expected {self._promised}; observed {now().text}")
 
     def progress(self) -> tuple[int, int]:
-        """(changes seen, those after which it held)."""
+        """(changes seen, changes after which the fact held)."""
         states = self._states or self._read()
         return len(states), sum(state.holds for state in states)
 
     def below(self) -> str:
-        """It has no condition to abort by."""
+        """This probe has no abort condition."""
         return ""
 
     def stop(self) -> None:
@@ -85,7 +84,7 @@ class ObjectProbe:
             self._states = self._read()
 
     def judge(self, window: Window) -> Sequence[Finding]:
-        """The longest time at which it did not hold."""
+        """The longest time for which the fact did not hold."""
         assert self._stopped is not None, "judged after stop"
         broken = spans(self._states, window)
         if broken is None:
@@ -106,7 +105,7 @@ class ObjectProbe:
         return [self._finding(Result.FAILED if failed else Result.PASSED, text, worst, outages)]
 
     def record(self) -> ProbeRecord:
-        """No samples: what it saw."""
+        """No samples, but what the watch showed."""
         told = [[state.at, state.holds, state.text] for state in self._states]
         facts = {"kind": "kubernetes", "states": told}
         return ProbeRecord(
@@ -122,9 +121,9 @@ class ObjectProbe:
             unit=Unit.SECONDS, limit=self._what.longest.seconds, value=value, outages=outages,
         )  # fmt: skip
 
-    def _read(self) -> list[State]:
+    def _read(self) -> list[ObjectState]:
         present: dict[tuple[str, str], Object] = {}
-        states: list[State] = []
+        states: list[ObjectState] = []
         for event in self._events():
             if event.type == "DELETED":
                 present.pop(_key(event.object), None)
@@ -132,7 +131,7 @@ class ObjectProbe:
                 present[_key(event.object)] = event.object
             state = self._state(event.received, present)
             if states and states[-1].at == state.at:
-                states.pop()  # several at once, as in a listing: only the whole counts
+                states.pop()  # several at once, as in a listing: only the final state counts
             if not states or (states[-1].holds, states[-1].text) != (state.holds, state.text):
                 states.append(state)
         return states
@@ -142,38 +141,40 @@ class ObjectProbe:
         return [event for event in self._context.history(self._resource)
                 if objects.namespace(event.object) == here]  # fmt: skip
 
-    def _state(self, at: float, present: Mapping[tuple[str, str], Object]) -> State:
+    def _state(self, at: float, present: Mapping[tuple[str, str], Object]) -> ObjectState:
         what = self._what
         if what.condition is not None:
             return _condition(at, what.condition, present.values())
         if what.endpoints is not None:
             number = _endpoints(what.endpoints.service, list(present.values()))
             text = f"{many(number, 'ready endpoint')} of {what.endpoints.service}"
-            return State(at=at, holds=number >= what.endpoints.at_least, text=text)
+            return ObjectState(at=at, holds=number >= what.endpoints.at_least, text=text)
         assert what.count is not None, "checked"
         count = what.count
         number = sum(readiness.serves(pod) for pod in present.values()
                      if count.pods.matches(objects.labels(pod)))  # fmt: skip
         least = count.at_least is None or number >= count.at_least
         most = count.at_most is None or number <= count.at_most
-        return State(at=at, holds=least and most, text=f"{many(number, 'ready Pod')} {count.pods}")
+        return ObjectState(
+            at=at, holds=least and most, text=f"{many(number, 'ready Pod')} {count.pods}"
+        )
 
 
-def spans(states: Sequence[State], window: Window) -> list[tuple[State, float]] | None:
-    """(state that did not hold, its end) within the window; None where it is not known what held
-    at the beginning."""
+def spans(states: Sequence[ObjectState], window: Window) -> list[tuple[ObjectState, float]] | None:
+    """(violating state, its end) within the window; None if the state at the beginning is
+    unknown."""
     if not states or states[0].at > window.since:
         return None
     ends = [*(state.at for state in states[1:]), window.until]
-    found: list[tuple[State, float]] = []
+    found: list[tuple[ObjectState, float]] = []
     for state, end in zip(states, ends, strict=True):
         since, until = max(state.at, window.since), min(end, window.until)
         if state.holds or until <= since:
             continue
-        if found and found[-1][1] == since:  # it went on, only in other words
+        if found and found[-1][1] == since:  # the same violation continued with another text
             found[-1] = found[-1][0], until
         else:
-            found.append((State(at=since, holds=False, text=state.text), until))
+            found.append((ObjectState(at=since, holds=False, text=state.text), until))
     return found
 
 
@@ -187,15 +188,15 @@ def _endpoints(service: str, slices: Sequence[Object]) -> int:
     return len(ready)
 
 
-def _condition(at: float, wanted: Condition, present: Iterable[Object]) -> State:
+def _condition(at: float, wanted: Condition, present: Iterable[Object]) -> ObjectState:
     named = [each for each in present if objects.name(each) == wanted.of.name]
     if not named:
-        return State(at=at, holds=False, text=f"{wanted.of} does not exist")
+        return ObjectState(at=at, holds=False, text=f"{wanted.of} does not exist")
     conditions = (named[0].get("status") or {}).get("conditions") or ()
     found = next((each for each in conditions if each.get("type") == wanted.type), None)
     status = str(found.get("status")) if found else "absent"
     reason = f" ({found['reason']})" if found and found.get("reason") else ""
-    return State(at=at, holds=status == wanted.status,
+    return ObjectState(at=at, holds=status == wanted.status,
                  text=f"{wanted.of} {wanted.type}={status}{reason}")  # fmt: skip
 
 

@@ -35,7 +35,7 @@ SHOWN = 80
 
 
 class PodCommands:
-    """Asks from several threads at once; the ready Pods take turns."""
+    """Runs the command from several threads at once; the ready Pods take turns."""
 
     def __init__(self, what: Command, cluster: Cluster, namespace: str) -> None:
         self._what, self._cluster, self._namespace = what, cluster, namespace
@@ -76,9 +76,10 @@ class PodCommands:
         return self._judged(pod, result.code, said.text, errors.text)
 
     def _failed(self, pod: str, error: ClusterError, took: float) -> Reply:
-        """Whose fault it is. A Pod that is gone or no longer ready is the service's, and so is
-        silence where the API server itself answers. A stream that broke although the Pod is well
-        says nothing about the command (kubectl calls it success: kubernetes/kubectl#1208, #1726).
+        """Whether the service or the connection is at fault. A Pod that is gone or no longer ready
+        is a failure of the service; so is a missing answer while the API server itself answers. A
+        stream that broke although the Pod is well says nothing about the command (kubectl calls it
+        success: kubernetes/kubectl#1208, #1726).
         """
         ready = None if isinstance(error, Throttled) else self._serves(pod)
         if ready is None:
@@ -89,10 +90,10 @@ class PodCommands:
             return Reply(Answer.TIMEOUT, f"{pod}: {error}", pod)
         if not ready:
             return Reply(Answer.RESET, f"{pod}: {error}", pod)
-        return Reply(Answer.UNSENT, f"{pod}: it is not known how the command ended: {error}", pod)
+        return Reply(Answer.UNSENT, f"{pod}: the result of the command is unknown: {error}", pod)
 
     def _serves(self, pod: str) -> bool | None:
-        """Whether the Pod is ready; None where the API server does not answer."""
+        """Whether the Pod is ready; None if the API server does not answer."""
         try:
             pods = self._cluster.list(PODS, self._namespace, labels=str(self._what.pods))
         except ClusterError:

@@ -1,8 +1,8 @@
-"""`prometheus`: every value of a query, over the time that is judged, keeps to a limit.
+"""`prometheus`: requires that every value of a query stays within a limit over the judged time.
 
-For what the service counts itself: a queue's length, errors of a dependency, saturation. The query
-is sent once for the whole time when measuring has ended, as a graph would. Without data the result
-is not measured.
+Use it for the service's own metrics: the length of a queue, errors of a dependency, saturation.
+When measuring has ended, one range query for the whole time is sent, as for a graph. Without data
+the result is not measured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prometheus:
-    """Where, what to ask, which values are good."""
+    """Where to send which query, and which values are good."""
 
     service: str = parameter(
         "Service of the Prometheus.", default="", example="prometheus", one_of="place"
@@ -40,9 +40,9 @@ class Prometheus:
     at_most: str = parameter("The largest good value.", default="", example="0.5")
     at_least: str = parameter("The smallest good value.", default="", example="3")
     resolution: Duration = parameter("Time between two values.", default=Duration.of(5))
-    token: Credential | None = parameter("Where a bearer token is.", default=None)
+    token: Credential | None = parameter("Source of a bearer token to send.", default=None)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
-    timeout: Duration = parameter("How long an answer may take.", default=Duration.of(10))
+    timeout: Duration = parameter("Timeout of a query.", default=Duration.of(10))
 
 
 def _check(prometheus: Prometheus) -> Iterator[Complaint]:
@@ -56,7 +56,7 @@ def _check(prometheus: Prometheus) -> Iterator[Complaint]:
         yield Complaint(field="url", message="`url` holds a user name or password, which reports "
                         "would show", expected="`token:` by reference")  # fmt: skip
     if not (prometheus.at_most or prometheus.at_least):
-        yield Complaint(field="", message="any value would do",
+        yield Complaint(field="", message="any value would be accepted",
                         expected="`at_most` or `at_least`")  # fmt: skip
     for field in ("at_most", "at_least"):
         if (text := getattr(prometheus, field)) and limit(text) is None:
@@ -88,7 +88,7 @@ def _rights(prometheus: Prometheus, namespace: str) -> Sequence[Right]:
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
-    """Begin; it is sent at the end."""
+    """Begin; the query is sent at the end."""
     from resilience.probes.kinds.query_range import QueryProbe
 
     return QueryProbe(step, context, step.parameters, promised(step.parameters))
@@ -97,7 +97,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 VERB = Verb(
     name="prometheus",
     family=Family.PROBE,
-    summary="Every value of a Prometheus query keeps to a limit while the scenario is judged.",
+    summary="Every value of a Prometheus query stays within a limit while the scenario is judged.",
     parameters=Prometheus,
     phases=frozenset({Phase.WHILE}),
     run=run,

@@ -1,6 +1,7 @@
-"""`python`: asks a callable of the user's at a fixed rate; it returns when all is well, or raises.
+"""`python`: calls a user's function at a fixed rate; the function returns if all is well, or
+raises.
 
-For what no other probe can ask: a protocol of one's own, a client library, a rule across several
+Use it for what no other probe can check: a custom protocol, a client library, a rule across several
 answers. The callable runs on threads of this process, several at a time.
 """
 
@@ -32,7 +33,7 @@ class Python:
     """The function to call, and how long it may take."""
 
     call: str = parameter(
-        "The callable, as `module:name`; the module may lie beside the scenario.",
+        "The function, as `module:name`; the module may be in the scenario's directory.",
         example="checks.orders:is_open",
     )
     arguments: Mapping[str, str] = parameter(
@@ -56,7 +57,8 @@ def _describe(python: Python) -> str:
 
 
 def found(call: str, beside: Path) -> Any:
-    """What `call` names: a module that pytest can import, or one in the scenario's directory."""
+    """The function that `call` names, in a module that pytest can import or one in the scenario's
+    directory."""
     module, _, name = call.partition(":")
     folder = str(beside.resolve())
     added = folder not in sys.path
@@ -65,8 +67,8 @@ def found(call: str, beside: Path) -> Any:
     try:
         return getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise Never(f"{call} cannot be imported: {error}; it is looked for on Python's path and "
-                    "beside the scenario") from error  # fmt: skip
+        raise Never(f"{call} cannot be imported: {error}; it is searched for on Python's path and "
+                    "in the scenario's directory") from error  # fmt: skip
     finally:
         if added:
             sys.path.remove(folder)
@@ -121,7 +123,7 @@ def ask(python: Python, context: Asking) -> str:
 VERB = Verb(
     name="python",
     family=Family.PROBE,
-    summary="Call a function of your own at a fixed rate; what it raises is a failure.",
+    summary="Call your own function at a fixed rate; an exception is a failure.",
     parameters=Python,
     phases=frozenset(Phase),
     run=run,

@@ -1,4 +1,5 @@
-"""The `prometheus` probe at work: one range query at the start, to be sure of data, one at the end.
+"""The `prometheus` probe at work: one range query at the start to make sure that there is data, and
+one at the end.
 
 The API is https://prometheus.io/docs/prometheus/latest/querying/api/. Any other answer, for
 instance the HTML of a login page, is not measured, and its beginning is quoted.
@@ -32,11 +33,11 @@ BEFORE = 60.0
 """Seconds before the start in which there must be data."""
 
 MOST_POINTS = 10_000
-"""Of one series; Prometheus gives no more than 11,000."""
+"""Maximum number of values of one series; Prometheus returns at most 11,000."""
 
 
 class NoAnswer(Exception):
-    """Prometheus did not say anything that can be judged; the text says what it did."""
+    """Prometheus gave no usable answer; the text says what it did instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ class QueryProbe:
         return len(self._points), sum(self._good(each.value) for each in self._points)
 
     def below(self) -> str:
-        """It has no condition to abort by."""
+        """This probe has no abort condition."""
         return ""
 
     def stop(self) -> None:
@@ -132,7 +133,7 @@ class QueryProbe:
         return [self._finding(Result.PASSED, text)]
 
     def record(self) -> ProbeRecord:
-        """No samples: the values."""
+        """No samples, but the values."""
         told = [[point.at, point.value, point.series] for point in self._points]
         facts = {"kind": "prometheus", "query": self._what.query, "values": told}
         return ProbeRecord(

@@ -28,19 +28,19 @@ READS = (
     *("GET", "MGET", "EXISTS", "STRLEN", "TTL", "TYPE", "GETRANGE"),
     *("HGET", "HLEN", "LLEN", "LINDEX", "SCARD", "SISMEMBER", "XLEN", "ZCARD", "ZSCORE"),
 )
-"""What a probe sends: whatever else might change what it measures."""
+"""Commands that a probe may send: others might change the data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redis:
-    """Where, what to send, what to expect."""
+    """Where to send which command, and what to expect."""
 
     service: str = parameter("Service to ask.", default="", example="cache", one_of="place")
     host: str = parameter("Host outside the cluster.", default="", one_of="place")
     port: int | str = parameter("Port, by name or number.", default=6379)
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     username: str = parameter("Name to log in with.", default="")
-    password: Credential | None = parameter("Where the password is.", default=None)
+    password: Credential | None = parameter("Source of the password.", default=None)
     command: tuple[str, ...] = parameter(
         "The command and its arguments; it must not write.", default=("PING",), example="[GET, x]"
     )

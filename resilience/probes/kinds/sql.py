@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 ALIVE = "SELECT 1"
-"""The query that certainly changes nothing."""
+"""A query that certainly changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sql:
-    """Where, what to ask, what to expect."""
+    """Where to send which query, and what to expect."""
 
     service: str = parameter("Service to ask.", default="", example="db", one_of="place")
     host: str = parameter("Host outside the cluster.", default="", one_of="place")
@@ -37,7 +37,7 @@ class Sql:
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     database: str = parameter("Name of the database.", default="postgres")
     user: str = parameter("Role to log in as.", default="postgres")
-    password: Credential | None = parameter("Where the password is.", default=None)
+    password: Credential | None = parameter("Source of the password.", default=None)
     query: str = parameter(
         "One query; it runs in a read-only transaction.", default=ALIVE,
         example="SELECT count(*) > 0 FROM orders",

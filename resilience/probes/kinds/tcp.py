@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tcp:
-    """Where to connect, what to say, what to expect."""
+    """Where to connect, what to send, and what to expect."""
 
     service: str = parameter("Service to connect to.", default="", example="db", one_of="target")
     host: str = parameter(
@@ -70,7 +70,11 @@ class Tcp:
 
 def _check(tcp: Tcp) -> Iterator[Complaint]:
     if not tcp.service and not tcp.host:
-        yield Complaint(field="", message="nothing to connect to", expected="`service` or `host`")
+        yield Complaint(
+            field="",
+            message="neither `service` nor `host` is given",
+            expected="`service` or `host`",
+        )
     if tcp.host and not (isinstance(tcp.port, int) and 0 < tcp.port < 65536):
         yield Complaint(
             field="port", message="a `host` needs the number of a port", expected="1 to 65535"
@@ -99,7 +103,7 @@ def _helpers(tcp: Tcp, namespace: str, cluster: Any) -> Sequence[Any]:
 
 
 def _touches(tcp: Tcp, namespace: str) -> Reach:
-    """What it sends may be any command."""
+    """The sent text may be any command, so the probe counts as writing."""
     where = tcp.namespace or namespace
     written = within(where if tcp.service else namespace_in(tcp.host)) if tcp.send else Reach()
     via = placed(tcp.via, tcp.agents)
@@ -145,7 +149,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(tcp: Tcp, context: Asking) -> str:
-    """One connection, good or NotMet."""
+    """Connect once; raise NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
     given, _ = _asked(tcp, context)

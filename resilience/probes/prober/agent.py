@@ -68,16 +68,17 @@ ANSWERS = (
 
 HEAD_LIMIT = 64 << 10
 BODY_LIMIT = 1 << 20
-BACKLOG_LIMIT = 16 << 20  # bytes of results that nobody reads before we give up
+BACKLOG_LIMIT = 16 << 20  # maximum unread bytes of results before the prober gives up
 FLUSH = 0.1
 NICE = -10
 REAL_TIME_RATE = 1000  # requests a second, a fifth of one processor
 LINGER = 0.25  # the server closes first, so that TIME_WAIT does not eat our ports
 BY_LIMIT = 63  # a Pod's hostname is no longer
-SEEN = 4096  # characters of a wrong body that are handed on: who reads them masks, then cuts
+SEEN = 4096  # characters of a wrong body to send; the receiver masks secrets, then shortens
 NOTES = 20  # different reasons that are worth telling
 
-# What the kernel says of a connection, by errno. What is our own shortage was never sent.
+# The meaning of the kernel's errors for a connection, by errno. A shortage on this side means that
+# the request was not sent.
 BY_ERRNO = {
     errno.ECONNREFUSED: REFUSED,
     errno.ECONNRESET: RESET,
@@ -91,7 +92,7 @@ BY_ERRNO = {
     errno.ENOMEM: UNSENT,
 }
 
-Address = tuple[Any, ...]  # what connect() takes: host and port, for IPv6 two more
+Address = tuple[Any, ...]  # the arguments of connect(): host and port, and two more for IPv6
 
 
 class NotHttp(Exception):
@@ -165,7 +166,7 @@ def _request(given: dict[str, Any]) -> bytes:
 
 
 def _tls(given: dict[str, Any]) -> Any:
-    import ssl  # 4 MB that a plain probe does not need
+    import ssl  # imported here: it needs 4 MB, and plain probes do not need it
 
     context = ssl.create_default_context(
         cafile=given.get("ca") or None, cadata=given.get("authorities") or None
@@ -205,7 +206,7 @@ def _mismatch(body: bytes, wanted: list[tuple[list[Any], str]]) -> str:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return "the body is no JSON"
+        return "the body is not JSON"
     for steps, text in wanted:
         value = document
         place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)[:80]
@@ -238,7 +239,9 @@ class Response:
         self.reusable = False
         self._head_only = head_only
         self._buffer = bytearray()
-        self._left: int | None = None  # bytes of the body or chunk to come; None: until the close
+        self._left: int | None = (
+            None  # remaining bytes of the body or chunk; None means until the connection closes
+        )
         self._chunked = False
 
     def feed(self, data: bytes) -> bool:
@@ -265,7 +268,7 @@ class Response:
             raise NotHttp
         self.status = int(parts[1])
         if 100 <= self.status < 200 and self.status != 101:
-            return  # interim: the real head follows
+            return  # an interim response, after which the real head follows
         pairs = (line.partition(b":") for line in lines)
         headers = {name.strip().lower(): text.strip() for name, _, text in pairs}
         self.headers = headers or {b"": b""}
@@ -434,7 +437,7 @@ class Writer:
             del self._left[: os.write(self._fd, self._left)]
 
 
-class Prober:
+class SendLoop:
     """The loop: send what is due, take what has come, give up what is too late."""
 
     def __init__(self, plan: Plan, writer: Writer, lifeline: int | None) -> None:
@@ -570,7 +573,9 @@ class Prober:
         if code not in (0, errno.EINPROGRESS):
             self._end(exchange, BY_ERRNO.get(code, UNREACHABLE))
         elif self.plan.http and not self.plan.tls:
-            self._advance(exchange)  # a near peer has answered by now: saves one wake-up
+            self._advance(
+                exchange
+            )  # a nearby peer may already have answered, which saves one wake-up
         else:
             self._await(exchange, select.EPOLLOUT)
 
@@ -628,7 +633,7 @@ class Prober:
                 if not self.plan.http and not self.plan.names and not self.plan.expect:
                     self._end(exchange, GOOD)
                     return
-                raise BlockingIOError  # nothing can have come yet
+                raise BlockingIOError  # no answer can have arrived yet
         while not exchange.done:
             data = sock.recv(65536)
             self._received(exchange, data)
@@ -773,7 +778,7 @@ class Prober:
         except self.blocked:
             return
         except OSError:
-            pass  # closed the hard way: closed all the same
+            pass  # the peer did not close TLS properly, but the connection is closed
         self._close(exchange)
 
     def _control(self, fd: int) -> None:
@@ -802,13 +807,13 @@ def _take_priority(rate: float) -> str:
         try:
             os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
         except OSError:
-            pass  # it takes CAP_SYS_NICE or RLIMIT_RTPRIO
+            pass  # this needs CAP_SYS_NICE or RLIMIT_RTPRIO
         else:
             return "real time"
     try:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     except OSError:
-        return "normal"  # it takes CAP_SYS_NICE or RLIMIT_NICE
+        return "normal"  # this needs CAP_SYS_NICE or RLIMIT_NICE
     return f"nice {NICE}"
 
 
@@ -837,17 +842,17 @@ def main() -> None:
     given, lifeline = _configuration(sys.argv)
     writer = Writer(1)
     writer.masked = given.get("masked", [])
-    prober = Prober(Plan(given), writer, lifeline)
+    prober = SendLoop(Plan(given), writer, lifeline)
     signal.signal(signal.SIGTERM, prober.stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
     signal.set_wakeup_fd(prober.wake_write, warn_on_full_buffer=False)
     prober.priority = _take_priority(given["rate"])
     gc.freeze()
-    gc.disable()  # nothing here makes cycles, and a collection in between would delay a request
+    gc.disable()  # this program creates no reference cycles, and a collection would delay a request
     try:
         prober.run()
     except BrokenPipeError:
-        pass  # who started us is gone
+        pass  # the parent process is gone
 
 
 if __name__ == "__main__":

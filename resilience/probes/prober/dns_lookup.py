@@ -23,7 +23,7 @@ TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "TXT": 16, "AAAA": 28, "SRV": 33}
 CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 PORT = 53
 NDOTS = 1
-"""Of a resolver's configuration that names no other."""
+"""The value that a resolver uses if its configuration sets none."""
 
 ASK, CUT, END, WAIT = range(4)
 """What to do next: send `query()`; send it over TCP; nothing, it has ended; wait on."""
@@ -120,7 +120,7 @@ class Lookup:
 
     def _message(self, data: bytes) -> int:
         if data[:2] != self._id or len(data) < 12 or not data[2] & 0x80:
-            return WAIT  # of an earlier question, or of someone else
+            return WAIT  # the answer belongs to an earlier query, or comes from someone else
         code = data[3] & 15
         if data[2] & 2 and not self.stream:
             return CUT

@@ -59,7 +59,7 @@ class News:
         try:
             news = json.loads(line)
         except ValueError:
-            return  # a last line cut off by a kill: the missing `end` tells
+            return  # a last line that was cut off by a kill; the missing `end` shows that
         if rows := news.get("samples"):
             for row in rows:
                 self.log.add(row)

@@ -36,16 +36,16 @@ class AgentProcess:
         self._news = News(log)
         self._grace = configuration.get("timeout", 1.0) + STOP_GRACE
         self._changed = changed
-        self._stopping = bool(configuration.get("limit"))  # it will stop by itself
+        self._stopping = bool(configuration.get("limit"))  # it stops by itself
         # -I and -S: ignore the environment and site-packages; saves 10 ms and 4 MB.
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(AGENT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Linux groups processes by session (sched_autogroup): alone in its own, the prober gets
-            # a processor at once beside any number of busy ones, without any privilege. It ends
-            # with us all the same, by its lifeline.
+            # Linux groups processes by session (sched_autogroup): alone in its own session, the
+            # prober gets a processor at once next to any number of busy processes, without
+            # privileges. It still ends with this process, because its stdin closes.
             start_new_session=True,
         )
         self._reader = Thread(target=self._read, daemon=True, name="resilience-probe")
@@ -55,11 +55,11 @@ class AgentProcess:
             self._process.stdin.write(json.dumps(configuration).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # it is dead already: the reader says so
+            pass  # it has already ended, which the reader reports
 
     @property
     def pid(self) -> int:
-        """Of the prober."""
+        """The process id of the prober."""
         return self._process.pid
 
     @property

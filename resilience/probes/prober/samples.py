@@ -93,7 +93,9 @@ class SampleLog(Sequence[Sample]):
 
     def _name(self, by: str) -> int:
         if by not in self._index:
-            if len(self._names) > 10_000:  # not Pods: something that differs with every answer
+            if (
+                len(self._names) > 10_000
+            ):  # these are not Pod names but values that differ in every answer
                 return 0
             self._index[by] = len(self._names)
             self._names.append(by)

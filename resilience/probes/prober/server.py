@@ -65,8 +65,8 @@ def token(credential: Credential, context: Any, namespace: str) -> str:
 
 
 def server(parameters: Any, context: Any, read: Read = password) -> Server:
-    """Of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet where the
-    password cannot be had. `read` says what it has to be."""
+    """The server of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet
+    where the password cannot be had. `read` says what it has to be."""
     namespace = parameters.namespace or context.namespace
     host, port = parameters.host, parameters.port
     if parameters.service:
@@ -95,8 +95,8 @@ def complaints(parameters: Any) -> Iterator[Complaint]:
 
 
 def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
-    """Of a probe with `service` and `namespace`: to find the Service, and to read the Secret of
-    the password or token that it holds."""
+    """The rights of a probe with `service` and `namespace`: to find the Service, and to read the
+    Secret of the password or token that it holds."""
     where = parameters.namespace or namespace
     found = []
     if parameters.service:

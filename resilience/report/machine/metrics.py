@@ -1,8 +1,9 @@
-"""The last run of each scenario as Prometheus' text format, for the textfile collector or a push.
+"""The last run of each scenario in the Prometheus text format, for the textfile collector or a
+push.
 
 One file holds all scenarios. Its lines for a scenario that did not run this time stay, and so does
-the time of a scenario's last success: alerts depend on that, since a run that never happens
-measures nothing.
+the time of a scenario's last success: alerts depend on that time, since a run that never happens
+writes no metrics.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from resilience.model.verdict import Finding, Outcome, Result
 PREFIX = "resilience_"
 
 HELP: Mapping[str, str] = {
-    "run_passed": "1 if the scenario passed when it was last run.",
+    "run_passed": "1 if the scenario passed in its last run.",
     "run_outcome": "1 for the outcome of the last run.",
     "run_seconds": "How long the last run took.",
     "last_run_timestamp_seconds": "When the scenario was last run.",
     "last_success_timestamp_seconds": "When the scenario last passed.",
-    "promise_kept": "1 if the objective was met in the last run; 0 also where it was not measured.",
-    "promise_value": "What was measured: seconds, a ratio or a count.",
+    "promise_kept": "1 if the objective was met in the last run; 0 if it was missed or not "
+    "measured.",
+    "promise_value": "The measured value: seconds, a ratio or a count.",
 }
 """Every metric, in the order of the file. All are gauges."""
 
@@ -90,5 +92,5 @@ def _read(text: str) -> Iterator[Row]:
 
 
 def escaped(text: str) -> str:
-    """A label's value as the text formats want it."""
+    """A label's value, escaped for the text format."""
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -10,7 +10,7 @@ from resilience.report import wording
 
 
 def properties(record: RunRecord) -> list[tuple[str, str]]:
-    """In order; each is one `<property>` of the test case."""
+    """The properties in order; each is one `<property>` of the test case."""
     return list(_properties(record))
 
 

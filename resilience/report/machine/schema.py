@@ -19,7 +19,7 @@ _SCALARS: dict[Any, str] = {str: "string", int: "integer", float: "number", bool
 
 
 def schema() -> dict[str, Any]:
-    """Of the whole file."""
+    """The schema of the whole file."""
     definitions: dict[str, Any] = {}
     root = _of(ReportJson, definitions)
     return {

@@ -1,4 +1,4 @@
-"""One probe over time as inline SVG: availability, latency, what was done to the cluster meanwhile.
+"""One probe over time as inline SVG: availability, latency, and the actions on the cluster.
 
 Two panels over one axis of seconds since the run's start. Losses hang from the top of the upper
 panel, one column per span, so that a single lost request among hundreds is still visible. Latency
@@ -52,7 +52,7 @@ def chart(probe: ProbeJson, run: RunJson) -> str:
 
 
 def _values(probe: ProbeJson) -> str:
-    """What the script shows for a moment, as attributes."""
+    """The values that the script shows at a point in time, as attributes."""
     import json
 
     series = probe["series"]
@@ -140,7 +140,7 @@ def _latency(probe: ProbeJson, run: RunJson, scale: Scale, top: int, bottom: int
         return round(bottom - share * (bottom - top), 1)
 
     marks = [span(high / 10**index) for index in range(decades + 1)]
-    yield caption(top - 8, "latency: median, and up to the slowest")
+    yield caption(top - 8, "latency: median, and range up to the slowest")
     yield from _panel(top, bottom, marks)
     for stretch in _stretches(probe):
         points = [
@@ -164,7 +164,7 @@ def _limits(run: RunJson, probe: ProbeJson) -> Iterator[float]:
 
 
 def _stretches(probe: ProbeJson) -> Iterator[list[tuple[int, float, float]]]:
-    """Runs of spans with a latency."""
+    """Sequences of adjacent spans with a latency."""
     series, found = probe["series"], list[tuple[int, float, float]]()
     pairs = zip(series["median"], series["worst"], strict=True)
     for index, (median, worst) in enumerate(pairs):
@@ -191,7 +191,7 @@ def _outages(run: RunJson, probe: ProbeJson, scale: Scale, floor: int) -> Iterat
 
 
 def _beyond(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
-    """A veil over the spans that are not judged."""
+    """A shade over the spans that are not judged."""
     window = run["window"]
     left, right = (scale.x(window["since"]), scale.x(window["until"])) if window else (WIDTH, WIDTH)
     for x, width in ((LEFT, min(left, WIDTH - RIGHT) - LEFT), (right, WIDTH - RIGHT - right)):

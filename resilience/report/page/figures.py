@@ -1,7 +1,7 @@
 """The numbers of a run, one for each column of the overview, each with a sparkline.
 
-Of several probes, windows or workloads the worst one is shown, a missed one before any other, so
-that a good number never hides a bad one.
+With several probes, windows or workloads the worst number is shown, and a missed objective before
+any other, so that a good number never hides a bad one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ TITLES: Mapping[str, str] = {
 """Columns in their order."""
 
 NONE = "\N{EN DASH}"
-"""Where nothing was measured."""
+"""Shown if nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One number. `text` is the measurement, `limit` what was expected, "" without; `spark` an
-    `<svg>`; `note` says which percentile it is and of which probe, where there are several."""
+    """One number. `text` is the measurement, `limit` what was expected ("" if nothing), `spark` an
+    `<svg>`; `note` names the percentile and the probe if there are several."""
 
     key: str
     title: str
@@ -45,7 +45,7 @@ class Shown:
 
 
 def columns(report: ReportJson) -> list[str]:
-    """The keys of those that any run has."""
+    """The keys of the figures that at least one run has."""
     there = {_column(each["figure"]) for run in report["runs"] for each in run["findings"]}
     return [key for key in TITLES if key in there]
 
@@ -88,7 +88,7 @@ def _bound(key: str, text: str) -> str:
 
 
 def _worst(key: str, findings: Sequence[FindingJson]) -> FindingJson:
-    """A missed one first, then one that was not measured, then by value."""
+    """Sort key: missed first, then not measured, then by value."""
     order = {"failed": 0, "not measured": 1}
     sign = 1.0 if key == "availability" else -1.0
 
@@ -100,14 +100,15 @@ def _worst(key: str, findings: Sequence[FindingJson]) -> FindingJson:
 
 
 def text(figure: str, value: float | None) -> str:
-    """A number in its unit, `NONE` where it was not measured."""
+    """A number with its unit; `NONE` if it was not measured."""
     if value is None:
         return NONE
     return _FORMS.get(figure, span)(value)
 
 
 def _percent(value: float) -> str:
-    """The percentage of the decimal as written: 0.99 is 99%, although no float is exactly that."""
+    """The percentage of a decimal as it is written: 0.99 is 99%, although no float equals 0.99
+    exactly."""
     return percent(Fraction(str(value)))
 
 
@@ -123,4 +124,4 @@ _FORMS: Mapping[str, Callable[[float], str]] = {
     "missed runs": lambda value: f"{value:,.0f}",
     "rpo": lambda value: span(value) if value < 7200 else f"{value / 3600:.1f}h",
 }
-"""All others are times."""
+"""All other figures are times."""

@@ -1,7 +1,8 @@
-"""The cluster under the run, on the clock of its probes: Pods as lanes, Events as marks, headroom.
+"""The cluster during the run, on the clock of its probes: Pods as lanes, Events as marks, headroom.
 
-A lane is one Pod from its first sight to its end, coloured by its state. A mark is an Event, those
-of one place together. The area is how many Pods a budget lets go: at zero, a drain waits.
+A lane is one Pod from when it was first seen to its end, coloured by its state. A mark is one
+Event, or several that are close together. The area shows how many disruptions a budget allows: at
+zero, a drain waits.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MOST_LANES = 24
 LANE, BAR = 24, 9
 MARKS = 26
 NEAR = 7.0
-"""Pixels: Events closer than that are one mark."""
+"""Pixels: Events that are closer than this share one mark."""
 MOST_TOLD = 8
 HEADROOM, GAP, AXIS = 44, 26, 26
 
@@ -36,7 +37,7 @@ STATES = {
 
 @dataclass(slots=True)
 class Lane:
-    """One Pod: (since, state) in order; `until` None: it was there at the end."""
+    """One Pod: (since, state) in order; `until` is None if the Pod existed at the end."""
 
     name: str
     node: str
@@ -45,7 +46,7 @@ class Lane:
 
 
 def cluster(run: RunJson) -> str:
-    """The whole `<svg>`; "" where nothing of the cluster was seen."""
+    """The whole `<svg>`; "" if nothing of the cluster was recorded."""
     lanes, events, budgets = pods(run), _of(run, "event"), headroom(run)
     scale = clock(run)
     shown = [each for each in lanes if _overlaps(each, scale)]
@@ -83,7 +84,8 @@ def pods(run: RunJson) -> list[Lane]:
 
 
 def headroom(run: RunJson) -> dict[str, list[tuple[float, int | None]]]:
-    """By budget: from when on how many Pods may go; None: the budget is gone."""
+    """For each budget, how many disruptions it allows from which time on; None means that the
+    budget is gone."""
     found: dict[str, list[tuple[float, int | None]]] = {}
     for entry in _of(run, "watch"):
         facts = entry["facts"]
@@ -108,7 +110,7 @@ def _panels(
     budgets: dict[str, list[tuple[float, int | None]]],
     scale: Scale,
 ) -> Iterator[tuple[float, list[str]]]:
-    """Height and drawing of each, from above."""
+    """Height and drawing of each lane, from top to bottom."""
     if events:
         yield MARKS + 16.0, [caption(11, "Events"), *_marks(events, scale)]
     if lanes:
@@ -140,7 +142,7 @@ def _lane(lane: Lane, row: int, scale: Scale) -> Iterator[str]:
 
 
 def _marks(events: Sequence[EntryJson], scale: Scale) -> Iterator[str]:
-    """One diamond for Events that lie close together, red if one of them is a warning."""
+    """One diamond for Events that are close together, red if one of them is a warning."""
     groups: list[list[EntryJson]] = []
     for entry in events:
         x = scale.x(entry["at"])
@@ -165,7 +167,7 @@ def _marks(events: Sequence[EntryJson], scale: Scale) -> Iterator[str]:
 def _headroom(name: str, steps: Sequence[tuple[float, int | None]], scale: Scale) -> Iterator[str]:
     top, floor = 18, 18 + HEADROOM
     most = max((allowed or 0 for _, allowed in steps), default=0) or 1
-    yield caption(11, f"Headroom of budget {escape(name)}: Pods that may go")
+    yield caption(11, f"Headroom of budget {escape(name)}: allowed disruptions")
     yield f'<text class="mark" x="{LEFT - 6}" y="{top + 8}">{most}</text>'
     yield f'<text class="mark" x="{LEFT - 6}" y="{floor}">0</text>'
     yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>'
@@ -175,7 +177,7 @@ def _headroom(name: str, steps: Sequence[tuple[float, int | None]], scale: Scale
             continue
         left, width = scale.x(since), max(1.0, scale.x(until) - scale.x(since))
         height = HEADROOM * allowed / most
-        says = f"{many(allowed, 'Pod')} may go from {since:+.2f}s to {until:+.2f}s"
+        says = f"{many(allowed, 'disruption')} allowed from {since:+.2f}s to {until:+.2f}s"
         if allowed:
             yield (f'<rect class="room" x="{left}" y="{floor - height:.1f}" width="{width:.1f}" '
                    f'height="{height:.1f}"><title>{says}</title></rect>')  # fmt: skip

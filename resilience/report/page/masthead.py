@@ -15,7 +15,7 @@ Counted = Sequence[tuple[str, int]]
 """Outcomes and the number of runs with each."""
 
 Line = tuple[str, str, str]
-"""Name, text, and where it links to ("" for nowhere)."""
+"""Name, text, and link target ("" for none)."""
 
 NAMES = {
     "context": "Cluster",
@@ -27,7 +27,7 @@ NAMES = {
     "ci": "CI job",
     "who": "Run by",
 }
-"""What is named first, in this order; the rest follows under its own name."""
+"""Facts that come first, in this order; the others follow under their own names."""
 SHORT = 12
 """Characters of a commit."""
 
@@ -70,7 +70,7 @@ def share(counted: Counted) -> str:
 
 
 def about(report: ReportJson) -> list[Line]:
-    """What all runs share."""
+    """The facts that all runs share."""
     return list(_lines(shared(report)))
 
 
@@ -87,11 +87,11 @@ def size(count: int) -> str:
         if value < 1000 or unit == units[-1]:
             return f"{value:.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
         value /= 1000
-    raise AssertionError("the last unit holds everything")
+    raise AssertionError("the last unit has no upper limit")
 
 
 def shared(report: ReportJson) -> dict[str, Any]:
-    """The facts that all runs share. It reads every run: call it once for a page."""
+    """The facts that all runs share. This reads every run, so call it once for each page."""
     runs = [run["environment"] for run in report["runs"]]
     first = runs[0] if runs else {}
     return {

@@ -1,7 +1,7 @@
 """The cases of one scenario by the values of its matrix.
 
-Two values that vary make a grid; any other number a table with a column for each. A value that is
-the same in all cases is said once.
+If two values vary, the cases form a grid; otherwise a table with a column for each value. A value
+that is the same in all cases is printed once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Case = tuple[int, RunJson]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """`axes` are the names of the values that vary, `fixed` of those that do not. `rows` and
+    """`axes` are the names of the values that vary, `fixed` the names of the others. `rows` and
     `columns` are the values of two axes, `cells` the cases by (row, column); all three empty for a
     table."""
 
@@ -76,7 +76,7 @@ def _member(run: RunJson) -> str:
 
 
 def _natural(text: str) -> list[tuple[int, float, str]]:
-    """2 before 10, also inside of `2s` and `10s`."""
+    """A sort key with 2 before 10, also within text such as `2s` and `10s`."""
     parts = re.split(r"([0-9]+(?:\.[0-9]+)?)", text)
     return [(0, float(part), "") if index % 2 else (1, 0.0, part)
             for index, part in enumerate(parts) if part]  # fmt: skip

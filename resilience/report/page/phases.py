@@ -1,4 +1,4 @@
-"""A duration as a bar of its phases: where the time of a restore went."""
+"""A duration as a bar of its phases, for instance of a restore."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resilience.report.shape import FindingJson, RunJson
 WIDTH, HEIGHT = 960, 66
 BAR = 22
 KINDS = 6
-"""Colours; a seventh phase has the first one again."""
+"""Number of colours; a seventh phase gets the first one again."""
 
 
 def phased(run: RunJson) -> list[FindingJson]:
@@ -24,7 +24,8 @@ def phases(finding: FindingJson) -> str:
     parts = finding["parts"]
     total = sum(parts.values())
     limit = finding["limit"] or 0.0
-    # An objective far beyond would squeeze the phases to nothing; it is named at the edge then.
+    # An objective far beyond the phases would squeeze them to nothing, so it is written at the
+    # edge.
     whole = max(total, min(limit, total * 1.6), 1e-9)
     says = ", ".join(f"{name} {text}" for name, text in told(parts))
     label = escape(f"phases of {finding['name']}: {says}", quote=True)
@@ -50,7 +51,7 @@ def _bars(parts: Mapping[str, float], whole: float) -> Iterator[str]:
             f'<rect class="phase p{number % KINDS}" x="{left:.1f}" y="14" '
             f'width="{max(1.0, width - 1):.1f}" height="{BAR}"><title>{escape(text)}</title></rect>'
         )
-        # Seven pixels a character; what does not fit is in the legend and the title.
+        # Seven pixels per character; text that does not fit is in the legend and the title.
         if width > 7 * len(text) and left >= free:
             yield f'<text class="part" x="{left + 2:.1f}" y="{14 + BAR + 15}">{escape(text)}</text>'
             free = left + 7 * len(text)

@@ -1,4 +1,5 @@
-"""The one clock of a run: seconds since its start to pixels, the same in each of its charts."""
+"""The horizontal scale of a run, from seconds since its start to pixels, the same in all its
+charts."""
 
 from __future__ import annotations
 
@@ -48,8 +49,8 @@ def axis(scale: Scale, bottom: int) -> Iterator[str]:
 
 
 def head(scale: Scale, height: float, label: str, more: str = "") -> str:
-    """The opening `<svg>`; `label` and `more` are escaped already. Its clock is in attributes, for
-    the script that shows the values of a moment."""
+    """The opening `<svg>`; `label` and `more` must already be escaped. Its time range is in
+    attributes, for the script that shows the values at a point in time."""
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}" '
         f'data-since="{scale.since:g}" data-until="{scale.until:g}"{more}>'

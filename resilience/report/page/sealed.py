@@ -1,7 +1,7 @@
 """A page that may run one script and load nothing: a template with its style sheet and its script.
 
-The policy names the two by their SHA-256 (Content Security Policy Level 3, section 8.4), so that
-text which got past the escaping would still not be executed. Style attributes are not allowed
+The policy names the two by their SHA-256 (Content Security Policy Level 3, section 8.4), so text
+that was not escaped by mistake would still not be executed. Style attributes are not allowed
 either.
 """
 
@@ -18,7 +18,7 @@ from resilience.report.tones import tone
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Files in `resilience/report/templates`; `script` "" for none."""
+    """Names of files in `resilience/report/templates`; `script` is "" for none."""
 
     template: str
     styles: tuple[str, ...]
@@ -26,7 +26,7 @@ class Sealed:
 
 
 def rendered(page: Sealed, helpers: Mapping[str, Any], **values: Any) -> str:
-    """The page's text; what is not marked as markup is escaped."""
+    """The page's text; everything that is not marked as markup is escaped."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

@@ -1,7 +1,7 @@
-"""Sparklines: a number's shape in the space of a word.
+"""Sparklines: a number's course in the space of a word.
 
 Availability is drawn over time, losses from the top; outages as a strip; latency as a line with its
-objective; a number without a course as a bar against its limit, and an RTO by its phases.
+objective; a single number as a bar against its limit, and an RTO by its phases.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from resilience.report.shape import FindingJson, ProbeJson, RunJson, SeriesJson
 
 WIDTH, HEIGHT = 84, 18
 LEAST = 1.6
-"""Pixels: what happened is always large enough to see."""
+"""Minimum size in pixels, so that every loss is visible."""
 MOST = 60
-"""Columns: more would be thinner than a pixel."""
+"""Maximum number of columns; more would be thinner than a pixel."""
 
 
 def of(key: str, finding: FindingJson, run: RunJson) -> str:

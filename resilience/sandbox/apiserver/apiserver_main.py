@@ -27,7 +27,7 @@ def run(arguments: ProcessArguments) -> None:
     try:
         asyncio.run(_main(arguments))
     finally:
-        # Closing an already written pipe is silent; closing an unwritten one says "I failed".
+        # Closing the pipe after a write means nothing; closing it without one means failure.
         os.close(arguments.ready)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 NOTICEABLE = 0.01
-"""CPU seconds of one collection."""
+"""CPU seconds from which one collection counts as long."""
 _FULL = 2
 THRESHOLDS = (700, 10, 3)
 """Python's own, but a full collection comes after four of the middle generation, not eleven: while
@@ -49,5 +49,5 @@ def attend(pauses: Pauses) -> None:
     gc.set_threshold(*THRESHOLDS)
     gc.collect()
     gc.freeze()
-    gc.collect()  # otherwise the next waits until a quarter of what was frozen has accumulated
+    gc.collect()  # otherwise the next one waits for a quarter of the frozen number
     gc.callbacks.append(pauses)

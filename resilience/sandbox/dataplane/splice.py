@@ -39,7 +39,7 @@ class Side(asyncio.Protocol):
         if other is None or other.transport is None:
             return False
         if other.ended:
-            other.transport.close()  # after the data that is still to be sent
+            other.transport.close()  # sent after the remaining data
             return False
         other.transport.write_eof()
         return True  # stay open for data that the other side still sends

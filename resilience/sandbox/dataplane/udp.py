@@ -33,7 +33,7 @@ class _Flow:
         try:
             self.upstream.send(data)
         except OSError:
-            self.close()  # no listener there: the next datagram chooses again
+            self.close()  # nothing listens there; another backend is chosen for the next datagram
 
     def _answer(self) -> None:
         try:
@@ -111,4 +111,4 @@ class UdpForwarder(Listening):
             try:
                 self._socket.sendto(data, client)
             except OSError:
-                pass  # the client is gone, as with any datagram
+                pass  # the client is gone, so the datagram is lost

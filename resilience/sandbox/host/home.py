@@ -31,7 +31,7 @@ KEPT_OF_LOG = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class SandboxRecord:
     """What `status` shows about one sandbox, as its owner wrote it when it was ready."""
 
     id: str
@@ -110,15 +110,15 @@ def write_record(directory: Path, record: dict[str, Any]) -> None:
     partial.replace(directory / "sandbox.json")
 
 
-def records() -> list[Record]:
+def records() -> list[SandboxRecord]:
     """All sandboxes of this user that are alive and ready, oldest first."""
     found = [_read_record(path) for path in _directories() if not _try_lock(path, keep=False)]
     return sorted((record for record in found if record), key=lambda record: record.started)
 
 
-def _read_record(directory: Path) -> Record | None:
+def _read_record(directory: Path) -> SandboxRecord | None:
     try:
-        return Record(**json.loads((directory / "sandbox.json").read_text()))
+        return SandboxRecord(**json.loads((directory / "sandbox.json").read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None  # still starting, or just ending
 

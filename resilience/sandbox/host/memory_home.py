@@ -42,7 +42,8 @@ def remove(directory: Path) -> None:
 
 
 def sweep(known: Collection[str]) -> list[str]:
-    """Remove the parts of sandboxes whose directory is gone; `known` are ids that have one here.
+    """Remove what is left of sandboxes whose directory is gone; `known` are the ids of sandboxes
+    with a directory here.
 
     A sandbox may have its directory elsewhere: then one of its processes carries its id.
     """

@@ -44,10 +44,10 @@ def _of_file(path: Path) -> list[OwnImage]:
         table = table.get(key, {})
         if not isinstance(table, dict):
             raise SandboxError(f"{path}: [{'.'.join(keys)}] is not a table")
-    return [_Entry(path, pattern, body).read() for pattern, body in table.items()]
+    return [_ImageEntry(path, pattern, body).read() for pattern, body in table.items()]
 
 
-class _Entry:
+class _ImageEntry:
     """One entry of one file."""
 
     def __init__(self, path: Path, pattern: str, body: Any) -> None:

@@ -113,7 +113,7 @@ def _point(place: str) -> None:
     except FileNotFoundError:
         os.makedirs(place, exist_ok=True)
     except NotADirectoryError:
-        pass  # below the mount of a single file: it is visible anyway
+        pass  # below the mount of a single file, which is visible anyway
 
 
 def _own(launch: Launch) -> dict[str, str]:

@@ -162,7 +162,7 @@ def install(translation: Translation) -> None:
     _install_ssl(translation)
     opened = _opening(io.open, translation)
     builtins.open = opened
-    if "tarfile" in sys.modules:  # it keeps a copy of the function from its import
+    if "tarfile" in sys.modules:  # that module keeps a copy of the function from its import
         sys.modules["tarfile"].bltn_open = opened  # type: ignore[attr-defined]
     io.open = opened
     io.open_code = lambda path: opened(path, "rb")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resilience.sandbox.host.sandbox_error import SandboxError
+from resilience.sandbox.owner.parsing import PROGRAM, Parser
 
 MOST_NODES = 5000
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -23,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given:
-        _parser().print_help(sys.stderr)
+        parser().print_help(sys.stderr)
         return 2
-    options = _parser().parse_args(given)
+    options = parser().parse_args(given)
     try:
         code = int(options.run(options))
         sys.stdout.flush()
@@ -35,48 +36,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever reads has had enough, as `head` has
+    except BrokenPipeError:  # the reader stopped reading, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="resilience sandbox", description="An embedded Kubernetes cluster."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(prog=PROGRAM, description="An embedded Kubernetes cluster.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="start a sandbox; ends with Ctrl-C"))
-    _add_down(commands.add_parser("down", help="end sandboxes and sweep what dead ones left"))
+    _add_down(commands.add_parser("down", help="end sandboxes and remove what dead ones left"))
     status = commands.add_parser("status", help="list running sandboxes")
-    status.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="output format"
-    )
+    _add_output(status)
     status.add_argument("--json", action="store_true", help="same as -o json")
     status.set_defaults(run=_status)
-    _add_images(
-        commands.add_parser("images", help="list the images, or name those that are unknown")
-    )
+    _add_images(commands.add_parser("images", help="list the known images, or report unknown ones"))
     from resilience.sandbox.owner import fault
 
-    fault.add_to(commands.add_parser("fault", help="cause an accident in a running sandbox"))
-    return parser
+    fault.add_to(commands.add_parser("fault", help="cause a fault in a running sandbox"))
+    return top
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="output format"
+    )
 
 
 def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--nodes", type=_nodes, default=3, metavar="N", help="default: 3")
-    up.add_argument("--kubeconfig", type=Path, metavar="FILE", help="write the kubeconfig there")
+    up.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="write the kubeconfig to this file"
+    )
     up.add_argument("--detach", action="store_true", help="run in the background")
     up.add_argument(
-        "--ttl", type=_duration, metavar="1h", help="end after that long; --detach alone: 1h"
+        "--ttl",
+        type=_duration,
+        metavar="1h",
+        help="end after this time (default with --detach: 1h)",
     )
     up.add_argument(
         "--time-scale",
         type=_scale,
         default=1.0,
         metavar="X",
-        help="controllers' time runs X times as fast",
+        help="run the controllers' clock X times as fast",
     )
-    up.add_argument("--json", action="store_true", help="say that it is ready as one JSON line")
+    up.add_argument("--json", action="store_true", help="print one JSON line once it is ready")
     up.add_argument(
         "--owner-stdin", action="store_true", help="like --json, and end when stdin closes"
     )
@@ -92,29 +99,35 @@ def _add_own_images(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="TOML file that maps images of your own; default: the project's pyproject.toml and"
-        " resilience.toml",
+        help="TOML file that maps your own images (default: the project's pyproject.toml and "
+        "resilience.toml)",
     )
 
 
 def _add_images(images: argparse.ArgumentParser) -> None:
-    images.add_argument("reference", nargs="*", help="exit with 1 unless each of them is known")
+    images.add_argument(
+        "reference", nargs="*", help="exit with 1 unless all of these images are known"
+    )
     _add_own_images(images)
+    _add_output(images)
     images.set_defaults(run=_images)
 
 
 def _add_down(down: argparse.ArgumentParser) -> None:
     which = down.add_mutually_exclusive_group()
     which.add_argument(
-        "id", nargs="?", help="which one; may be left out when only one is in the background"
+        "id", nargs="?", help="name of the sandbox; not needed if only one runs in the background"
     )
     which.add_argument(
-        "--kubeconfig", type=Path, metavar="FILE", help="the one that this file leads to"
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help="the sandbox that this kubeconfig file points to",
     )
     which.add_argument(
         "--all",
         action="store_true",
-        help="every background one of this user; those of a test run or a terminal go on",
+        help="all of this user's background sandboxes; those of a test run or a terminal continue",
     )
     down.set_defaults(run=_down)
 
@@ -163,16 +176,16 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _images(options: argparse.Namespace) -> int:
-    """The mapping and the catalogue; with references only those that neither has, one a line."""
+    """The known images; with references only the unknown ones of them."""
     from resilience.sandbox.images import own_images, stand_ins
 
     own = own_images.read(options.images)
     if not options.reference:
-        for pattern, line in stand_ins.listing(own).items():
-            print(f"{pattern:50} {line}")
+        known = stand_ins.listing(own)
+        _print(options.output, known, [f"{name:50} {line}" for name, line in known.items()])
         return 0
     missing = stand_ins.unknown(options.reference, own)
-    print("".join(f"{name}\n" for name in missing), end="")
+    _print(options.output, missing, missing)
     return 1 if missing else 0
 
 
@@ -195,12 +208,16 @@ def _status(options: argparse.Namespace) -> int:
 
     found = home.records()
     data = [dataclasses.asdict(record) for record in found]
-    if options.json or options.output == "json":
+    _print("json" if options.json else options.output, data, [detached.table(found)])
+    return 0
+
+
+def _print(form: str, data: object, lines: Sequence[str]) -> None:
+    if form == "json":
         print(json.dumps(data, indent=1))
-    elif options.output == "yaml":
+    elif form == "yaml":
         import yaml
 
         print(yaml.safe_dump(data, sort_keys=False), end="")
     else:
-        print(detached.table(found))
-    return 0
+        print("".join(f"{line}\n" for line in lines), end="")

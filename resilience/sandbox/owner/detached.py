@@ -48,7 +48,7 @@ def start(options: argparse.Namespace) -> int:
             complaints.seek(0)
             raise SandboxError(complaints.read().strip().removeprefix("error: "))
     print(line.strip() if options.json else _greeting(json.loads(line), ttl))
-    # The owner lives on by design: it is no zombie of this process, init collects it.
+    # The owner continues by design; init collects it, so it is no zombie of this process.
     owner.returncode = 0
     return 0
 
@@ -73,7 +73,7 @@ def end(name: str | None, *, kubeconfig: Path | None, every: bool) -> list[str]:
     return [record.id for record in chosen] + (home.sweep() if every else [])
 
 
-def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home.Record]:
+def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home.SandboxRecord]:
     running = home.records()
     if name is not None:
         named = [record for record in running if record.id == name]
@@ -81,7 +81,7 @@ def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home
             raise SandboxError(f"no sandbox {name} is running; see: status")
         return named
     if kubeconfig is not None:
-        meant = kubeconfig.resolve()  # one file has many names: ../kc, a link
+        meant = kubeconfig.resolve()  # resolved, because a file may be named by different paths
         led = [record for record in running if Path(record.kubeconfig).resolve() == meant]
         if not led:
             raise SandboxError(f"{kubeconfig} leads to no running sandbox; see: status")
@@ -94,7 +94,7 @@ def _chosen(name: str | None, kubeconfig: Path | None, every: bool) -> list[home
     return waiting
 
 
-def _end(record: home.Record) -> None:
+def _end(record: home.SandboxRecord) -> None:
     """SIGTERM to the owner, which cleans up; after a deadline SIGKILL, and the sweep cleans up."""
     processes.kill(record.pid, signal.SIGTERM)
     deadline = time.monotonic() + 3 * home.ENDING_DEADLINE
@@ -105,7 +105,7 @@ def _end(record: home.Record) -> None:
         home.sweep()
 
 
-def table(records: list[home.Record]) -> str:
+def table(records: list[home.SandboxRecord]) -> str:
     """The readable output of `status`."""
     if not records:
         return "no sandbox is running"

@@ -20,7 +20,7 @@ TIMEOUT = 30.0
 POD_FAULTS = {
     "crash": "end a Pod's processes at once, from outside",
     "freeze": "stop a Pod's processes where they are; connections to it hang",
-    "thaw": "let a frozen Pod go on",
+    "thaw": "let a frozen Pod continue",
 }
 NODE_STATES = ("running", "kubelet-stopped", "dead")
 API_KINDS = ("error", "delay", "reset", "stop", "expire")
@@ -28,29 +28,31 @@ API_KINDS = ("error", "delay", "reset", "stop", "expire")
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands of `fault`."""
-    parser.add_argument("--sandbox", metavar="ID", help="which one, if several run")
+    parser.add_argument("--sandbox", metavar="ID", help="name of the sandbox, if several run")
     kinds = parser.add_subparsers(required=True, metavar="FAULT", dest="fault")
     for name, text in POD_FAULTS.items():
         pod = kinds.add_parser(name, help=text)
         pod.add_argument("pod", metavar="[NAMESPACE/]POD")
-        pod.add_argument("--container", metavar="NAME", help="default: all that run")
+        pod.add_argument("--container", metavar="NAME", help="container (default: all that run)")
         pod.set_defaults(request=_pod_request)
-    node = kinds.add_parser("node", help="stop a node's kubelet, kill a node, bring it back")
+    node = kinds.add_parser("node", help="stop a node's kubelet, kill a node, or bring it back")
     node.add_argument("name", metavar="NODE")
     node.add_argument("state", choices=NODE_STATES)
     node.set_defaults(request=_node_request)
-    _add_apiserver(kinds.add_parser("apiserver", help="make the API server answer badly"))
+    _add_apiserver(kinds.add_parser("apiserver", help="make the API server fail or delay requests"))
     parser.set_defaults(run=run)
 
 
 def _add_apiserver(api: argparse.ArgumentParser) -> None:
     api.add_argument("kind", choices=(*API_KINDS, "list", "clear"))
-    api.add_argument("--code", type=int, help="of an error: 409, 429, 500, 503 or 504")
-    api.add_argument("--times", type=int, help="how many requests; default: until cleared")
-    api.add_argument("--seconds", type=float, help="how long a delay or stop takes")
-    api.add_argument("--lasts", type=float, metavar="SECONDS", help="when it ends by itself")
+    api.add_argument("--code", type=int, help="status of an error: 409, 429, 500, 503 or 504")
+    api.add_argument(
+        "--times", type=int, help="how many requests are affected (default: until cleared)"
+    )
+    api.add_argument("--seconds", type=float, help="how long a delay or a stop lasts")
+    api.add_argument("--lasts", type=float, metavar="SECONDS", help="when the fault ends by itself")
     api.add_argument("--methods", nargs="+", metavar="GET")
-    api.add_argument("--path", metavar="REGEX", help="which paths; default: all")
+    api.add_argument("--path", metavar="REGEX", help="affected paths (default: all)")
     api.set_defaults(request=_api_request)
 
 
@@ -88,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _choose(name: str | None) -> home.Record:
+def _choose(name: str | None) -> home.SandboxRecord:
     running = home.records()
     found = [record for record in running if name in (None, record.id)]
     if len(found) == 1:

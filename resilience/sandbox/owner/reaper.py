@@ -91,7 +91,7 @@ class Reaper:
         served = os.read(pipe, 1)
         os.close(pipe)
         if not served:
-            return  # it ended without serving; the wait in `_collect` reports how
+            return  # it ended without serving; `_collect` reports how
         if name == "apiserver":
             self._fork("kubelet", self._run_kubelet)
             self._fork("dataplane", self._run_dataplane)
@@ -137,7 +137,7 @@ class Reaper:
         os.close(ready)
         self._core[pid] = name
         if name == "zygote":
-            os.close(served)  # it has nothing to wait for
+            os.close(served)  # this child has nothing to wait for
         else:
             self._waiting[served] = name
 
@@ -183,7 +183,7 @@ class Reaper:
 
         os.close(self._pki_signal)
         if not os.read(self._pki_done, 1):
-            return  # the owner gave up before there were keys
+            return  # the owner ended before it wrote the keys
         listener = socket.socket(fileno=self._inheritance.listener)
         config, token, ready = arguments.config, arguments.token, arguments.ready
         run(ProcessArguments(config=config, token=token, ready=ready, listener=listener))

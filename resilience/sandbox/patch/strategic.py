@@ -168,7 +168,7 @@ def _list(
             places[key] = [len(out)]
             out.append(_map(facts, model, {}, item))
     if len(said) == 1 and places.get(said[0], [len(old)])[0] < len(old):
-        return [item for item in out if item is not _GONE]  # nothing new: nothing moves
+        return [item for item in out if item is not _GONE]  # no new items, so the order stays
     live = {identity(item.get(merge_key)): at for at, item in enumerate(old)
             if isinstance(item, dict)}  # fmt: skip
     return _interleaved([item for item in out if item is not _GONE], said, live, merge_key)

@@ -23,7 +23,7 @@ CONFLICT: Final = Refusal(("node(s) didn't match PersistentVolume's node affinit
 
 
 @dataclass(frozen=True, slots=True)
-class Volumes:
+class ClaimPlacement:
     """The effect of one Pod's claims on its placement.
 
     `refusal` ends scheduling before any node is checked. `check` judges a node, None if all will
@@ -35,7 +35,7 @@ class Volumes:
     waiting: tuple[Obj, ...] = ()
 
 
-NO_VOLUMES: Final = Volumes()
+NO_VOLUMES: Final = ClaimPlacement()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,27 @@ class VolumeReader:
     api: Api
     kinds: tuple[Resource, Resource, Resource]
 
-    def read(self, namespace: str, names: Sequence[str]) -> Volumes:
+    def read(self, namespace: str, names: Sequence[str]) -> ClaimPlacement:
         """The claims of one Pod."""
         waiting: list[Obj] = []
         affinities: list[tuple[NodeTerm, ...]] = []
         for name in names:
             claim = self.api.find(self.kinds[0], namespace, name)
             if claim is None:
-                return Volumes(refusal=f'persistentvolumeclaim "{name}" not found')
+                return ClaimPlacement(refusal=f'persistentvolumeclaim "{name}" not found')
             if is_deleting(claim):
-                return Volumes(refusal=f'persistentvolumeclaim "{name}" is being deleted')
+                return ClaimPlacement(refusal=f'persistentvolumeclaim "{name}" is being deleted')
             if (claim.get("status") or {}).get("phase") == "Lost":
                 volume = claim["spec"].get("volumeName", "")
                 text = f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume'
-                return Volumes(refusal=f'{text} "{volume}"')
+                return ClaimPlacement(refusal=f'{text} "{volume}"')
             if _is_bound(claim):
                 affinities += self._affinity(claim)
             elif self._waits(claim):
                 waiting.append(claim)
             else:
-                return Volumes(refusal=UNBOUND)
-        return Volumes(check=_checker(affinities), waiting=tuple(waiting))
+                return ClaimPlacement(refusal=UNBOUND)
+        return ClaimPlacement(check=_checker(affinities), waiting=tuple(waiting))
 
     def _affinity(self, claim: Obj) -> list[tuple[NodeTerm, ...]]:
         volume = self.api.find(self.kinds[1], "", claim["spec"]["volumeName"])

@@ -112,7 +112,9 @@ def _on(
         return None
     lower.sort(key=lambda one: (-one.demand.priority, started(one.key), one.key))
     violating = budgets.violated(lower)
-    lower.sort(key=lambda one: one.key not in violating)  # stable: those of budgets stay first
+    lower.sort(
+        key=lambda one: one.key not in violating
+    )  # a stable sort keeps Pods covered by budgets first
     victims = []
     with picture.without(lower) as absent:
         if not picture.fits(demand, key, node.name, volumes):

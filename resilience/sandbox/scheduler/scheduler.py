@@ -23,8 +23,8 @@ from resilience.sandbox.reconcile.controller_context import Context, Controller
 from resilience.sandbox.scheduler.claim_placement import (
     NO_VOLUMES,
     SELECTED_NODE,
+    ClaimPlacement,
     VolumeReader,
-    Volumes,
     is_told,
 )
 from resilience.sandbox.scheduler.cluster_picture import Decision, Picture
@@ -49,7 +49,7 @@ class Scheduler(Controller):
         self.picture = Picture()
         self.displacer = Displacer(self, self.picture)
         self.backlog = Backlog()
-        self._social = False  # whether a refused Pod might fit beside one that is placed now
+        self._social = False  # whether a refused Pod might fit together with the one placed now
         claims = context.kind("persistentvolumeclaims")
         volumes = context.kind("persistentvolumes")
         classes = context.kind("storageclasses", "storage.k8s.io")
@@ -138,7 +138,7 @@ class Scheduler(Controller):
                 key, pod, decision.message, node=self.displacer.room_for(pod, volumes.check)
             )
 
-    def _volumes(self, pod: Obj) -> Volumes:
+    def _volumes(self, pod: Obj) -> ClaimPlacement:
         claims = self.picture.demand(pod).claims
         namespace, name = key_of(pod)
         for volume in pod["spec"].get("volumes") or ():
@@ -146,10 +146,10 @@ class Scheduler(Controller):
                 claim = self.api.find(self._helpful[0], namespace, f"{name}-{volume['name']}")
                 if claim is not None and not is_made_for(claim, pod):
                     why = f"PVC {namespace}/{name}-{volume['name']} was not created for pod"
-                    return Volumes(refusal=f"{why} {namespace}/{name} (pod is not owner)")
+                    return ClaimPlacement(refusal=f"{why} {namespace}/{name} (pod is not owner)")
         return self.volumes.read(pod["metadata"]["namespace"], claims) if claims else NO_VOLUMES
 
-    def _place(self, key: Key, pod: Obj, decision: Decision, volumes: Volumes) -> None:
+    def _place(self, key: Key, pod: Obj, decision: Decision, volumes: ClaimPlacement) -> None:
         """Bind, or first tell waiting claims the node; their binding wakes the Pod again."""
         if volumes.waiting:
             for claim in volumes.waiting:

@@ -52,7 +52,7 @@ def client_folder() -> Path:
 
 
 def field_type(text: str) -> str:
-    """Ours for the client's: "list[V1Container]" to "[]V1Container", "bool" to "boolean"."""
+    """The name of a client's type in ours: "list[V1Container]" is "[]V1Container"."""
     text = text.strip()
     for opening, mark in (
         ("List[", "[]"),
@@ -97,13 +97,13 @@ def model(text: str) -> dict[str, Any]:
     for attribute, kind in types.items():
         either = "StrictInt | StrictStr" in annotations.get(attribute, "")
         fields[names[attribute]] = "intstr" if either else field_type(kind)
-        if names[attribute] == "podFixed":  # A ResourceList that the client takes for texts.
+        if names[attribute] == "podFixed":  # A ResourceList, which the client declares as strings.
             fields["podFixed"] = "{}quantity"
     required = [
         names[attribute]
         for attribute in types
         if not annotations.get(attribute, "Optional").startswith("Optional")
-        # An untyped value is never asked for: the client cannot tell null from absent there.
+        # An untyped value is never required: the client cannot distinguish null from absent there.
         and fields[names[attribute]] != "object"
     ]
     return {"fields": fields, "required": sorted(required)}

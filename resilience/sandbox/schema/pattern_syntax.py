@@ -89,7 +89,7 @@ class _Reader:
         program = self._sequence(depth)
         while self._take("|"):
             other = self._sequence(depth)
-            # Over the other one, by a fork that has but one way.
+            # Jump over the other alternative, by a fork with only one branch.
             over = Step(Op.FORK, None, len(other) + 1, len(other) + 1)
             program = (Step(Op.FORK, None, 1, len(program) + 2), *program, over, *other)
         return program
@@ -134,7 +134,8 @@ class _Reader:
         return part
 
     def _count(self) -> tuple[int, int | None]:
-        """Least and most repetitions: -1 if there is no quantifier, None for no upper limit."""
+        """Minimum and maximum repetitions: -1 if there is no quantifier, None for no upper
+        limit."""
         for mark, count in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
             if self._take(mark):
                 return count

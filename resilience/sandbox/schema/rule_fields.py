@@ -29,7 +29,7 @@ def undefined(expression: str, schema: Schema, *, is_root: bool, old_is_optional
             continue
         names = chain[2].split(".")[1:]
         if chain[3]:
-            names.pop()  # a method: not of the schema
+            names.pop()  # a method call, not a field of the schema
         at = _first_unknown(schema, names, is_root)
         if at is not None:
             dot = chain.start(2) + sum(len(name) + 1 for name in names[:at])

@@ -22,7 +22,7 @@ STRATEGIC = "application/strategic-merge-patch+json"
 MERGE = "application/merge-patch+json"
 
 
-class Request(NamedTuple):
+class BatchRequest(NamedTuple):
     """One request of a batch."""
 
     method: str
@@ -67,12 +67,12 @@ class Client:
         self, method: str, path: str, body: Any = None, content_type: str = JSON
     ) -> Obj:
         """One request; the decoded answer. A kept connection that has been closed is renewed."""
-        (answer,) = await self._send([Request(method, path, body, content_type)])
+        (answer,) = await self._send([BatchRequest(method, path, body, content_type)])
         if isinstance(answer, ApiError):
             raise answer
         return answer
 
-    async def batch(self, requests: Sequence[Request]) -> list[Obj | ApiError]:
+    async def batch(self, requests: Sequence[BatchRequest]) -> list[Obj | ApiError]:
         """Requests written at once on one connection; their answers in order, refusals included.
 
         Much cheaper than one after another on a busy server: a request of each connection has its
@@ -81,7 +81,7 @@ class Client:
         """
         return await self._send(requests) if requests else []
 
-    async def _send(self, requests: Sequence[Request]) -> list[Obj | ApiError]:
+    async def _send(self, requests: Sequence[BatchRequest]) -> list[Obj | ApiError]:
         data = b"".join(map(self._message, requests))
         async with self._room:
             while True:
@@ -95,7 +95,7 @@ class Client:
                         first = requests[0]
                         raise ConnectionError(f"{first.method} {first.path}: {error}") from error
 
-    def _message(self, request: Request) -> bytes:
+    def _message(self, request: BatchRequest) -> bytes:
         method, path, body, content_type = request
         data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         return self._head(method, path, data, content_type) + data

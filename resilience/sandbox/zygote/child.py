@@ -65,7 +65,7 @@ def _take_descriptors(descriptors: list[int], claim: int | None) -> None:
     `claim`."""
     output, errors, *rest = descriptors
     entry = rest[0] if rest else os.open(os.devnull, os.O_RDONLY)
-    # Move them out of the way of 0, 1 and 2 first: each could be one of those.
+    # Move them above 2 first, because each could be 0, 1 or 2 itself.
     moved = [os.dup(descriptor) for descriptor in (entry, output, errors)]
     for target, source in enumerate(moved):
         os.dup2(source, target)

@@ -171,6 +171,6 @@ class Zygote:
         try:
             del self._outgoing[: self._requests.send(self._outgoing, socket.MSG_DONTWAIT)]
         except BlockingIOError:
-            pass  # `serve` returns when there is room
+            pass  # `serve` tries again when there is room
         except ConnectionError:
             self._outgoing.clear()  # the kubelet is gone; the next receive ends the loop

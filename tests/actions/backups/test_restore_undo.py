@@ -86,7 +86,11 @@ def test_one_that_holds_objects_of_others_goes_only_by_force(here: Here, force: 
         here.undo(force=True)
         assert here.deletions == 1
         return
-    with pytest.raises(ChangedSince, match=r"copy holds objects of others, .*: Job theirs"):
+    with pytest.raises(
+        ChangedSince,
+        match=r"copy contains objects that this run did not create, "
+        r"so it is not deleted: Job theirs",
+    ):
         here.undo()
     assert here.deletions == 0
 

@@ -113,7 +113,7 @@ def test_a_policy_that_the_network_ignores_is_refused_and_nobody_is_cut_off(
     network.keeps = False
     record = here.run(when=[cut()])
     assert record.outcome is Outcome.REFUSED
-    assert "accepted the NetworkPolicy and does not enforce it" in record.message
+    assert "accepted the NetworkPolicy but does not enforce it" in record.message
     assert not [entry for entry in record.timeline if entry.what is What.VICTIM]
     assert ours(here) == []
 
@@ -134,7 +134,7 @@ def test_what_another_policy_allows_cannot_be_taken_away(here: World, network: N
         "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{}]}})  # fmt: skip
     record = here.run(when=[cut()])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "NetworkPolicy shop/open selects Pods app=web already" in record.message
+    assert "NetworkPolicy shop/open already selects Pods app=web" in record.message
     assert here.run(when=[cut(direction="egress")]).outcome is Outcome.PASSED
 
 

@@ -71,7 +71,7 @@ def test_one_that_comes_back_by_itself_is_only_awaited(here: Here) -> None:
 
 @pytest.mark.parametrize(
     ("by_itself", "told"),
-    [(True, "n has not come back by itself: "), (False, "n was started and is not Ready: ")],
+    [(True, "n has not come back by itself: "), (False, "n was started, but is not Ready: ")],
 )
 def test_one_that_stays_away_is_told_at_the_deadline(
     here: Here, by_itself: bool, told: str

@@ -90,7 +90,7 @@ def test_a_stopped_node_is_noticed_then_started_again(here: World, power: Power)
 def test_a_node_that_does_not_stop_is_no_proof(here: World, power: Power) -> None:
     record = here.run(when=[step(NODE_DOWN, Phase.WHEN, node="node-1", within=20.0)])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "node-1 was stopped, and is still Ready after 20s" in record.message
+    assert "node-1 was stopped, but is still Ready after 20s" in record.message
     assert power.orders[-1] == "running node-1"
 
 
@@ -111,7 +111,7 @@ def test_without_a_new_boot_nothing_was_rebooted(here: World, power: Power) -> N
     power.order = lambda state, name: power.orders.append(state)  # type: ignore[method-assign]
     record = here.run(when=[step(REBOOT, Phase.WHEN, node="node-1", within=60.0)])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "node-1 did not come back rebooted within 1m" in record.message
+    assert "node-1 did not finish rebooting within 1m" in record.message
 
 
 @pytest.mark.parametrize("verb", [NODE_DOWN, REBOOT], ids=["node_down", "reboot"])
@@ -177,7 +177,7 @@ def test_a_machine_that_stays_away_is_told_as_not_undone(here: World, power: Pow
         when=[step(NODE_DOWN, Phase.WHEN, node="node-1", within=120.0)], undo_within=30.0
     )
     assert record.outcome is Outcome.UNDO_INCOMPLETE
-    assert "node-1 was started and is not Ready: Ready is Unknown" in record.message
+    assert "node-1 was started, but is not Ready: Ready is Unknown" in record.message
 
 
 def test_what_the_driver_cordoned_is_let_in_again(here: World, power: Power) -> None:

@@ -104,7 +104,7 @@ def test_a_prober_that_stands_there_is_never_evicted(here: World) -> None:
     )
     record = here.run(when=[step(DRAIN, Phase.WHEN, node="node-1", bare=True)])
     assert record.outcome is Outcome.REFUSED
-    assert "shop/resilience-probe-1 of this project runs there" in record.message
+    assert "shop/resilience-probe-1 of this project runs on that node" in record.message
     assert unschedulable(here) == []
 
 

@@ -100,5 +100,5 @@ def test_a_damaged_one_that_may_be_meant_is_not_passed_over(store: Store, tmp_pa
 
 @pytest.mark.parametrize("text", ["2026-13-01", "2026-03-01T25:00", "2026-03-01 noon"])
 def test_what_looks_like_a_time_and_is_none_is_said_so(store: Store, text: str) -> None:
-    with pytest.raises(BadRequest, match="is no time"):
+    with pytest.raises(BadRequest, match="is not a time"):
         resolved(store, text)

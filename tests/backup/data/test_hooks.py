@@ -295,7 +295,7 @@ def test_a_failing_hook_of_the_plan_fails_the_snapshot_unless_it_is_optional() -
 
 
 def test_a_hook_that_finds_no_pod_is_an_error_unless_it_is_optional() -> None:
-    with pytest.raises(HookFailed, match="Pods app=db, and none runs in shop"):
+    with pytest.raises(HookFailed, match="Pods app=db, but none runs in shop"):
         made(Inside(hooks=[hook()]), Shell(), shop())
     made(Inside(hooks=[hook(optional=True)]), Shell(), shop())
 

@@ -425,7 +425,7 @@ def test_a_claim_without_room_for_the_data_is_refused_before_it_is_emptied(
     assert told(dry_run=True).complete is not refused
     assert (back / "script").read_text() == "SPOILT"
     if refused:
-        with pytest.raises(RestoreRefused, match="has room for 1Mi"):
+        with pytest.raises(RestoreRefused, match="has a size of 1Mi"):
             told()
         assert (back / "script").read_text() == "SPOILT"
     else:
@@ -772,7 +772,7 @@ def test_a_hook_that_may_fail_is_told_and_passed_over() -> None:
         ),
         ({"pre_command": "x", "pre_on_error": "Ignore"}, "neither Fail nor Continue"),
         ({"pre_command": "x", "pre_timeout": "soon"}, "timeout: 'soon'; expected"),
-        ({"pre_command": "[x"}, "no JSON list"),
+        ({"pre_command": "[x"}, "not a JSON list"),
     ],
 )
 def test_a_hook_that_makes_no_sense_is_named(annotations: dict[str, str], words: str) -> None:

@@ -100,7 +100,7 @@ def test_what_cannot_be_deleted_or_looked_for_is_a_leftover_too(
         "shop-drill is still there: it was not deleted" in left_by(cluster, "first", clock=clock)[0]
     )
     monkeypatch.setattr(cluster, "list", away)
-    assert left_by(cluster, "first", clock=clock)[0].endswith("is not known: no answer")
+    assert left_by(cluster, "first", clock=clock)[0].endswith("are gone: no answer")
 
 
 def test_what_a_killed_drill_left_is_swept_by_the_next_once_its_holder_is_surely_dead() -> None:

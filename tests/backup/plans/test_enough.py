@@ -104,7 +104,7 @@ def test_a_copy_in_which_nothing_can_serve_fails_the_drill() -> None:
     store, clock = MemoryStore(), FakeClock()
     taken(cluster, store, clock)
     report = run(PLAN, newest(store, PLAN), cluster, clock=clock, keys=KEYS)
-    assert "holds no workload" in bad(report.findings)["ready"]
+    assert "contains no workload" in bad(report.findings)["ready"]
     only = replace(PLAN, kinds=("configmaps",))
     report = run(only, newest(store, only), cluster, clock=clock, keys=KEYS)
     assert bad(report.findings) == {}

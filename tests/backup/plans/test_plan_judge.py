@@ -179,7 +179,7 @@ def test_a_run_that_lost_its_lock_shows_nothing() -> None:
             clock.wait(2 * 3600)
 
     cluster.faults.append(very_slow)
-    with pytest.raises(Busy, match="ran out before the work was done"):
+    with pytest.raises(Busy, match="expired before the work was done"):
         due_run(cluster, store, clock)
     assert of_plan(store, "shop") == []
 

@@ -198,7 +198,7 @@ def test_without_any_one_proof_restic_has_recorded_nothing(
     store, root, before = spare, tmp_path / "volume", restic.repository(spare).recorded()
     root.mkdir()
     (root / "file").write_bytes(os.urandom(1 << 20))
-    monkeypatch.setattr(restic.Repository, "forget", lambda self, keys: None)
+    monkeypatch.setattr(restic.ResticRepository, "forget", lambda self, keys: None)
     for after, words in LOST:
         exec_ = LocalExec({HELPER: root})
         exec_.after = after

@@ -197,7 +197,9 @@ def test_a_missing_secret_is_reported_as_dangling() -> None:
     snapshot(cluster, store)
     manifest = opened(store, "one").manifest
     assert manifest
-    assert manifest.warnings == ("secrets shop/password is referred to and is not in the snapshot",)
+    assert manifest.warnings == (
+        "secrets shop/password is referred to, but is not in the snapshot",
+    )
 
 
 def test_cluster_scoped_objects_that_are_needed_come_along() -> None:

@@ -173,7 +173,7 @@ def test_several_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_in_cluster_outside_of_a_pod_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(NoAccess, match="'in-cluster': we do not run in a Pod"):
+    with pytest.raises(NoAccess, match="'in-cluster': this process does not run in a Pod"):
         official.in_cluster()
 
 

@@ -72,7 +72,7 @@ def test_what_only_reads_passes_a_shut_door(method: str, path: str) -> None:
     ],
 )
 def test_without_a_permit_nothing_else_does(method: str, path: str) -> None:
-    with pytest.raises(NotCovered, match="without any consent"):
+    with pytest.raises(NotCovered, match="before any consent"):
         Door(peek=live).check(method, path, {"dryRun": "All"}, None)
 
 
@@ -105,17 +105,17 @@ def test_what_is_covered_passes(method: str, path: str, body: Any) -> None:
         ("POST", f"{IN_SHOP}//pods", {}, "its path"),
         ("DELETE", f"{IN_SHOP}/pods/a?force", None, "its path"),
         ("PATCH", f"{IN_SHOP}/pods/a", b"metadata: {}", "not JSON"),
-        ("POST", "/logs", {}, "no resource"),
+        ("POST", "/logs", {}, "not a resource"),
         ("POST", "/api/v1/pods", {}, "outside of any namespace"),
         ("PATCH", "/api/v1/nodes/n1", {}, "does not cover nodes"),
         ("GET", "/api/v1/nodes/n1/proxy/run/shop/a/c", None, "does not cover nodes"),
         ("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
          {"metadata": {"name": "all"}}, "clusterrolebindings.rbac.authorization.k8s.io all"),
         ("POST", "/api/v1/namespaces", namespace("lab"), "does not cover namespace lab"),
-        ("POST", "/api/v1/namespaces", namespace("shop"), "no target names it"),
-        ("DELETE", "/api/v1/namespaces/shop", None, "no target names it"),
-        ("PUT", "/api/v1/namespaces/shop/finalize", namespace("shop"), "no target names it"),
-        ("PATCH", "/api/v1/namespaces/kube-system", {}, "system's own"),
+        ("POST", "/api/v1/namespaces", namespace("shop"), "no target lists it"),
+        ("DELETE", "/api/v1/namespaces/shop", None, "no target lists it"),
+        ("PUT", "/api/v1/namespaces/shop/finalize", namespace("shop"), "no target lists it"),
+        ("PATCH", "/api/v1/namespaces/kube-system", {}, "a system namespace"),
         ("POST", "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/podchaos",
          {"apiVersion": "chaos-mesh.org/v1alpha1", "kind": "PodChaos",
           "spec": {"selector": {"namespaces": ["bank"]}}}, "namespace bank"),
@@ -183,7 +183,7 @@ def test_a_namespace_is_written_where_consent_stays_as_it_is(method: str, body: 
 )
 def test_what_decides_over_consent_is_never_written(change: tuple[str, Any]) -> None:
     method, body = change
-    assert "decides over consent" in asked(method, "/api/v1/namespaces/shop", body, NAMED)
+    assert "decides about consent" in asked(method, "/api/v1/namespaces/shop", body, NAMED)
 
 
 def test_a_new_namespace_does_not_consent_by_itself() -> None:

@@ -95,16 +95,16 @@ def test_a_role_inside_of_a_covered_namespace_passes(body: Object) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (role(*ROOT[:1]), "any right"),
+        (role(*ROOT[:1]), "any permission"),
         (role(rule("*", "*", "create")), "a wildcard over Kubernetes' own kinds"),
         (role(rule("", "*", "get patch")), "a wildcard over Kubernetes' own kinds"),
         (role(rule("apps", "*/scale", "patch")), "a wildcard over Kubernetes' own kinds"),
-        (role(rule(RBAC, "roles", "escalate")), "any right"),
-        (role(rule(RBAC, "clusterroles", "bind")), "any right"),
-        (role(rule(RBAC, "roles", "*")), "any right"),
-        (role(rule("*", "roles", "bind")), "any right"),
-        ({"rules": "all"}, "nobody can tell"),
-        ({"rules": ["all"]}, "nobody can tell"),
+        (role(rule(RBAC, "roles", "escalate")), "any permission"),
+        (role(rule(RBAC, "clusterroles", "bind")), "any permission"),
+        (role(rule(RBAC, "roles", "*")), "any permission"),
+        (role(rule("*", "roles", "bind")), "any permission"),
+        ({"rules": "all"}, "cannot be interpreted"),
+        ({"rules": ["all"]}, "cannot be interpreted"),
     ],
 )
 def test_a_role_without_a_bound_is_refused(body: Object, why: str) -> None:
@@ -137,8 +137,8 @@ def test_a_binding_of_the_namespaces_own_accounts_passes(body: Object) -> None:
         (binding("Role", "reader", {"kind": "Group", "name": "system:serviceaccounts"}), "Group"),
         (binding("Role", "reader",
                  {"kind": "Group", "name": "system:serviceaccounts:bank"}), "'bank'"),
-        (binding("Group", "reader"), "no role"),
-        ({"subjects": {"kind": "User"}}, "nobody can read"),
+        (binding("Group", "reader"), "refers to a 'Group'"),
+        ({"subjects": {"kind": "User"}}, "cannot be interpreted"),
     ],
 )  # fmt: skip
 def test_a_binding_of_more_or_for_others_is_refused(body: Object, why: str) -> None:
@@ -169,7 +169,7 @@ def test_what_a_cluster_role_grants_everywhere_is_bounded(body: Object, why: str
 def test_a_cluster_role_binding_is_held_against_what_the_role_grants_everywhere() -> None:
     assert refused("POST", "clusterrolebindings", binding("ClusterRole", "view")) == ""
     assert "in every" in refused("POST", "clusterrolebindings", binding("ClusterRole", "edit"))
-    assert "any right" in refused(
+    assert "any permission" in refused(
         "POST", "clusterrolebindings", binding("ClusterRole", "cluster-admin")
     )
 

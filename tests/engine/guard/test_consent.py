@@ -157,7 +157,7 @@ def test_more_pods_than_a_target_allows_are_not_harmed(
 ) -> None:
     asked(shop, KILL_TWO)
     targeted(shop, admin, "max_pods = 1")
-    refused(shop, real, admin, "2 Pods would be harmed by this run, and target staging allows")
+    refused(shop, real, admin, "2 Pods would be harmed by this run, but target staging allows")
 
 
 def test_on_a_blackout_day_nothing_is_touched(shop: Path, real: Path, admin: HttpCluster) -> None:
@@ -191,5 +191,5 @@ def test_actions_keep_to_the_pace_that_a_target_sets(
     run = scenarios(shop, real, "-p", "no:randomly", ".")
     assert run.returncode == 0, run.stdout
     [done] = re.findall(r"\+(\d+\.\d+)s\s+done: kill", run.stdout)
-    [began] = re.findall(r"\+(\d+\.\d+)s\s+given holds", run.stdout)
+    [began] = re.findall(r"\+(\d+\.\d+)s\s+`given` is done", run.stdout)
     assert float(done) - float(began) >= 1.0

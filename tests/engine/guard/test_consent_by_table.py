@@ -117,10 +117,12 @@ def made(cluster: Cluster, targets: Sequence[tuple[str, str, str]]) -> list[Targ
 @pytest.mark.parametrize(
     ("targets", "told"),
     [
-        ([("a", "fake", "x")], "context 'fake' leads to another cluster than target 'a' means"),
-        ([("a", "fake", "x"), ("b", "other", "own")], "leads to another cluster than target 'a'"),
+        ([("a", "fake", "x")], "context 'fake' leads to a different cluster than target 'a' "
+                               "describes"),
+        ([("a", "fake", "x"), ("b", "other", "own")], "leads to a different cluster than target "
+                                                      "'a'"),
         ([("a", "other", "own"), ("b", "more", "own")],
-         "targets a, b all mean the cluster of context 'fake', and none of them names this context;"
+         "targets a, b all mean the cluster of context 'fake', but none of them has this context;"
          " use one of: 'other', 'more'"),
     ],
 )  # fmt: skip
@@ -159,9 +161,9 @@ def test_a_cluster_whose_uid_cannot_be_read_is_refused_when_there_are_targets(
         ({"namespace_selectors": (Selector.parse("team=x"), Selector.parse("team=lab"))}, "lab",
          ""),
         ({"namespaces": ("kube-system",)}, "kube-system", ""),
-        ({}, "kube-system", "'kube-system' is the system's own"),
-        (None, "kube-system", "'kube-system' is the system's own"),
-        (None, "absent", "which does not exist; only a target"),
+        ({}, "kube-system", "'kube-system' is a system namespace"),
+        (None, "kube-system", "'kube-system' is a system namespace"),
+        (None, "absent", "which does not exist; a namespace can only be created if a target"),
         ({"namespaces": ("absent",)}, "absent", ""),
         ({"namespaces": ("lab",)}, "absent", 'write:\nnamespaces = ["lab", "absent"]'),
     ],
@@ -198,7 +200,7 @@ def test_every_namespace_that_is_not_allowed_is_named(cluster: Cluster) -> None:
 
 def test_a_namespace_that_may_not_be_read_does_not_consent(cluster: Cluster) -> None:
     cluster.forbid("/api/v1/namespaces/given")
-    assert "whether namespace 'given' consents cannot be read (not for you)" in why_not(
+    assert "cannot read whether namespace 'given' consents (not for you)" in why_not(
         cluster, None, reach("given")
     )
 
@@ -244,7 +246,7 @@ def test_namespaces_by_their_labels_cannot_be_known_without_listing_them(cluster
     target = cluster.target(namespaces=("lab",))
     cluster.forbid("/api/v1/namespaces")
     told = why_not(cluster, target, reach(selected=frozenset({"team=lab"})))
-    assert told.startswith("the namespaces labelled team=lab are not known (not for you)")
+    assert told.startswith("the namespaces labelled team=lab cannot be listed (not for you)")
 
 
 # ----- nodes and objects outside of namespaces

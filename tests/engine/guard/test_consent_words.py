@@ -34,7 +34,9 @@ def test_an_existing_namespace_can_be_labelled() -> None:
 )  # fmt: skip
 def test_a_printed_target_reads_back_as_it_was_meant(context: str, name: str) -> None:
     told = words.absent(context, "new", None, lambda: "uid-1")
-    assert "which does not exist; only a target that names a namespace lets it be created" in told
+    assert (
+        "which does not exist; a namespace can only be created if a target lists it by name" in told
+    )
     pasted = told.partition("append this to resilience.toml:\n")[2]
     table: dict[str, Any] = tomllib.loads(pasted)["targets"][name]
     assert table == {"context": context, "cluster": "uid-1", "namespaces": ["new"]}
@@ -53,18 +55,18 @@ def test_an_existing_target_gets_one_more_namespace() -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        (words.protected("kube-system", TARGET), ("'kube-system' is the system's own",
+        (words.protected("kube-system", TARGET), ("'kube-system' is a system namespace",
                                                   "only [tool.resilience.targets.t] that lists")),
         (words.protected("kube-system", None), (NEW,)),
-        (words.cannot_select("a=b", ERROR), ("labelled a=b are not known (not for you)",
+        (words.cannot_select("a=b", ERROR), ("labelled a=b cannot be listed (not for you)",
                                              "`resilience rbac`")),
-        (words.unread("shop", ERROR), ("'shop' consents cannot be read (not for you)",)),
+        (words.unread("shop", ERROR), ("'shop' consents (not for you)",)),
         (words.no_nodes("kind", TARGET), ("nodes of 'kind'; set `nodes = true` in [tool.",)),
         (words.not_listed("kind", ["a", "b"], None), ("writing a, b of 'kind'",
                                                       '`cluster_scoped = ["a", "b"]`')),
         (words.unknown_cluster("kind", ERROR), ("cannot be read in 'kind' (not for you)",)),
-        (words.elsewhere("kind", TARGET, "v"), ("than target 't' means", "has uid v",
-                                                "the target says u")),
+        (words.elsewhere("kind", TARGET, "v"), ("than target 't' describes", "has uid v",
+                                                "the target has u")),
         (words.ambiguous("kind", [TARGET, TARGET]), ("targets t, t all mean",
                                                      "use one of: 'kind', 'kind'")),
     ],

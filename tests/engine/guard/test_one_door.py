@@ -134,12 +134,12 @@ MANIFESTS = {
             "resilience/consent": "allow"}}), "nothing allows acting in namespace 'bank'"),
     "its own consent": (
         manifest("Namespace", "shop", metadata={"name": "shop", "labels": {
-            "resilience/consent": "always"}}), "decides over consent"),
+            "resilience/consent": "always"}}), "decides about consent"),
     "a namespace that nobody named": (
         manifest("Namespace", "lab"), 'namespaces = ["lab"]'),
     "a namespace of the system": (
         manifest("Namespace", "kube-system", metadata={"name": "kube-system", "labels": {
-            "a": "b"}}), "'kube-system' is the system's own"),
+            "a": "b"}}), "'kube-system' is a system namespace"),
     "rights over the cluster": (
         manifest("ClusterRoleBinding", "all", RBAC, subjects=[{
             "kind": "ServiceAccount", "name": "default", "namespace": "shop"}],
@@ -159,7 +159,8 @@ MANIFESTS = {
     "a node": (manifest("Node", "node-9"), "nodes = true"),
     "every right in its own namespace": (
         manifest("Role", "all", RBAC, rules=[
-            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]), "any right can be had"),
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]), "any permission can be "
+                                                                        "obtained"),
     "a binding to every right": (
         manifest("RoleBinding", "all", RBAC, subjects=[
             {"kind": "ServiceAccount", "name": "default", "namespace": "shop"}],
@@ -240,7 +241,7 @@ def test_a_step_of_any_phase_leads_nowhere_else(project: Path) -> None:
     assert f"{len(STEPS)} failed" in done.stdout, done.stdout
     for number, what in enumerate(STEPS):
         block = done.stdout.partition(f"_ scenario: s{number} _")[2].partition("___ ")[0]
-        refused = ("nothing allows acting in", "system's own", "nodes = true")
+        refused = ("nothing allows acting in", "a system namespace", "nodes = true")
         assert any(why in block for why in refused), (what, done.stdout)
     assert done.returncode == 23, done.stdout
     assert not writes(project)

@@ -273,7 +273,7 @@ def test_a_scenario_needs_its_namespace_unless_it_applies_something_first(tmp_pa
     denied = Reviewing(("create", "namespaces"))
     with pytest.raises(Refused, match="namespace new does not exist yet"):
         ask(denied, scenario(NAP, given=(NAP, apply)), "new")
-    with pytest.raises(Refused, match="nothing under `given:` applies anything there"):
+    with pytest.raises(Refused, match="nothing under `given:` creates it"):
         ask(Reviewing(), scenario(NAP, given=(NAP,)), "new")
 
 

@@ -129,7 +129,7 @@ def test_a_targets_limits_count_all_namespaces_together(project: Path, there: Ht
     )
     code, out = run(project, "team=shop")
     assert code == 23, out
-    assert "4 Pods would be harmed by this run, and target here allows max_pods = 3" in out
+    assert "4 Pods would be harmed by this run, but target here allows max_pods = 3" in out
 
 
 def test_nobody_meant_is_not_a_pass(project: Path) -> None:
@@ -182,7 +182,7 @@ def test_without_permission_to_read_namespaces_it_is_refused_in_words(
     with as_account(project, there, embedded):
         code, out = run(project, "team=shop")
     assert code == 23, out
-    assert "the namespaces labelled team=shop are not known" in out
+    assert "the namespaces labelled team=shop cannot be listed" in out
     assert "resilience rbac" in out
     assert "Traceback" not in out
 

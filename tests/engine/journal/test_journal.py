@@ -221,7 +221,7 @@ def test_an_undo_with_a_secrets_data_is_refused() -> None:
 def test_an_undo_that_no_configmap_could_hold_is_refused() -> None:
     journal = Journal([MemorySink()])
     journal.record("apply", "g", {"prior": "x" * (LARGEST_UNDO - 20)}, "restore a")
-    with pytest.raises(ActionFailed, match="1,000,000 is the most"):
+    with pytest.raises(ActionFailed, match="the maximum is 1,000,000"):
         journal.record("apply", "g", {"prior": "x" * LARGEST_UNDO}, "restore a")
     assert len(journal.pending()) == 1
 

@@ -76,11 +76,11 @@ SECRET = {"kind": "Secret"}
 def test_a_secrets_data_is_never_recorded(data: Any) -> None:
     sink = MemorySink()
     journal = Journal([sink])
-    with pytest.raises(ActionFailed, match="a Secret's data would have to be written"):
+    with pytest.raises(ActionFailed, match="would require a Secret's data"):
         journal.record("v", "p", data, "put it back")
     assert sink.lines == []
     known = journal.record("v", "p", {}, "put it back")
-    with pytest.raises(ActionFailed, match=r"to undo this \(put it back\)"):
+    with pytest.raises(ActionFailed, match=r"undoing this \(put it back\)"):
         journal.amend(known, data)
     assert [line["op"] for line in sink.lines] == ["undo"]
 
@@ -109,7 +109,7 @@ def test_an_undo_of_exactly_the_largest_size_fits() -> None:
     journal = Journal([MemorySink()])
     fits = "x" * (LARGEST_UNDO - len('{"a": ""}'))
     journal.record("v", "p", {"a": fits}, "t")
-    with pytest.raises(ActionFailed, match="1,000,001 bytes would have to be recorded"):
+    with pytest.raises(ActionFailed, match="a record of 1,000,001 bytes"):
         journal.record("v", "p", {"a": fits + "x"}, "t")
 
 
@@ -126,8 +126,8 @@ def test_an_undo_of_exactly_the_largest_size_fits() -> None:
 def test_a_disk_that_is_full_is_said_with_what_to_do(error: NotRecorded, told: str) -> None:
     assert error.what == told
     assert str(error) == (
-        f"{told}. A change that is not recorded is not made: free the disk, or name another folder"
-        " with --resilience-journal"
+        f"{told}. No change is made without a record: free disk space, or set another folder with "
+        "--resilience-journal"
     )
 
 

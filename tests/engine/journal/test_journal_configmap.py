@@ -304,7 +304,7 @@ def test_a_journal_that_says_it_is_of_another_run_says_nothing_else(here: World)
     here.cluster.put(CONFIGMAPS, {"metadata": meta, "data": data})
     [one] = found(here.cluster)
     assert one.story == Story(
-        begin={}, undos=(), ended=False, broken="it says that it is of run r9"
+        begin={}, undos=(), ended=False, broken="its content names another run: r9"
     )
 
 

@@ -159,7 +159,7 @@ def test_the_next_run_on_any_machine_in_any_namespace_takes_over(
     assert state(admin) == (True, 2, {"colour": "blue"})
     run = scenarios(elsewhere, embedded.kubeconfig, "next.scenario.yaml")
     assert run.returncode == 0, run.stdout
-    assert "watching for up to 1 s whether it still lives" in run.stdout
+    assert "watching for up to 1 s whether it is still alive" in run.stdout
     assert "uncordon node-1: done" in run.stdout
     assert state(admin) == (False, 1, {"colour": "red"})
     assert admin.list(CONFIGMAPS, JOURNAL, labels="resilience/run") == []

@@ -87,7 +87,7 @@ def test_a_silent_run_is_watched_for_one_lease_then_undone_under_all_its_locks(h
     assert replicas(here) == 3
     assert DURATION <= here.clock.now - began <= DURATION + 5
     assert told == [
-        "run r1 left a journal in the cluster; watching for up to 30 s whether it still lives"
+        "run r1 left a journal in the cluster; watching for up to 30 s whether it is still alive"
     ]
     assert holders(here) == ["", ""]
     assert not here.cluster.find(CONFIGMAPS, NAMESPACE)
@@ -214,7 +214,7 @@ BAD: Sequence[tuple[dict[str, Any], str]] = (
     ({"cluster": "another uid"}, "written on another cluster"),
     ({"cluster": ["a"]}, "`cluster` is ['a'], expected a text"),
     ({"run": {}}, "`run` is {}, expected the id of a run"),
-    ({"run": "r9"}, "says that it is of run r9"),
+    ({"run": "r9"}, "its content names another run: r9"),
     ({"holder": 3}, "`holder` is 3"),
     ({"ephemeral": "yes"}, "`ephemeral` is 'yes', expected true or false"),
 )

@@ -210,7 +210,7 @@ def test_a_place_that_is_no_text_is_refused_and_stops_nothing_else(
     hostile = {**undo(here, data={"namespace": "shop", **data}), "id": "u2"}
     forged(here, begun(here), undo(here, data=genuine), hostile)
     [result], _ = recovered(here)
-    assert f"its record names a place that is no text: {key}" in result.left[0]
+    assert f"its record names a place that is not a string: {key}" in result.left[0]
     assert (result.undone, replicas(here)) == (("tidy up",), 3)
 
 

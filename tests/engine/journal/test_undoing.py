@@ -86,7 +86,7 @@ def test_a_refusal_that_goes_wrong_stops_no_other_undo(here: Here) -> None:
         return known[undo.id] if undo.id == "u2" else ""
 
     [left] = here.all(refuses=refuses)
-    assert left.startswith("undo 1: its record cannot be understood")
+    assert left.startswith("undo 1: its record is invalid")
     assert here.undone == [2, 0]
 
 
@@ -96,8 +96,8 @@ def test_a_refusal_that_goes_wrong_stops_no_other_undo(here: Here) -> None:
         (ActionFailed("no way"), "no way"),
         (Forbidden(403, "no right"), "no right"),
         (TimeoutError("too late"), "too late"),
-        (KeyError("uid"), "its record cannot be understood"),
-        (TypeError("odd"), "its record cannot be understood"),
+        (KeyError("uid"), "its record is invalid"),
+        (TypeError("odd"), "its record is invalid"),
         (RuntimeError("bug"), "the undo of `v`"),
     ],
 )

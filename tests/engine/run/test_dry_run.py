@@ -181,7 +181,7 @@ def test_headroom_is_computed_though_each_eviction_alone_would_be_granted(
     found = _rehearsed(embedded, _scenario(folder, "evict: {pods: app=checkout, count: 3}"))
     granted = [line for line in found.lines if line.startswith("the API server would accept POST")]
     assert len(granted) == 3
-    expected = "budget shop/checkout allows 1 now, this takes 3; more than it allows at once"
+    expected = "budget shop/checkout allows 1 now, this step needs 3; more than it allows at once"
     assert expected in found.lines
 
 
@@ -206,7 +206,7 @@ def test_a_verb_that_writes_past_us_is_held_back_on_the_wire(
     step = dataclasses.replace(scenario.when[0], verb=verb)
     before = _settled(admin)
     found = _rehearsed(embedded, dataclasses.replace(scenario, when=(step,)))
-    assert "held back, this is a dry run" in found.trouble
+    assert "not sent, because this is a dry run" in found.trouble
     assert _versions(admin) == before
 
 
@@ -217,7 +217,7 @@ def test_a_verb_that_cannot_be_rehearsed_is_only_described(
     verb = dataclasses.replace(scenario.when[0].verb, rehearse=None)
     step = dataclasses.replace(scenario.when[0], verb=verb)
     found = _rehearsed(embedded, dataclasses.replace(scenario, when=(step,)))
-    assert found.lines == ["described only: it cannot be rehearsed without doing it"]
+    assert found.lines == ["only described: a dry run of this step is not possible"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def here() -> World:
 def test_an_action_without_proof_of_its_effect_is_an_error(here: World) -> None:
     record = here.run(when=[toy(lambda context: context.affected(here.pods()[0], "unplugged"))])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "no proof that it took effect" in record.message
+    assert "no proof that the action took effect" in record.message
     assert record.residues == ()
 
 

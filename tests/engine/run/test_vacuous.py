@@ -106,7 +106,7 @@ def test_a_span_that_was_over_before_the_first_fault_is_not_measured(here: World
     calm = step(SLEEP, Phase.WHEN, 0, name="calm", duration=Duration.of(1.0))
     record = run(here, calm, kill(index=1), probes=(probe("web", during="calm"),))
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "`during: calm` was over before the first fault" in record.message
+    assert "`during: calm` ended before the first fault" in record.message
     record = run(here, kill(), probes=(probe("web", during=kill().title),))
     assert record.outcome is Outcome.PASSED, record.message
 

@@ -56,7 +56,7 @@ def test_a_scenario_is_run_with_what_its_fixture_returned(
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("['a']", "the fixture pause returned a list, expected a text, a number or a path"),
+        ("['a']", "the fixture pause returned a list, expected a string, a number or a path"),
         ("'soon'", "a.scenario.yaml:6:12: `sleep` is 'soon'"),
         ("True", "the fixture pause returned a bool"),
     ],

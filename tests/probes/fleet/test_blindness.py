@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from resilience.model.samples import Answer
 from resilience.model.verdict import Window
 from resilience.probes.fleet.blindness import IN_A_ROW, SILENCE, sight
-from resilience.probes.fleet.merging import Seen
+from resilience.probes.fleet.merging import AgentSamples
 from tests.probes.fleet.test_merging import INTERVAL, seen
 
 G, T, R = Answer.GOOD, Answer.TIMEOUT, Answer.REFUSED
@@ -19,7 +19,7 @@ LENGTH = 60
 WINDOW = Window(since=1000.0, until=1000 + LENGTH * INTERVAL)
 
 
-def fleet(*answers: list[Answer]) -> list[Seen]:
+def fleet(*answers: list[Answer]) -> list[AgentSamples]:
     return [seen(index, 1000.0, each) for index, each in enumerate(answers)]
 
 

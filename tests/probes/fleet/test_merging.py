@@ -15,13 +15,13 @@ from hypothesis import strategies as some
 from resilience.model.samples import Answer, Sample
 from resilience.model.verdict import Window
 from resilience.probes import measures
-from resilience.probes.fleet.merging import Merged, Seen, merged
+from resilience.probes.fleet.merging import AgentSamples, Merged, merged
 
 INTERVAL = 0.3
 ANSWERS = (Answer.GOOD, Answer.GOOD, Answer.TIMEOUT, Answer.REFUSED)
 
 
-def seen(index: int, start: float, answers: list[Answer], took: float = 0.01) -> Seen:
+def seen(index: int, start: float, answers: list[Answer], took: float = 0.01) -> AgentSamples:
     """An agent that asked so often, from a moment on."""
     samples = []
     for seq, answer in enumerate(answers):
@@ -29,11 +29,11 @@ def seen(index: int, start: float, answers: list[Answer], took: float = 0.01) ->
         sent = None if answer is Answer.UNSENT else at + 0.001
         samples.append(Sample(seq=seq, intended=at, sent=sent, ended=at + took, answer=answer,
                               by=f"{index}/{seq}"))  # fmt: skip
-    return Seen(index=index, interval=INTERVAL, samples=samples)
+    return AgentSamples(index=index, interval=INTERVAL, samples=samples)
 
 
 @some.composite
-def fleets(draw: some.DrawFn) -> list[Seen]:
+def fleets(draw: some.DrawFn) -> list[AgentSamples]:
     count = draw(some.integers(1, 5))
     return [
         seen(index, draw(some.floats(1000, 1005, allow_nan=False)),
@@ -47,7 +47,9 @@ def of(whole: Merged) -> list[Sample]:
 
 
 @given(fleets())
-def test_every_sample_is_there_once_with_its_own_answer_latency_and_lag(agents: list[Seen]) -> None:
+def test_every_sample_is_there_once_with_its_own_answer_latency_and_lag(
+    agents: list[AgentSamples],
+) -> None:
     told = {each.by: each for agent in agents for each in agent.samples}
     found = merged(agents, trimmed=False)
     assert Counter(each.by for each in found.samples) == Counter(told.keys())
@@ -59,7 +61,7 @@ def test_every_sample_is_there_once_with_its_own_answer_latency_and_lag(agents: 
 
 
 @given(fleets())
-def test_all_move_by_less_than_one_interval_of_an_agent(agents: list[Seen]) -> None:
+def test_all_move_by_less_than_one_interval_of_an_agent(agents: list[AgentSamples]) -> None:
     told = {each.by: each for agent in agents for each in agent.samples}
     found = merged(agents, trimmed=False)
     worst = max(abs(each.intended - told[each.by].intended) for each in found.samples)
@@ -68,7 +70,9 @@ def test_all_move_by_less_than_one_interval_of_an_agent(agents: list[Seen]) -> N
 
 
 @given(fleets())
-def test_the_span_that_all_agents_cover_has_a_sample_in_every_slot(agents: list[Seen]) -> None:
+def test_the_span_that_all_agents_cover_has_a_sample_in_every_slot(
+    agents: list[AgentSamples],
+) -> None:
     found = of(merged(agents))
     assert [each.seq for each in found] == list(range(len(found)))
     step = INTERVAL / len(agents)
@@ -81,7 +85,9 @@ def test_the_span_that_all_agents_cover_has_a_sample_in_every_slot(agents: list[
 
 
 @given(fleets(), some.integers(1, 99))
-def test_a_percentile_of_the_merged_is_that_of_all_samples(agents: list[Seen], rank: int) -> None:
+def test_a_percentile_of_the_merged_is_that_of_all_samples(
+    agents: list[AgentSamples], rank: int
+) -> None:
     slowed = [replace(agent, samples=[replace(each, ended=each.ended + agent.index * 0.1)
                                       for each in agent.samples]) for agent in agents]  # fmt: skip
     found = measures.latencies(of(merged(slowed, trimmed=False)))
@@ -91,7 +97,7 @@ def test_a_percentile_of_the_merged_is_that_of_all_samples(agents: list[Seen], r
 
 
 @given(fleets())
-def test_the_order_in_which_agents_are_named_does_not_matter(agents: list[Seen]) -> None:
+def test_the_order_in_which_agents_are_named_does_not_matter(agents: list[AgentSamples]) -> None:
     other = sorted(agents, key=lambda agent: -agent.index)
     assert merged(agents) == merged(other)
 

@@ -122,7 +122,7 @@ def test_a_broken_stream_accuses_nobody_while_its_pod_is_well() -> None:
     """As where a kubelet or an API server restarts: the command may have ended well."""
     broken = Unreachable("the stream ended without a status")
     answer, text = reply(Cluster(pod("db-0"), ends=broken))
-    assert (answer, "it is not known how the command ended" in text) == (Answer.UNSENT, True)
+    assert (answer, "the result of the command is unknown" in text) == (Answer.UNSENT, True)
 
     class Dies(Cluster):
         def exec(self, command: Asked, **ways: Any) -> Result:
@@ -184,5 +184,5 @@ def test_an_exec_under_while_is_pointed_to_this_probe(tmp_path: Path) -> None:
                     "when: [{sleep: 1s}]\nthen: [{ready: all}]\n")  # fmt: skip
     told = [str(each) for each in load(path, None, REAL, {}, namespace="default").problems]
     assert len(told) == 1
-    assert "`exec` cannot stand under `while:`" in told[0]
+    assert "`exec` is not allowed under `while:`" in told[0]
     assert "expected `command`, or it under `when:`" in told[0]

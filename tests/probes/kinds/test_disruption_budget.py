@@ -76,7 +76,7 @@ def test_a_kill_within_the_budget_passes_and_says_what_was_left(here: World) -> 
     record = run(here, kill(1), READY_AGAIN)
     assert record.outcome is Outcome.PASSED, record.message
     assert record.findings[0].measured == (
-        "1 budget held, shop/web with 0 to spare at the least")  # fmt: skip
+        "1 budget kept; smallest margin: 0 at shop/web")  # fmt: skip
     assert record.findings[0].value == 0.0
 
 
@@ -170,7 +170,7 @@ def test_beside_a_budget_that_covers_pods_it_is_named(here: World) -> None:
     put(here, 1)
     put(here, 1, "other", "wbe")
     [finding] = run(here, kill(1)).findings
-    assert finding.measured.startswith("1 budget held, shop/web with ")
+    assert finding.measured.startswith("1 budget kept; smallest margin: ")
     assert finding.detail == ("budget shop/other covers no Pod: not measured",)
 
 
@@ -178,7 +178,7 @@ def test_a_budget_that_is_short_already_proves_nothing_about_us(here: World) -> 
     put(here, 5)
     record = run(here, kill(1))
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "short already: 3 healthy of 5 needed" in record.message
+    assert "already has too few healthy Pods: 3 healthy of 5 needed" in record.message
 
 
 def test_a_budget_that_was_taken_away_is_not_measured(here: World) -> None:

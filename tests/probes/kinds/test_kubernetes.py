@@ -19,7 +19,7 @@ from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome, Window
 from resilience.probes.kinds.kubernetes import VERB, Condition, Count, Endpoints, Kubernetes
-from resilience.probes.kinds.object_watch import State, spans
+from resilience.probes.kinds.object_watch import ObjectState, spans
 from tests.engine.helpers import World, step, world
 
 APP = Selector.parse("app=web")
@@ -118,7 +118,7 @@ def test_the_spans_are_those_seconds_at_which_it_did_not_hold(
 ) -> None:
     """Against a referee that looks at each half second."""
     ordered = dict(sorted(changes))
-    states = [State(at=float(at), holds=holds, text="x") for at, holds in ordered.items()]
+    states = [ObjectState(at=float(at), holds=holds, text="x") for at, holds in ordered.items()]
     found = spans(states, Window(since=float(since), until=float(until)))
     if min(ordered) > since:
         assert found is None
@@ -136,7 +136,7 @@ def test_the_spans_are_those_seconds_at_which_it_did_not_hold(
     ("what", "says"),
     [
         (Kubernetes(), "nothing to watch"),
-        (Kubernetes(count=Count(pods=APP)), "any number would do"),
+        (Kubernetes(count=Count(pods=APP)), "any number would be accepted"),
         (Kubernetes(count=Count(pods=APP, at_least=3, at_most=2)), "more than `at_most`"),
         (Kubernetes(condition=Condition(of=Reference("cronjob", "x"), type="y")),
          "cannot be watched"),

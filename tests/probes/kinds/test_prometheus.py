@@ -179,11 +179,11 @@ def test_a_token_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None
         ({}, "nothing to ask"),
         ({"url": "ftp://x"}, "`url` is 'ftp://x'"),
         ({"url": "http://a:b@c"}, "holds a user name"),
-        ({"service": "p", "at_most": ""}, "any value would do"),
+        ({"service": "p", "at_most": ""}, "any value would be accepted"),
         ({"service": "p", "at_most": "nan"}, "`at_most` is 'nan'"),
         ({"service": "p", "at_most": "5%"}, "`at_most` is '5%'"),
         ({"service": "p", "resolution": Duration.of(0.5)}, "`resolution` is 500ms"),
-        ({"service": "p", "token": Credential()}, "`token` names no source"),
+        ({"service": "p", "token": Credential()}, "`token` does not say where to read the value"),
     ],
 )
 def test_what_does_not_fit_together_is_said(given: dict[str, Any], says: str) -> None:

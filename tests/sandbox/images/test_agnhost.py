@@ -16,7 +16,7 @@ from resilience.sandbox.images.agnhost import (
     netexec,
     nettest,
 )
-from resilience.sandbox.images.agnhost.golang import Request, content_type
+from resilience.sandbox.images.agnhost.golang import HttpRequest, content_type
 from resilience.sandbox.kubelet.probes import grpc_health
 from resilience.sandbox.kubelet.probes.probe import Result
 
@@ -32,19 +32,19 @@ def test_a_guestbook_tells_its_replicas(monkeypatch: pytest.MonkeyPatch) -> None
     nodes = {"agnhost-primary": primary, "agnhost-replica": replica, "10.0.0.2": replica}
 
     def ask(self: guestbook.Book, node: str, what: str, **form: str) -> str:
-        return nodes[node].answer(Request("GET", f"/{what}", form, {}, "")).body
+        return nodes[node].answer(HttpRequest("GET", f"/{what}", form, {}, "")).body
 
     monkeypatch.setattr(guestbook.Book, "_ask", ask)
     monkeypatch.setattr(guestbook, "_own_address", lambda host, port: "10.0.0.2")
-    get = Request("GET", "/guestbook", {"cmd": "get", "key": "k"}, {}, "")
+    get = HttpRequest("GET", "/guestbook", {"cmd": "get", "key": "k"}, {}, "")
     assert replica.register("agnhost-primary")
     assert replica.answer(get).body == '{"data":""}'
-    put = Request("GET", "/guestbook", {"cmd": "set", "key": "k", "value": "v"}, {}, "")
+    put = HttpRequest("GET", "/guestbook", {"cmd": "set", "key": "k", "value": "v"}, {}, "")
     assert primary.answer(put).body == '{"message":"Updated"}'
     assert primary.answer(get).body == '{"data":"v"}'
-    assert primary.answer(Request("GET", "/guestbook", {"cmd": "x"}, {}, "")).status == 400
-    assert primary.answer(Request("GET", "/set", {}, {}, "")).status == 400
-    assert primary.answer(Request("GET", "/none", {}, {}, "")).status == 404
+    assert primary.answer(HttpRequest("GET", "/guestbook", {"cmd": "x"}, {}, "")).status == 400
+    assert primary.answer(HttpRequest("GET", "/set", {}, {}, "")).status == 400
+    assert primary.answer(HttpRequest("GET", "/none", {}, {}, "")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ def test_netexec_logs_requests_as_the_real_one(
 ) -> None:
     flags: dict[str, Any] = {k.replace("-", "_"): v for k, v in netexec.FLAGS.items()}
     server = netexec.NetExec(**flags)
-    server._answer(Request("GET", path, form, {}, "10.0.0.1:1"))
+    server._answer(HttpRequest("GET", path, form, {}, "10.0.0.1:1"))
     assert capsys.readouterr().err.rstrip().endswith(f" {line}")
 
 
 def test_a_net_tester_counts_who_writes() -> None:
     tester = nettest.Tester("here", peers=1)
-    assert tester.answer(Request("GET", "/status", {}, {}, "")).body == "running"
-    post = Request("POST", "/write", {}, {}, "", '{"Source": "prestop"}')
+    assert tester.answer(HttpRequest("GET", "/status", {}, {}, "")).body == "running"
+    post = HttpRequest("POST", "/write", {}, {}, "", '{"Source": "prestop"}')
     assert tester.answer(post).body == '{"Hostname":"here"}\n'
-    tester.answer(Request("POST", "/write", {}, {}, "", "{}"))
-    state = json.loads(tester.answer(Request("GET", "/read", {}, {}, "")).body)
+    tester.answer(HttpRequest("POST", "/write", {}, {}, "", "{}"))
+    state = json.loads(tester.answer(HttpRequest("GET", "/read", {}, {}, "")).body)
     assert state["Received"] == {"prestop": 1}
     assert state["Errors"] == ["here: Got request with no source"]
 
@@ -88,7 +88,7 @@ def test_a_net_tester_counts_who_writes() -> None:
 def test_a_health_server_answers_the_kubelets_probe(
     service: str, delay: int, wanted: Result
 ) -> None:
-    health = grpc_health_checking.Health(service="", delay=delay)
+    health = grpc_health_checking.HealthService(service="", delay=delay)
 
     async def asked() -> Result:
         server = await asyncio.start_server(health.serve, "127.0.0.1", 0)
@@ -101,10 +101,10 @@ def test_a_health_server_answers_the_kubelets_probe(
 
 
 def test_a_health_server_is_told_what_to_say() -> None:
-    health = grpc_health_checking.Health(service="", delay=-1)
-    health.route(Request("GET", "/make-not-serving", {}, {}, ""))
+    health = grpc_health_checking.HealthService(service="", delay=-1)
+    health.route(HttpRequest("GET", "/make-not-serving", {}, {}, ""))
     assert not health.serving
-    health.route(Request("GET", "/make-serving", {}, {}, ""))
+    health.route(HttpRequest("GET", "/make-serving", {}, {}, ""))
     assert health.serving
 
 

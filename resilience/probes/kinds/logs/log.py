@@ -1,8 +1,9 @@
-"""`log`: a line must appear, or must not, in the logs of Pods while the scenario is judged.
+"""`log`: requires that a line appears, or does not appear, in the logs of Pods while the scenario
+is judged.
 
-For what users do not see at once: a panic that a restart hides, a fallback to defaults, an error of
-a dependency. The logs are followed from the start, so that those of Pods which are replaced and of
-containers which are restarted are read too. What could not be read is not measured.
+It finds what users do not notice: a panic hidden by a restart, a fallback to defaults, an error of
+a dependency. The logs are followed from the start, so that replaced Pods and restarted containers
+are read as well. If a log could not be read, the result is not measured.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """Whose lines, and which."""
+    """Which Pods to read, and which lines to look for."""
 
     pods: Selector = parameter("Pods with these labels.", example="app=checkout")
     absent: str = parameter(
@@ -41,7 +42,11 @@ class Log:
 
 def _check(log: Log) -> Iterator[Complaint]:
     if not (log.absent or log.present):
-        yield Complaint(field="", message="no line is looked for", expected="`absent` or `present`")
+        yield Complaint(
+            field="",
+            message="neither `absent` nor `present` is given",
+            expected="`absent` or `present`",
+        )
     for field in ("absent", "present"):
         text = getattr(log, field)
         wrong = list(of_expression(field, text))
@@ -74,7 +79,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 VERB = Verb(
     name="log",
     family=Family.PROBE,
-    summary="A line appears, or does not, in the logs of Pods while the scenario is judged.",
+    summary="A line appears, or does not appear, in the logs of Pods while the scenario is judged.",
     parameters=Log,
     phases=frozenset({Phase.WHILE}),
     run=run,

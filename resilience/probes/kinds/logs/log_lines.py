@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 LONGEST = 16 << 10
-"""Bytes of a line that are looked at; the kubelet itself splits at this length."""
+"""Maximum number of bytes of a line; the kubelet itself splits lines at this length."""
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ?")
 
@@ -26,8 +26,8 @@ class Line:
 
 
 class Lines:
-    """What is new of a stream with stamps. `count` lines have been seen; `since` is the argument
-    with which to go on, "" at the beginning."""
+    """Finds the new lines of a stream with timestamps. `count` lines have been seen; `since` is the
+    argument to continue with, "" at the beginning."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -37,7 +37,8 @@ class Lines:
 
     def repeats(self, raw: bytes) -> bool | None:
         """Whether a line is one of the last known ones; None if it is not a line. A stream that
-        goes on from `since` begins with one, unless the file it was in has been rotated away."""
+        continues from `since` begins with a known line, unless the log file has been rotated
+        away."""
         raw = raw[:LONGEST]
         found = _STAMP.match(raw)
         if found is None:

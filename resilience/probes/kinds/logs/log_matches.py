@@ -1,7 +1,7 @@
-"""The lines that a `log` probe looked for: all are counted, the latest are kept to be shown.
+"""The matching lines of a `log` probe: all are counted, and the latest are kept for display.
 
-Of each match its moment is kept, 8 bytes, so that however many lines came before a window, those
-inside of it are counted. Thread-safe.
+The time of each match is kept (8 bytes), so that matches within a window can be counted however
+many came before it. Thread-safe.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHOWN = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A line that was looked for. `at` is monotonic seconds."""
+    """A matching line. `at` is monotonic seconds."""
 
     at: float
     pod: str
@@ -30,7 +30,7 @@ class Match:
 
 
 class Matches:
-    """Grows while the probe runs."""
+    """All matches; it grows while the probe runs."""
 
     def __init__(self) -> None:
         self._moments = array("d")
@@ -47,12 +47,12 @@ class Matches:
             self._kept.append(Match(at=at, pod=pod, text=excerpt(text, SHOWN)))
 
     def kept(self) -> list[Match]:
-        """The latest that were read, at most `MOST_KEPT`."""
+        """The latest matching lines, at most `MOST_KEPT`."""
         with self._lock:
             return list(self._kept)
 
     def told(self, window: Window) -> str:
-        """How many are in the window, with one of them; "" where none is."""
+        """How many matches are in the window, with one of them as text; "" if there are none."""
         with self._lock:
             inside = [at for at in self._moments if window.since <= at <= window.until]
         if not inside:

@@ -1,8 +1,8 @@
 """The `log` probe at work: every container instance that runs has a reader, and each is accounted
 for.
 
-A line that was seen decides at once. That none was seen counts only where every instance was read
-to its end; an instance that came and went unread leaves the question open.
+A matching line decides at once. The absence of a match counts only if every instance was read to
+its end; an instance that ended unread leaves the result open.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from resilience.probes.kinds.logs.log import Log
 
 LOOK = 0.05
-"""Seconds between two looks at the watched Pods."""
+"""Seconds between two checks of the watched Pods."""
 
 FINISH = 5.0
-"""Seconds in which a reader that is not attached may still become whole."""
+"""Seconds that a reader which is not attached yet has to read everything."""
 
 
 class LogProbe:
@@ -59,7 +59,8 @@ class LogProbe:
         return self._step.name or self._step.verb.name
 
     def wait_steady(self, deadline: float) -> None:
-        """Return once the logs of all Pods are being read, and what was in them has been."""
+        """Return once the logs of all Pods are being followed and their existing content has been
+        read."""
 
         def attached() -> bool:
             readers = list(self._readers.values())
@@ -69,16 +70,16 @@ class LogProbe:
             raise NotMet(f"{self._promised}: {self._unread() or 'no Pod with these labels runs'}")
 
     def progress(self) -> tuple[int, int]:
-        """(lines read, those that are as they should be)."""
+        """(lines read, lines that meet the requirement)."""
         lines = sum(reader.count for reader in list(self._readers.values()))
         return lines, lines if self._what.present else lines - len(self._matches)
 
     def below(self) -> str:
-        """It has no condition to abort by."""
+        """This probe has no abort condition."""
         return ""
 
     def stop(self) -> None:
-        """Read what is there to the end. Idempotent."""
+        """Read the existing logs to the end. Idempotent."""
         if self._over.is_set():
             return
         self._look()
@@ -88,7 +89,7 @@ class LogProbe:
             reader.finish(FINISH)
 
     def judge(self, window: Window) -> Sequence[Finding]:
-        """A match decides; its absence only where everything was read."""
+        """A match decides; its absence decides only if everything was read."""
         lines, unread = self.progress()[0], self._unread()
         if text := self._matches.told(window):
             result = Result.FAILED if self._what.absent else Result.PASSED
@@ -102,7 +103,7 @@ class LogProbe:
         return [watched(self.name, "lines", result, promised=self._promised, measured=text)]
 
     def record(self) -> ProbeRecord:
-        """Without samples: the matching lines, and how much was read of each container."""
+        """No samples, but the matching lines and how much was read of each container."""
         read = {str(each): [reader.count, reader.whole] for each, reader in self._readers.items()}
         matches = [[each.at, each.pod, each.text] for each in self._matches.kept()]
         dropped = len(self._matches) - len(matches)
@@ -112,7 +113,7 @@ class LogProbe:
         )
 
     def _unread(self) -> str:
-        """Whose log is missing, and why; "" where nothing is."""
+        """Which log is missing, and why; "" if none is."""
         over = self._over.is_set()
         for instance, reader in list(self._readers.items()):
             if not (reader.whole or (reader.attached and not over)):
@@ -129,8 +130,8 @@ class LogProbe:
             self._look()
 
     def _look(self, *, begun: bool = False) -> None:
-        """A reader for each instance that has none, those in between as well. `begun` is whether
-        they may have written before the probe."""
+        """Start a reader for each instance without one, including instances that were missed in
+        between. `begun` says whether they may have written lines before the probe started."""
         events = self._context.history(PODS)
         for event in events[self._past :]:
             self._follow(event.object, begun=begun)
@@ -151,7 +152,7 @@ class LogProbe:
                     )  # fmt: skip
 
     def _present(self, wanted: Instance) -> tuple[int, bool] | None:
-        """(run, whether it runs and may stay) of that container now."""
+        """The current (run, whether it runs and may stay) of that container."""
         pod = self._view.by_uid(wanted.uid)
         if pod is None:
             return None
@@ -177,7 +178,7 @@ class LogProbe:
             if self._what.container not in ("", name):
                 continue
             if "waiting" in state or not state:
-                number -= 1  # in a back-off: the last one that ran
+                number -= 1  # in a back-off: the last instance that ran
             if number >= 0:
                 yield Instance(
                     uid=objects.uid(pod), pod=objects.name(pod), namespace=self._namespace,

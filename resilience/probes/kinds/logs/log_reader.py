@@ -1,14 +1,14 @@
 """Reads one container instance to its end, on a thread of its own.
 
-A stream that breaks is opened again where it stopped. `whole` is true once nothing can be missing:
-the stream of an instance that has ended came to its end, or `finish` read the rest of one that
-still runs. The kubelet shows its newest file only, and streams have been seen to fall silent when
-it rotates files (kubernetes/kubernetes#115701, #59902). So a stream that goes on has to begin with
-what is known already; where it does not, lines between the two are lost for good.
+A broken stream is reopened where it stopped. `whole` is true once nothing can be missing: the
+stream of an instance that has ended came to its end, or `finish` read the rest of a running
+instance. The kubelet shows its newest file only, and streams have been seen to fall silent when it
+rotates files (kubernetes/kubernetes#115701, #59902). So a reopened stream must begin with a known
+line; if it does not, the lines in between are lost.
 
-How far the node's clock is from ours is only known by a line that is read as it is written. So what
-an instance had written before the probe is read first, by a request that ends; its lines are never
-dated later than that end, and `attached` is true only after it.
+The offset of the node's clock is only known from a line that is read as it is written. So earlier
+lines of an instance are read first, with a request that ends. Those lines are never dated later
+than its end, and `attached` is true only after it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Instance:
 
 class Reader:
     """`present` says which run of the container the API server would show now, and whether it runs
-    and may stay; None where the Pod is gone. `begun`: it may have written lines already."""
+    and may stay; None where the Pod is gone. `begun` says that it may already have written
+    lines."""
 
     def __init__(
         self,
@@ -79,8 +80,8 @@ class Reader:
         return self._lines.count
 
     def finish(self, seconds: float) -> None:
-        """Read what is there and end. An open stream ends by itself, with its next line or after
-        its silence."""
+        """Read the existing lines, then end. An open stream ends by itself, with its next line or
+        after its silence."""
         self._over.set()
         self._thread.join(0 if self.attached and not self.whole else seconds)
         shown = self._present()
@@ -107,22 +108,23 @@ class Reader:
                 self._over.wait(AGAIN)
 
     def _catch_up(self) -> None:
-        """What was there already. Its end is not that of the instance, which may go on."""
+        """Read the lines that already exist. The end of this request is not the end of the
+        instance."""
         self._behind = not self._pass({})
         self._clean = False
         if self._behind:
             self._over.wait(AGAIN)
 
     def _has_ended(self, shown: tuple[int, bool] | None) -> bool:
-        """The stream came to its end: so did the instance, or the kubelet rotated the file of one
-        that goes on. A Pod that is leaving has no more to say."""
+        """The stream ended: either the instance ended, or the kubelet rotated the log of a running
+        one. A terminating Pod writes nothing more."""
         number, running = shown or (-1, False)
         if self._clean and not self._gap and (number != self.instance.number or not running):
             self.whole = True
         return self.whole
 
     def _pass(self, how: Mapping[str, str]) -> bool:
-        """One request; whether it came to its end."""
+        """Send one request; return whether the stream came to its end."""
         joined = not self._lines.since
         query = {"container": self.instance.container, "timestamps": "true", **how}
         if self._lines.since:
@@ -150,13 +152,14 @@ class Reader:
         return True
 
     def _joins(self, raw: bytes) -> bool:
-        """Whether the first line of a stream that goes on is a known one."""
+        """Whether the first line of a reopened stream is a known one."""
         known = self._lines.repeats(raw)
         self._gap = self._gap or known is False
         return known is not None
 
     def _line(self, raw: bytes) -> None:
-        """Its moment is the node's stamp, moved by how far that clock is apart at most."""
+        """The time of a line: the node's timestamp, corrected by the largest possible offset of its
+        clock."""
         with self._lock:
             line = self._lines.take(raw)
             if line is None:

@@ -1,1 +1,1 @@
-"""What the `http` probe looks at beside status and text, and the probe `grpc`."""
+"""Further checks of the `http` probe, and the probes `grpc` and `journey`."""

@@ -1,6 +1,6 @@
-"""`grpc`: asks a server's health, or calls one of its methods, at a fixed rate.
+"""`grpc`: checks a server's health, or calls one of its methods, at a fixed rate.
 
-Health is grpc.health.v1.Health/Check, as the kubelet and load balancers ask it. Another method is
+Health is grpc.health.v1.Health/Check, which the kubelet and load balancers call. Another method is
 described by the server itself (reflection) or by a file. Each question is a new connection unless
 `keepalive`, because a kept one stays with one Pod; nothing is tried twice.
 """
@@ -34,24 +34,24 @@ METHOD = re.compile(r"[A-Za-z_][\w.]*/[A-Za-z_]\w*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grpc:
-    """Where, what to ask, which answer is good."""
+    """Where to send which call, and which answers are good."""
 
     service: str = parameter("Service to ask.", default="", example="checkout", one_of="place")
     host: str = parameter("Host outside the cluster.", default="", one_of="place")
     port: int | str = parameter("Port, by name or number.", default="")
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     health: str = parameter(
-        "Name of the gRPC service whose health to ask; the whole server's by default.",
+        "Name of the gRPC service whose health to check (default: the whole server).",
         default="", example="shop.Checkout", one_of="question",
     )  # fmt: skip
     call: str = parameter(
-        "A method without streams to call instead.",
+        "A unary method to call instead.",
         default="", example="shop.Checkout/Quote", one_of="question",
     )  # fmt: skip
     request: str = parameter("The message to send, as JSON.", default="{}",
                              example='{"sku": "a-1"}')  # fmt: skip
     json: Mapping[str, str] = parameter(
-        "Values that the answer must hold, by their place in its JSON.",
+        "Values that the answer must contain, by path in its JSON form.",
         default_factory=dict, example="{price.currency: EUR}",
     )  # fmt: skip
     descriptor: Path | None = parameter(
@@ -59,13 +59,16 @@ class Grpc:
         "server has to describe it (reflection).",
         default=None,
     )  # fmt: skip
-    tls: bool = parameter("Whether to speak TLS.", default=False)
+    tls: bool = parameter("Whether to use TLS.", default=False)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
     server_name: str = parameter(
         "Name expected in the certificate, and sent as authority.", default=""
     )
     password: Credential | None = parameter(
-        "Where a bearer token is.", default=None, key="token", example="{secret: api, key: token}"
+        "Source of a bearer token to send.",
+        default=None,
+        key="token",
+        example="{secret: api, key: token}",
     )
     keepalive: bool = parameter("Keep connections open between questions.", default=False)
     timeout: Duration = parameter(
@@ -88,7 +91,7 @@ def _check(grpc: Grpc) -> Iterator[Complaint]:
             yield Complaint(field="json", message=f"{place!r} is no place in a document",
                             expected="keys and indexes, such as `items[0].name`")  # fmt: skip
     if len(grpc.health) > 1000 or not grpc.health.isascii():
-        yield Complaint(field="health", message="`health` is no name of a gRPC service",
+        yield Complaint(field="health", message="`health` is not a name of a gRPC service",
                         expected="a name such as shop.Checkout")  # fmt: skip
     if not grpc.tls and grpc.ca:
         yield Complaint(field="ca", message="`ca` without `tls: true`")
@@ -97,7 +100,7 @@ def _check(grpc: Grpc) -> Iterator[Complaint]:
     except ValueError:
         message = None
     if not isinstance(message, dict):
-        yield Complaint(field="request", message="`request` is no JSON object",
+        yield Complaint(field="request", message="`request` is not a JSON object",
                         expected='a message such as {"sku": "a-1"}')  # fmt: skip
 
 
@@ -111,7 +114,7 @@ def _describe(grpc: Grpc) -> str:
 
 
 def _touches(grpc: Grpc, namespace: str) -> Reach:
-    """A method of the service's own may change something; health does not."""
+    """A custom method may change something; the health check does not."""
     asked = (grpc.namespace or namespace) if grpc.service else namespace_in(grpc.host)
     return (within(asked) if grpc.call else Reach()) | server.reach(grpc, namespace)
 
@@ -155,7 +158,8 @@ def ask(grpc: Grpc, context: Asking) -> str:
 VERB = Verb(
     name="grpc",
     family=Family.PROBE,
-    summary="Ask a gRPC server's health, or call a method, at a fixed rate, and judge its answers.",
+    summary="Check a gRPC server's health, or call a method, at a fixed rate, and judge its "
+    "answers.",
     parameters=Grpc,
     phases=frozenset(Phase),
     run=run,

@@ -1,4 +1,4 @@
-"""The `grpc` probe at work: one call on a connection of its own, and what its status says.
+"""The `grpc` probe at work: one call on its own connection, and the meaning of its status.
 
 grpcio shares connections between channels of a process and tries calls again; both would hide what
 a new client sees, so both are off. Sources: the gRPC health checking protocol, status codes of
@@ -119,17 +119,17 @@ def _described(given: Mapping[str, Any], channel: Any) -> tuple[Any, Any]:
         pool = _pool(given, channel, pools)
         method = pool.FindServiceByName(service).FindMethodByName(name)
     except KeyError:
-        raise Never(f"gRPC service {service} is described nowhere; expected it in `descriptor` or "
-                    "in the server's reflection") from None  # fmt: skip
+        raise Never(f"there is no description of gRPC service {service}; expected it in "
+                    "`descriptor` or in the server's reflection") from None  # fmt: skip
     except library("grpc", "grpc").RpcError as error:
         if error.code().name != "UNIMPLEMENTED":
-            raise  # it does not answer now: that is a failure like any other
+            raise  # the server does not answer: a normal failure
         raise Never("the server does not describe itself (reflection); expected `descriptor:` with "
                     f"{service}") from None  # fmt: skip
     except (ValueError, TypeError, messages.DecodeError) as error:
         raise Never(f"the descriptor of {service} cannot be read: {error}") from error
     if method is None or method.client_streaming or method.server_streaming:
-        raise Never(f"{given['call']} is no method without streams of that service")
+        raise Never(f"{given['call']} is not a unary method of that service")
     try:
         sent = json_format.Parse(given["request"], factory.GetMessageClass(method.input_type)())
     except json_format.ParseError as error:
@@ -167,7 +167,7 @@ def health(answer: bytes) -> Reply:
 
 
 def failed(code: str, details: str) -> Reply:
-    """A status other than OK. UNAVAILABLE is also what grpcio says of a connection."""
+    """A status other than OK. grpcio also reports UNAVAILABLE for connection errors."""
     text = f"{code}: {excerpt(details, SHOWN)}"
     low = details.lower()
     if code == "DEADLINE_EXCEEDED":
@@ -187,4 +187,4 @@ REASONS = (
     (("unreachable", "no route"), Answer.UNREACHABLE),
     (("timed out", "timeout"), Answer.TIMEOUT),
 )
-"""Words of a connection that failed, and what that is elsewhere."""
+"""Texts of failed connections, and the equivalent answer of other probes."""

@@ -1,7 +1,8 @@
 """Credentials by reference and the server's certificate, for the `http` probe.
 
 A token or a key is read when the probe starts, goes to the prober over its standard input or in a
-Secret of its own, and is masked wherever text is shown. It is in no scenario, journal or report.
+Secret of its own, and is masked wherever text is shown. It never appears in a scenario, journal or
+report.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Certificate:
     """Requirements on the server's certificate, besides its validity."""
 
     expires_in: Duration = parameter(
-        "How long it must still be valid at least, by the prober's clock.", example="14d"
+        "The minimum remaining validity, by the prober's clock.", example="14d"
     )
 
 
@@ -57,26 +58,26 @@ class Authorities:
 
 
 def complaints(http: Http, *, tls: bool) -> Iterator[Complaint]:
-    """Complaints about keys that contradict each other."""
+    """Error messages for contradictory keys."""
     for field in ("certificate", "client_certificate", "ca_from"):
         if getattr(http, field) and not tls:
-            yield Complaint(field=field, message=f"`{field}` of plain http", expected="https")
+            yield Complaint(field=field, message=f"`{field}` requires https", expected="https")
     if http.certificate and not http.certificate.expires_in.exact:
         yield Complaint(field="certificate", message="`expires_in` is 0s",
                         expected="a duration such as 14d")  # fmt: skip
     if http.ca and http.ca_from:
-        yield Complaint(field="ca_from", message="there is a `ca` as well", expected="one of them")
+        yield Complaint(field="ca_from", message="there is also a `ca`", expected="one of them")
     if http.ca_from and not (http.ca_from.configmap or http.ca_from.secret):
         yield Complaint(field="ca_from", message="`ca_from` names no source",
                         expected="`{configmap: NAME}` or `{secret: NAME}`")  # fmt: skip
     yield from of_source("token", http.token)
     if http.token and "authorization" in {name.lower() for name in http.headers}:
-        yield Complaint(field="token", message="there is an `authorization` header as well",
+        yield Complaint(field="token", message="there is also an `authorization` header",
                         expected="one of them")  # fmt: skip
 
 
 def rights(http: Http, namespace: str) -> Sequence[Right]:
-    """To read the Secrets and the ConfigMap, each by its name."""
+    """Permissions to read the Secrets and the ConfigMap, each by name."""
     secrets = [http.token.secret] if http.token else []
     secrets += [http.client_certificate.secret] if http.client_certificate else []
     secrets += [http.ca_from.secret] if http.ca_from else []

@@ -1,8 +1,8 @@
-"""`journey`: what a user does, request after request: log in, fill the cart, pay.
+"""`journey`: a sequence of requests as a user makes them: log in, fill the cart, pay.
 
-A journey is good where each of its steps is, and each step is reported by itself. Cookies are kept
-within a journey, values of an answer can be used in later steps, and redirects are followed where
-a step says so. Each journey is a new user: a new connection, no cookies.
+A journey is good if all its steps are; each step is also reported separately. Cookies are kept
+within a journey, values of an answer can be used in later steps, and redirects are followed where a
+step says so. Each journey is a new user: a new connection, no cookies.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Stop:
     )
     contains: str = parameter("Text that the body must contain.", default="")
     json: Mapping[str, str] = parameter(
-        "Values that the body must hold, by their place in it.", default_factory=dict
+        "Values that the JSON body must contain, by path.", default_factory=dict
     )
     keep: Mapping[str, str] = parameter(
-        "Values of the answer for later steps: a name, and its place in the body's JSON.",
+        "Values of the answer to keep for later steps: a name, and its path in the JSON body.",
         default_factory=dict, example="{id: cart.id}",
     )  # fmt: skip
     redirects: int = parameter(
@@ -64,7 +64,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
-    """Where, and the steps."""
+    """Where to send the requests, and the steps."""
 
     service: str = parameter("Service to ask.", default="", example="shop", one_of="place")
     url: str = parameter("URL to begin with, outside of the cluster.", default="",
@@ -72,9 +72,9 @@ class Journey:
     port: int | str = parameter("Port of the Service, by name or number.", default="")
     namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
     scheme: Literal["http", "https"] = parameter("The scheme of a Service.", default="http")
-    http2: bool = parameter("Whether to speak HTTP/2 (over TLS by negotiation).", default=False)
+    http2: bool = parameter("Whether to use HTTP/2 (over TLS, by negotiation).", default=False)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
-    token: Credential | None = parameter("Where a bearer token is.", default=None)
+    token: Credential | None = parameter("Source of a bearer token to send.", default=None)
     steps: tuple[Stop, ...] = parameter("The requests, one after another.", at_least=1)
     timeout: Duration = parameter(
         "A journey that has not ended after this time has failed.",
@@ -104,8 +104,11 @@ def _place_complaints(journey: Journey) -> Iterator[Complaint]:
         yield Complaint(field="url", message=f"`url` is {journey.url!r}",
                         expected="a URL such as https://shop.example.com")  # fmt: skip
     if parts.username or parts.password:
-        yield Complaint(field="url", message="`url` holds a user name or password, which reports "
-                        "would show", expected="`token:` by reference")  # fmt: skip
+        yield Complaint(
+            field="url",
+            message="`url` contains a user name or password, which reports would show",
+            expected="`token:` by reference",
+        )
     yield from of_source("token", journey.token)
     yield from of_timeout(journey.timeout)
 
@@ -119,7 +122,7 @@ def _wrong(stop: Stop, kept: set[str]) -> Iterator[str]:
             yield f"{{{name}}} is not kept by an earlier step"
     for name, place in (*stop.keep.items(), *(("", place) for place in stop.json)):
         if (name and not re.fullmatch(NAME, name)) or json_place.steps(place) is None:
-            yield f"{place!r} is no place in a document, such as `items[0].id`"
+            yield f"{place!r} is not a path in a document, such as `items[0].id`"
     if any(re.search(r"[\r\n\0]", text) for text in stop.headers.values()):
         yield "a header cannot be sent"
 
@@ -129,7 +132,7 @@ def _describe(journey: Journey) -> str:
 
 
 def _touches(journey: Journey, namespace: str) -> Reach:
-    """What a user sends may change something, unless all of it only reads."""
+    """The requests may change something, unless all of them only read."""
     asked = (journey.namespace or namespace) if journey.service else ""
     asked = asked or namespace_in(urlsplit(journey.url).hostname or "")
     reads = all(stop.method in READS for stop in journey.steps)

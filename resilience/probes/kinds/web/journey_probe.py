@@ -74,7 +74,7 @@ class JourneyProbe(AgentProbe):
                          launch(journey, context))  # fmt: skip
 
     def judge(self, window: Window) -> Sequence[Finding]:
-        """As one, then step by step."""
+        """The findings of the whole journey, then of each step."""
         own = list(super().judge(window))
         inside = [p for p in list(self._agent.parts) if window.since <= p.at < window.until]
         return [*own, *(self._row(window, name, inside, own) for name in self._stops)]
@@ -86,7 +86,9 @@ class JourneyProbe(AgentProbe):
         bad = Counter(each.answer.value for each in mine if each.answer is not Answer.GOOD)
         good = sorted(each.seconds for each in mine if each.answer is Answer.GOOD)
         result = self._result(len(mine), len(good), own)
-        text = f"{sum(bad.values())} of {len(mine)} failed" if mine else "no user reached it"
+        text = (
+            f"{sum(bad.values())} of {len(mine)} failed" if mine else "no journey reached this step"
+        )
         text += f" ({counts(bad)})" if bad else ""
         text += f", half of the others within {span(good[len(good) // 2])}" if good else ""
         return Finding(
@@ -96,8 +98,9 @@ class JourneyProbe(AgentProbe):
         )  # fmt: skip
 
     def _result(self, planned: int, good: int, own: Sequence[Finding]) -> Result:
-        """A step is to blame only where the journey failed, and the step lost more of its users
-        than the journey may. One that did so passes only where the journey's objectives hold."""
+        """A step is blamed only if the journey failed and the step failed for more of its users
+        than the journey's objective allows. A step with that many failures passes only if the
+        journey's objectives are met."""
         wanted = self._step.objective and self._step.objective.availability
         over = planned - good > planned * (1 - wanted.exact if wanted else 0)
         if planned and over and any(each.result is Result.FAILED for each in own):

@@ -1,4 +1,4 @@
-"""Where in a JSON document a value is: `status.replicas`, `items[0].name`. Pure."""
+"""The path of a value in a JSON document: `status.replicas`, `items[0].name`. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 USE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-"""A kept value in a text: `{cart}`."""
+"""A reference to a kept value in a text: `{cart}`."""
 
 _STEP = re.compile(r"\.?([A-Za-z_$@][\w$@-]*)|\[(\d{1,6})\]")
 
@@ -29,7 +29,7 @@ def steps(text: str) -> Sequence[str | int] | None:
 
 
 def found(document: Any, place: str) -> str | None:
-    """The value there, as a scenario writes it; None where there is none."""
+    """The value at that path, as a scenario writes it; None if there is none."""
     for step in steps(place) or ():
         try:
             document = document[step]

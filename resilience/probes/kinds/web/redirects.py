@@ -1,8 +1,10 @@
-"""Redirects of a journey's step, followed one by one: what the step sends stays at its origin.
+"""Redirects of a journey's step, followed one by one: headers and body are only sent to the step's
+own origin.
 
-An origin is scheme, host and port (RFC 6454); the same host over https instead of http is no other
-one. Elsewhere a reading request goes bare: without the step's headers, body, token and the name
-that TLS asks for. Consent was given for the origin, so there a request that writes ends.
+An origin is scheme, host and port (RFC 6454); https instead of http on the same host counts as the
+same origin. To another origin, a reading request is sent without the step's headers, body, token
+and TLS server name. Consent was given for the origin only, so a writing request is never redirected
+elsewhere.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ PORTS = {"http": 80, "https": 443}
 
 
 def answered(client: Any, request: Any, most: int, end: float) -> tuple[Any, str]:
-    """(the last answer, still open; why a redirect is it, "" where that needs no word). At most
-    `most` redirects are followed, until `end` (monotonic); httpx's errors, TimeoutError."""
+    """(the last answer, still open; why a redirect was not followed, "" if there is no reason to
+    report). At most `most` redirects are followed, until `end` (monotonic); httpx's errors,
+    TimeoutError."""
     first, answer = request.url, client.send(request, stream=True)
     for _ in range(most):
         further = answer.next_request
@@ -43,7 +46,7 @@ def answered(client: Any, request: Any, most: int, end: float) -> tuple[Any, str
 
 
 def body(answer: Any, end: float) -> bytes | None:
-    """At most `LONGEST` bytes; None where time is up, as with a server that drips."""
+    """Read at most `LONGEST` bytes; None if time runs out, for instance with a very slow server."""
     data = bytearray()
     for piece in answer.iter_bytes():
         data += piece
@@ -66,7 +69,7 @@ def _port(url: Any) -> int:
 
 
 def _origin(url: Any) -> str:
-    """Without what may be secret in it."""
+    """The URL without parts that may be secret."""
     return excerpt(f"{url.scheme}://{url.host}:{_port(url)}", 100)
 
 
@@ -79,7 +82,7 @@ def _bare(client: Any, request: Any) -> Any:
 
 
 def _until(request: Any, end: float) -> None:
-    """Set what is left of the time; TimeoutError where nothing is."""
+    """Set the timeout to the remaining time; TimeoutError if none remains."""
     left = end - time.monotonic()
     if left <= 0:
         raise TimeoutError("no time was left for a redirect")

@@ -103,7 +103,7 @@ def _judged(stop: Stop, status: int, body: bytes, kept: dict[str, str]) -> Reply
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return Reply(Answer.BODY, "the body is no JSON")
+        return Reply(Answer.BODY, "the body is not JSON")
     for place, text in stop["json"].items():
         if (value := found(document, place)) != text:
             told = f"there is no {place}" if value is None else f"{place} is {excerpt(value, 60)}"

@@ -15,7 +15,7 @@ _AUTHENTICATED = "system:authenticated"
 
 
 class Authenticator:
-    """Static tokens of the sandbox, and what `issued` knows (ServiceAccounts')."""
+    """Recognizes static tokens of the sandbox and those of ServiceAccounts (`issued`)."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Authenticator:
         return known
 
     def token(self, token: str) -> Identity | None:
-        """The identity of a token, None for an unknown one."""
+        """The identity of a token; None if it is unknown."""
         known = self._tokens.get(token) or self._issued(token)
         if known is not None and _AUTHENTICATED not in known.groups:
             return Identity(known.user, (*known.groups, _AUTHENTICATED))

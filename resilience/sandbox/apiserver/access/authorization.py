@@ -25,7 +25,7 @@ _ACCOUNT = "system:serviceaccount:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attributes:
-    """One access question. `path` is set for requests that name no resource."""
+    """One access question. `path` is set for requests without a resource."""
 
     verb: str
     group: str = ""
@@ -42,7 +42,7 @@ class Attributes:
 
 
 class Authorizer:
-    """Answers from the Roles and bindings in the store, always the newest."""
+    """Decides from the current Roles and bindings in the store."""
 
     def __init__(self, registry: View) -> None:
         self._registry = registry
@@ -53,7 +53,7 @@ class Authorizer:
             raise refused(user, asked)
 
     def allowed(self, user: Identity, asked: Attributes) -> str:
-        """Why it is allowed, "" if it is not."""
+        """Why the request is allowed; "" if it is not."""
         if not _TRUSTED.isdisjoint(user.groups) or user.user == "system:kube-proxy":
             return "RBAC: allowed by the sandbox"
         for reason, rules in self._bound(user, asked.namespace):

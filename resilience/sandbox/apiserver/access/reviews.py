@@ -1,4 +1,4 @@
-"""Reviews: objects that are questions, answered in the reply and never stored.
+"""Reviews: objects that ask a question; the reply contains the answer, and nothing is stored.
 
 Source: pkg/registry/{authentication,authorization}.
 """

@@ -1,7 +1,7 @@
 """ServiceAccount tokens: issued by TokenRequest, recognized by their signature.
 
 Source: k8s.io/api/authentication, pkg/serviceaccount, pkg/registry/core/serviceaccount/storage.
-Tokens are JWTs with the real claims. One for another audience authenticates no one here, and a
+Tokens are JWTs with the real claims. A token for another audience does not authenticate here, and a
 TokenReview accepts it only for that audience.
 """
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 _LEAST, _MOST, _DEFAULT = 600, 2**32, 3600
 _OF_VOLUMES = 3607
-"""The lifetime that only the volume `kube-api-access` asks for."""
+"""The lifetime that only the volume `kube-api-access` requests."""
 _EXTENDED = 365 * 24 * 3600
-"""How long such a token is really valid, for clients that read it only once."""
+"""The real lifetime of such a token, for clients that read it only once."""
 _REQUEST = Resource("authentication.k8s.io", "v1", "tokenrequests", "TokenRequest", True)
 
 
@@ -134,7 +134,8 @@ class Tokens:
         return {"node": {"name": name, "uid": node["metadata"]["uid"]}} if node else {}
 
     def check(self, token: str) -> Identity | None:
-        """The owner of a token for this server; None for a forged, expired, orphaned or other."""
+        """The owner of a token for this server; None if it is forged, expired, orphaned or for
+        another server."""
         claims = self.claims(token)
         if claims is None or ISSUER not in claims.get("aud", (ISSUER,)):
             return None

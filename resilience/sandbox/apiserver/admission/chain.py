@@ -118,7 +118,7 @@ class Chain:
         self._quotas.admit(request)
 
     def update(self, request: Request) -> None:
-        """The same for a changed one. Status writes pass unchanged."""
+        """The same for a changed object. Status writes pass unchanged."""
         self._update_only(request)
         self.judge(_attempt(request, "UPDATE"))
 
@@ -167,8 +167,8 @@ class Chain:
                 request.obj = obj
 
     def _validate(self, request: Request) -> None:
-        """Clients' writes only: controllers create objects from templates that were checked
-        before."""
+        """Warn for clients' writes only: controllers create objects from templates that were
+        checked before."""
         if not request.kind.model:
             self.definitions.check(request)
         if request.call.validation:

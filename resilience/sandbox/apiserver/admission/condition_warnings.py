@@ -1,4 +1,4 @@
-"""The warning to who writes a webhook with conditions that nothing here can evaluate."""
+"""The warning to a client that writes a webhook with conditions that cannot be evaluated here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from resilience.sandbox.schema import cel
 
 
 def warn(request: Request) -> None:
-    """Add it to the answer."""
+    """Add the warning to the answer."""
     has_any = any(hook.get("matchConditions") for hook in request.obj.get("webhooks") or ())
     if has_any and not cel.is_installed():
         request.call.warnings.append(MISSING)

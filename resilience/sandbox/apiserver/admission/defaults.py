@@ -1,4 +1,4 @@
-"""Defaults of every other kind, and the table that maps kinds to functions.
+"""Defaults of all other kinds, and the table that maps kinds to functions.
 
 Sources: pkg/apis/{core,networking,rbac,storage,scheduling,discovery,apiextensions}/v1/defaults.go.
 Applied to every create and update, as decoding does in the real server.
@@ -118,7 +118,8 @@ def role_binding(obj: Spec) -> None:
 
 
 def limit_range(obj: Spec) -> None:
-    """For containers: default from max, defaultRequest from default, then from min."""
+    """For containers: `default` is taken from `max`, and `defaultRequest` from `default`, else from
+    `min`."""
     for item in mappings(spec_of(obj).get("limits")):
         if item.get("type") != "Container":
             continue
@@ -174,7 +175,7 @@ STATUS: dict[tuple[str, str], Spec] = {
     },
     ("autoscaling", "horizontalpodautoscalers"): {"desiredReplicas": 0, "currentMetrics": None},
 }
-"""Status of a new object where Go writes zeros."""
+"""The status of a new object, for kinds whose zeros Go writes."""
 
 
 def pod(obj: Spec) -> None:

@@ -1,7 +1,7 @@
 """A warning to the client for each image that the sandbox does not have.
 
-A real API server knows nothing of images; here it is known at the first write that a Pod will never
-start, and `kubectl apply` says so before anyone waits for it.
+A real API server knows nothing about images. Here the first write already shows that a Pod can
+never start, so `kubectl apply` says so at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONTAINERS = ("initContainers", "containers")
 
 
 def warn(request: Request, own: Sequence[OwnImage]) -> None:
-    """Clients' writes only: what controllers make comes from templates that were looked at."""
+    """For clients' writes only: controllers create objects from templates that were checked."""
     spec = spec_in(request) if request.call.validation else None
     if spec is None:
         return

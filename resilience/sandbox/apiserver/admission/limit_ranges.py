@@ -62,7 +62,7 @@ def check(request: Request) -> None:
 
 
 def _subjects(request: Request, kind: str) -> list[tuple[Amounts, Amounts]]:
-    """What one range item is compared with: requests and limits."""
+    """The requests and limits that one range item is compared with."""
     spec = request.obj["spec"]
     if request.key == ("", "persistentvolumeclaims"):
         resources = spec.get("resources") or {}

@@ -99,7 +99,7 @@ def _container(container: Spec, *, host_network: bool) -> None:
 
 
 def pull_policy(image: str) -> str:
-    """Always for an untagged image or `latest`, unless a digest pins it."""
+    """The pull policy: Always for an untagged image or `latest`, unless a digest pins it."""
     name, at, _ = image.partition("@")
     tag = name.rsplit("/", 1)[-1].partition(":")[2]
     return "Always" if not at and tag in ("", "latest") else "IfNotPresent"

@@ -26,7 +26,7 @@ _GROUPS = ("containers", "initContainers")
 
 
 def separate(old: Obj, obj: Obj, door: str) -> Obj:
-    """The old Pod with only those changes that `door` allows."""
+    """The old Pod with only the changes that the subresource `door` allows."""
     spec, given = {**old["spec"]}, obj.get("spec") or {}
     if door == "ephemeralcontainers":
         spec.pop("ephemeralContainers", None)

@@ -1,7 +1,7 @@
 """ResourceQuota at admission: refuses what would exceed it, and charges what is admitted.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go. Usage is counted by the
-same function as in the controller; the controller corrects what admission added when objects go.
+same function as in the controller; the controller corrects it when objects are deleted.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from resilience.sandbox.patch.fieldset import key_of
 _PORTS = range(30000, 32768)
 _WITH_IP = ("ClusterIP", "NodePort", "LoadBalancer")
 _ADDRESSED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
-"""What a Service without an address of its own does not have."""
+"""Fields that a Service without its own address does not have."""
 _WITH_PORTS = ("NodePort", "LoadBalancer")
 
 
@@ -61,7 +61,8 @@ class ServiceAddresses:
         self._node_port_numbers(request, spec, old)
 
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
-        """An update without an address keeps the current one; it may not name another."""
+        """An update without an address keeps the current one; it may not request a different
+        one."""
         same = spec.get("type") in _WITH_IP and old.get("type") in _WITH_IP
         if same and not spec.get("clusterIP"):
             for field in ("clusterIP", "clusterIPs"):
@@ -95,7 +96,7 @@ class ServiceAddresses:
             self._check(request, str(wanted))
         spec["clusterIPs"] = [spec["clusterIP"]]
         if wanted == "None" and not spec.get("selector"):
-            # Endpoints that someone else writes may be of either family.
+            # Endpoints written by others may be of either family.
             spec.setdefault("ipFamilies", ["IPv4", "IPv6"])
             spec.setdefault("ipFamilyPolicy", "RequireDualStack")
         if wanted == "None" and spec.get("sessionAffinity") == "ClientIP":

@@ -1,8 +1,9 @@
 """The token of its ServiceAccount in each Pod: volume `kube-api-access-…` and its mounts.
 
 Source: plugin/pkg/admission/serviceaccount/admission.go (`shouldAutomount`,
-`mountServiceAccountToken`, `TokenVolumeSource`). The Pod's own word counts more than its account's.
-The name follows from the spec: a write that waits for a webhook is repeated, and must be the same.
+`mountServiceAccountToken`, `TokenVolumeSource`). The Pod's own setting takes precedence over its
+account's. The name is derived from the spec, because a write that waits for a webhook is repeated
+and must be identical.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _SECONDS = 3607
 
 
 def add(spec: Spec, account: Obj) -> None:
-    """Mount the token in every container that has nothing at its place; a second call adds
+    """Mount the token in every container without a mount at that path; a second call adds
     nothing."""
     if not _wanted(spec, account):
         return

@@ -163,7 +163,7 @@ def _aggregated(entry: Obj, group: str, version: str) -> dict[str, Any]:
 
 
 def _any() -> ssl.SSLContext:
-    """For APIServices that ask not to be verified."""
+    """A TLS context for APIServices that request no verification."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context

@@ -1,4 +1,4 @@
-"""ConversionReviews: the question to a conversion webhook, and what may be believed of its answer.
+"""ConversionReviews: the request to a conversion webhook, and the checks of its answer.
 
 Source: k8s.io/apiextensions-apiserver/pkg/apiserver/conversion/webhook_converter.go, with its
 words. Pure functions.
@@ -18,9 +18,9 @@ from resilience.sandbox.store.store import clone
 
 GROUP = "apiextensions.k8s.io"
 KNOWN = ("v1", "v1beta1")
-"""Versions of the review that are spoken."""
+"""Supported versions of the review."""
 _OF_ONE_WRITE = ("uid", "creationTimestamp", "generation", "managedFields", "resourceVersion")
-"""What differs when the same write is tried again."""
+"""Metadata that differs when the same write is tried again."""
 
 
 class ConversionFailed(Exception):
@@ -33,7 +33,7 @@ def subject(obj: Obj) -> str:
 
 
 def question(custom: Custom, obj: Obj, target: str, uid: str) -> Obj:
-    """The review that asks for one object in another version; ConversionFailed."""
+    """The review that requests one object in another version; raises ConversionFailed."""
     offered = (custom.webhook or {}).get("conversionReviewVersions") or ()
     version = next((each for each in offered if each in KNOWN), None)
     if version is None:
@@ -46,7 +46,7 @@ def question(custom: Custom, obj: Obj, target: str, uid: str) -> Obj:
 
 
 def fingerprint(custom: Custom, obj: Obj, target: str) -> str:
-    """Equal for equal objects, also when the write that brings one is tried again."""
+    """The uid of a review, which is equal for equal objects, also when the write is tried again."""
     metadata = {k: v for k, v in obj["metadata"].items() if k not in _OF_ONE_WRITE}
     if metadata.get("generateName"):
         metadata.pop("name", None)
@@ -56,7 +56,7 @@ def fingerprint(custom: Custom, obj: Obj, target: str) -> str:
 
 
 def converted(asked: Obj, answer: Any) -> Obj:
-    """The one object of an answer, checked against the one that was sent; ConversionFailed."""
+    """The object in an answer, compared with the one that was sent; raises ConversionFailed."""
     objects = _objects(asked, answer)
     if len(objects) != 1:
         raise ConversionFailed(f"returned {len(objects)} objects, expected 1")
@@ -106,7 +106,7 @@ def _objects(asked: Obj, answer: Any) -> Sequence[Any]:
 
 
 def _same(before: Obj, obj: Obj) -> None:
-    """Name, namespace and uid are no webhook's to change."""
+    """Check that the webhook changed neither name, namespace nor uid."""
     was, is_ = before["metadata"], obj.get("metadata")
     is_ = is_ if isinstance(is_, dict) else {}
     for field, title in (("name", "name"), ("namespace", "namespace"), ("uid", "UID")):
@@ -118,7 +118,7 @@ def _same(before: Obj, obj: Obj) -> None:
 
 
 def _metadata(before: Obj, obj: Obj) -> None:
-    """Labels and annotations, the two things in metadata that a webhook may change."""
+    """Check labels and annotations, the only metadata that a webhook may change."""
     metadata = obj.get("metadata")
     start = "returned invalid metadata: "
     if not isinstance(metadata, dict):

@@ -1,4 +1,5 @@
-"""Custom objects from one version to another: by name alone, or by asking a webhook.
+"""Converts custom objects from one version to another: by changing only the apiVersion, or with a
+webhook.
 
 A webhook that has not been called yet ends the conversion with `Unanswered`; see `admission_hooks`.
 """

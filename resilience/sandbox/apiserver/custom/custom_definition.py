@@ -24,7 +24,7 @@ class Custom:
 
     @classmethod
     def of(cls, crd: Obj, epoch: int) -> Custom:
-        """From an object that was admitted."""
+        """Read an admitted object."""
         spec = crd["spec"]
         return cls(
             name=crd["metadata"]["name"],
@@ -43,7 +43,7 @@ class Custom:
 
     @property
     def webhook(self) -> Mapping[str, Any] | None:
-        """Who converts; None if only `apiVersion` changes."""
+        """The conversion webhook; None if only `apiVersion` changes."""
         if self.conversion.get("strategy") != "Webhook":
             return None
         found: Mapping[str, Any] = self.conversion.get("webhook") or {}

@@ -1,4 +1,4 @@
-"""Custom resources in several versions: what is stored, and how each served version shows it.
+"""Custom resources in several versions: the stored form, and how each served version shows it.
 
 Source: k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go. An object is stored
 in the version that was the storage version when it was written. When it is read, it is pruned, gets
@@ -23,9 +23,9 @@ from resilience.sandbox.schema import structural
 from resilience.sandbox.store.store import Record, clone
 
 _KEPT = 4096
-"""Objects of which another form is kept."""
+"""Maximum number of objects whose converted form is cached."""
 _AT_ONCE = 16
-"""Objects of one list that are converted side by side."""
+"""Number of objects of one list that are converted concurrently."""
 _Key = tuple[str, str, str, int]
 
 
@@ -38,7 +38,7 @@ class CustomVersions:
         self._kept: OrderedDict[_Key, Record | None] = OrderedDict()
 
     def encoded(self, resource: Resource, obj: Obj, call: Call) -> Obj:
-        """What is stored of an object that a request has brought; ApiError 500, Unanswered."""
+        """The stored form of an object in a request; raises ApiError 500, Unanswered."""
         custom = self.find(resource)
         if custom is None or call is SYSTEM or obj["apiVersion"] == custom.stored_in:
             return obj
@@ -52,7 +52,8 @@ class CustomVersions:
         return self._seen(custom, resource, obj, call.answers)
 
     def answer(self, resource: Resource, stored: Obj, call: Call) -> Obj:
-        """What a request sees of an object that is about to be stored; ApiError 500, Unanswered."""
+        """An object that is about to be stored, as the request sees it; raises ApiError 500,
+        Unanswered."""
         custom = self.find(resource)
         if custom is None or call is SYSTEM or stored["apiVersion"] == resource.api_version:
             return stored
@@ -72,7 +73,7 @@ class CustomVersions:
         return found
 
     async def object(self, resource: Resource, obj: Obj) -> Obj:
-        """The same for one state of an object, current or not."""
+        """The same for any state of an object."""
         custom = self.find(resource)
         if custom is None:
             return obj

@@ -59,7 +59,7 @@ def _stored(old: Obj | None) -> Sequence[str]:
 
 
 def _unchanged(spec: Mapping[str, Any], old: Obj | None) -> list[refusals.Cause]:
-    """Fields on which the place of stored objects depends."""
+    """Fields that determine where objects are stored."""
     if old is None:
         return []
     now, was = spec.get("names") or {}, old["spec"]["names"]

@@ -104,7 +104,7 @@ def _reviews(where: str, hook: Mapping[str, Any]) -> list[Cause]:
 
 
 def selectable_fields(versions: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """Causes in the selectable fields of each version; what all share is checked once."""
+    """Causes in the selectable fields of each version; shared ones are checked once."""
     found = [(version.get("selectableFields") or (), _schema(version)) for version in versions]
     if found and all(each == found[0] for each in found):
         return _fields(*found[0], "spec.selectableFields")

@@ -2,8 +2,8 @@
 
 Set by `POST /sandbox/v1/faults/apiserver`, listed by GET, cleared by DELETE. A fault matches
 requests by method and path and lasts for a number of requests, for seconds, or until cleared. The
-sandbox's own parts are spared: a test breaks its own view of the cluster, not the cluster. The
-fault endpoint itself never fails.
+sandbox's own parts are not affected: a test breaks its own view of the cluster, not the cluster.
+The fault endpoint itself never fails.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LONGEST_DELAY = 3600.0
 
 @dataclass(slots=True)
 class Fault:
-    """One active fault. `left` requests remain, None for no end; `until` is loop time."""
+    """One active fault. `left` requests remain, None means no limit; `until` is loop time."""
 
     number: int
     kind: str
@@ -51,7 +51,7 @@ class Fault:
     until: float | None
 
     def describe(self) -> dict[str, Any]:
-        """Its form in a GET."""
+        """The fault as a GET shows it."""
         return {
             "number": self.number,
             "kind": self.kind,
@@ -118,7 +118,8 @@ class Faults:
             path = re.compile(str(body.get("path", "")))
         except re.error as error:
             raise refusals.bad_request(f"path is no regular expression: {error}") from error
-        # For a delay, seconds is how long each request waits; for the others, how long it lasts.
+        # For a delay, `seconds` is how long each request waits; for other faults, how long the
+        # fault lasts.
         lasts = seconds if kind != "delay" and seconds else body.get("lasts")
         until = asyncio.get_running_loop().time() + lasts if lasts else None
         return Fault(

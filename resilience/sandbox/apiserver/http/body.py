@@ -1,4 +1,4 @@
-"""Request bodies: read strictly, and never a way to stop the server.
+"""Reads request bodies strictly, and so that no body can stop the server.
 
 JSON, YAML and (for the types that typed clients send that way) protobuf. Duplicate keys are
 reported for strict field validation; absurd nesting, NaN and invalid UTF-8 are a 400.
@@ -21,7 +21,7 @@ JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/octet
 YAML_TYPES = frozenset({"application/yaml", "application/apply-patch+yaml"})
 
 
-# In C if available: while a big body is read nothing else is served.
+# The C implementation if available, because nothing else is served while a big body is read.
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -61,7 +61,8 @@ def decode(data: bytes, media: str, duplicates: Duplicates | None = None) -> Any
 
 
 def decode_yaml(data: bytes) -> Any:
-    """One YAML document of plain JSON types; anchors are refused, their only use here is bombs."""
+    """One YAML document of plain JSON types; anchors are refused, since only attacks use them
+    here."""
     try:
         text = data.decode()
         if text.lstrip().startswith("{"):
@@ -87,7 +88,7 @@ def duplicate_keys(data: bytes) -> str:
 
 
 def _in_yaml(text: str) -> list[tuple[int, str]]:
-    """Line and name of each key that its mapping has already."""
+    """Line and name of each duplicate key."""
     found: list[tuple[int, str]] = []
     todo = [yaml.compose(text, Loader=_BASE)]
     while todo:

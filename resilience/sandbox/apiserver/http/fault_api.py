@@ -31,7 +31,7 @@ def require(authorizer: Authorizer, user: Identity, method: str, path: str, body
 
 
 def _asked(method: str, path: str, body: dict[str, Any]) -> Attributes | None:
-    """The permission that stands for it; None: the administrator's alone."""
+    """The permission required for a fault; None if only the administrator may cause it."""
     if path == _OF_NODES and method == "GET":
         return Attributes(verb="list", resource="nodes")
     if method != "POST":

@@ -65,7 +65,7 @@ def link(target: str, prefix: str, hosts: Collection[str]) -> str:
     """One link, below `prefix` if it leads to the page's own place."""
     try:
         parts = urlsplit(target)
-    except ValueError:  # no URL: left alone, as the real proxy does
+    except ValueError:  # not a URL: left unchanged, as by the real proxy
         return target
     if (parts.netloc and parts.netloc not in hosts) or not parts.path.startswith("/"):
         return target

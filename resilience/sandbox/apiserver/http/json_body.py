@@ -23,7 +23,8 @@ class Duplicates:
         return out
 
     def read(self, data: bytes) -> None:
-        """Find the paths after everything has been decoded: it is rare, and takes a second pass."""
+        """Find the paths after everything has been decoded; duplicates are rare, so a second pass
+        is acceptable."""
         if self._any:
             self._walk(json.loads(data, object_pairs_hook=_Pairs), "")
 

@@ -55,7 +55,7 @@ class KubeletProxy:
             ) from error
 
     async def pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A request only for the kubelet: faults of Pods and nodes. ApiError 503."""
+        """A request for the kubelet only, for faults of Pods and nodes. ApiError 503."""
         try:
             return await self._plain(request)
         except aiohttp.ClientError as error:

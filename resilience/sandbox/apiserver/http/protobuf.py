@@ -60,7 +60,7 @@ def _model(api_version: str, kind: str) -> str:
     for known in facts.builtin().kinds:
         if (known.resource.api_version, known.resource.kind) == (api_version, kind):
             return known.model
-    if kind == "DeleteOptions":  # Registered with every group and version.
+    if kind == "DeleteOptions":  # Kinds that are registered with every group and version.
         return "V1DeleteOptions"
     other = _OTHER_KINDS.get((api_version, kind))
     if other is None:

@@ -76,7 +76,7 @@ Handler = Callable[[web.BaseRequest, Identity], Awaitable[web.StreamResponse]]
 
 
 class WatchFault(Exception):
-    """A fault that a watch meets as an ERROR event."""
+    """A fault that a watch receives as an ERROR event."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.message)
@@ -100,7 +100,7 @@ class Server:
         self._resources = Resources(registry, self.hub)
         self._kubelet = KubeletProxy(config.kubelet_socket, registry)
         self._others = ApiServices(registry, registry.chain.hooks.caller)
-        self._proxy = service_proxy.Proxy(registry)
+        self._proxy = service_proxy.ServiceProxy(registry)
         self._faults = Faults(self._expire_watches, self.hub.end_all)
         self._openapi = OpenAPI(builtin(), registry.kinds, registry.chain.definitions.version)
 
@@ -154,7 +154,9 @@ class Server:
             raise refusals.unknown_path()
         asked = _attributes(request, kind, target)
         self._authorizer.require(user, asked)
-        if target.subresource in _STREAMED:  # by GET too: subresources.go, ensureAuthorizedForVerb
+        if (
+            target.subresource in _STREAMED
+        ):  # also for GET: subresources.go, ensureAuthorizedForVerb
             self._authorizer.require(user, dataclasses.replace(asked, verb="create"))
         response = await self._resource(request, kind, target, user)
         if target.plural == "endpoints" and not response.prepared:
@@ -343,7 +345,7 @@ class Server:
 
 
 def _of_another(request: web.BaseRequest, target: Route) -> Attributes:
-    """The access question of a request to another server's group."""
+    """The authorization attributes of a request to another server's group."""
     verb = _VERBS.get(request.method, request.method.lower())
     return Attributes(
         verb="list" if verb == "get" and not target.name else verb,
@@ -376,7 +378,7 @@ def _text(file: Path) -> bytes:
 
 
 def _attributes(request: web.BaseRequest, kind: Kind, target: Route) -> Attributes:
-    """The access question of a request."""
+    """The authorization attributes of a request."""
     verb = _VERBS.get(request.method, request.method.lower())
     name = target.name
     if not name and verb == "get":

@@ -36,7 +36,7 @@ _CODINGS: dict[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] =
 }
 
 
-class Proxy:
+class ServiceProxy:
     """One client session, created on first use."""
 
     def __init__(self, registry: Registry) -> None:
@@ -54,7 +54,7 @@ class Proxy:
         scheme, name, port = _parts(target.plural, target.name)
         find = self._pod if target.plural == "pods" else self._endpoint
         address, number = find(target.namespace, name, port)
-        # As it was sent: decoding would change what a Pod receives.
+        # Undecoded, because decoding would change what a Pod receives.
         path = request.raw_path.partition("?")[0].split("/", 8)[8:]
         query = request.raw_path.partition("?")[2]
         if not path and request.method in ("GET", "HEAD"):
@@ -129,7 +129,7 @@ class Proxy:
 async def _copy(
     request: web.BaseRequest, upstream: aiohttp.ClientResponse, below: str
 ) -> web.StreamResponse:
-    """Pass an answer on; its links lead `below` this path."""
+    """Pass on an answer, with links that lead `below` this path."""
     response = web.StreamResponse(status=upstream.status, reason=upstream.reason)
     for name, value in upstream.headers.items():
         if name.lower() not in _ONE_HOP:
@@ -151,7 +151,7 @@ async def _page(
     below: str,
     hosts: tuple[str, str],
 ) -> web.StreamResponse:
-    """Pass a page on, if its encoding is one that can be read."""
+    """Pass on a page, if its encoding can be read."""
     coding = upstream.headers.get("Content-Encoding", "")
     if coding not in _CODINGS:
         await passthrough.hand_on(request, response, upstream)

@@ -1,8 +1,8 @@
 """Connections that stop being HTTP: exec, attach and port-forward, by WebSocket or by SPDY/3.1.
 
 The handshake is forwarded to the kubelet's socket unchanged, so the kubelet alone decides on the
-protocol; if it agrees, bytes pass both ways until either side ends. A refusal is returned as the
-answer it is. Nothing here reads the bytes.
+protocol; if it agrees, bytes pass both ways until either side ends. A refusal is returned as a
+normal answer. Nothing here reads the bytes.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def _head(request: web.BaseRequest) -> bytes:
 
 
 class _Arriving:
-    """What aiohttp calls with the bytes after a handshake, in place of its own parsers."""
+    """The protocol that aiohttp calls with the bytes after a handshake, instead of its own
+    parsers."""
 
     def __init__(self, stream: asyncio.StreamReader) -> None:
         self._stream = stream
@@ -68,7 +69,7 @@ class _Arriving:
 
 
 def _take_over(request: web.BaseRequest) -> asyncio.StreamReader:
-    """The client's bytes from here on. It waits for the 101, so none has arrived yet."""
+    """Start to receive the client's bytes. It waits for the 101, so none has arrived yet."""
     stream = asyncio.StreamReader()
     if request.transport is None:
         raise ConnectionResetError("the client went away")
@@ -85,7 +86,8 @@ async def _carry(
     kubelet: asyncio.StreamReader,
     to_kubelet: asyncio.StreamWriter,
 ) -> None:
-    """Until either side ends. All data that the kubelet sent before its end has arrived by then."""
+    """Copy until either side ends. All data that the kubelet sent before its end has arrived by
+    then."""
 
     async def up() -> None:
         while data := await client.read(_PIECE):

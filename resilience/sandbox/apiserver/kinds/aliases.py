@@ -44,7 +44,7 @@ def to_alias(obj: Obj) -> Obj:
 
 
 def from_alias(obj: Obj, resource: Resource) -> Obj:
-    """An object, or a patch's part of one, in its stored form."""
+    """An object, or the part of one in a patch, in its stored form."""
     if is_old_autoscaler(resource):
         return autoscaling.from_v1(obj)
     out = {**obj, "apiVersion": "v1"}

@@ -1,8 +1,8 @@
 """CustomResourceDefinitions: they become served kinds, with schema, columns and subresources.
 
 Source: k8s.io/apiextensions-apiserver. A definition is served as soon as it is committed; its
-conditions are written right after. A deleted definition waits, held by its finalizer, until its
-objects are gone. Versions share one storage: see `custom_versions`.
+conditions are written right after. The finalizer of a deleted definition keeps it until its objects
+are gone. Versions share one storage: see `custom_versions`.
 """
 
 from __future__ import annotations

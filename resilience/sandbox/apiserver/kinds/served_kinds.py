@@ -13,7 +13,7 @@ from resilience.sandbox.kube.api import Resource
 from resilience.sandbox.schema.facts import Kind
 
 _STORED_IN = {
-    # One storage for both names of an Event: clients see either, see `events.py`.
+    # One storage for both names of an Event; see `events.py`.
     ("events.k8s.io", "events"): ("", "events"),
 }
 _PREFERRED = {("autoscaling", "horizontalpodautoscalers"): "v2"}

@@ -21,7 +21,7 @@ _LOWER = {
 
 
 def published(version: Mapping[str, Any], *, second: bool) -> dict[str, Any]:
-    """The schema of one version; v2 says nothing about a root that accepts any field."""
+    """The schema of one version; v2 has no schema for a root that accepts any field."""
     own = (version.get("schema") or {}).get("openAPIV3Schema")
     if not isinstance(own, Mapping) or (second and own.get(_FREE) is True):
         return {"type": "object"}

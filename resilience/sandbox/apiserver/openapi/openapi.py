@@ -62,8 +62,8 @@ class OpenAPI:
         self._at = -1
 
     def index(self) -> bytes:
-        """/openapi/v3: a path and a hash per group and version. A hash says what a document is made
-        of, so that the documents need not be made for it."""
+        """/openapi/v3: a path and a hash per group and version. A hash is computed from the inputs
+        of a document, so that the document need not be built for it."""
         paths = {
             path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={self._state(path)}"}
             for path in sorted(self._kinds_by_path())

@@ -2,7 +2,7 @@
 
 kubectl requests it for a kind that is not in OpenAPI v3 (a `List`, a custom resource that is not
 installed) and skips validation for what it does not find; operators and tests read custom resources
-from it. In protobuf the document has no definitions: no client needs them in that form. Source of
+from it. The protobuf form of the document has no definitions, since no client needs them. Source of
 the reduction to v2: apiextensions-apiserver/pkg/controller/openapi/v2/conversion.go.
 """
 

@@ -1,4 +1,4 @@
-"""Policies with their bindings, as they stand in the store: which pairs concern a request."""
+"""Policies with their bindings from the store, and which pairs apply to a request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Bound:
         return str(self.policy["metadata"]["name"])
 
     def title(self, kind: str) -> str:
-        """How messages name the pair, after the policy's kind."""
+        """The name of the pair in messages, after the policy's kind."""
         return f"{kind} '{self.name}' with binding '{self.binding['metadata']['name']}'"
 
 
@@ -46,7 +46,7 @@ class BoundPolicies:
             registry.subscribe(resource, _following(held))
 
     def concerning(self, attempt: Attempt) -> Iterator[Bound]:
-        """Every pair whose constraints both admit the request, by the policies' names."""
+        """Every pair in which both constraints match the request, sorted by policy name."""
         if not self._bindings or policy_matching.is_exempt(attempt):
             return
         namespace = None

@@ -35,7 +35,7 @@ _NAMESPACE = ("labels", "annotations", "name", "creationTimestamp", "deletionTim
 
 @dataclass(slots=True)
 class Scope:
-    """What the expressions of one policy see of one request."""
+    """The variables that the expressions of one policy can use for one request."""
 
     names: dict[str, Any]
     failures: dict[str, str]
@@ -64,7 +64,7 @@ class Scope:
 def scope(
     attempt: Attempt, bound: Bound, params: Obj | None, variables: Sequence[Mapping[str, Any]]
 ) -> Scope:
-    """Everything that expressions may name; variables are evaluated in their order."""
+    """All names that expressions may use; variables are evaluated in order."""
     names = {
         "object": attempt.obj,
         "oldObject": attempt.old,
@@ -101,7 +101,7 @@ def _namespace(namespace: Obj | None) -> Obj | None:
 
 
 def hold(conditions: Sequence[Mapping[str, Any]], seen: Scope) -> bool:
-    """Whether all match conditions hold; Failed if none is false and one has no value."""
+    """Whether all match conditions hold; raises Failed if none is false but one has no value."""
     failures = []
     for condition in conditions:
         try:
@@ -115,13 +115,13 @@ def hold(conditions: Sequence[Mapping[str, Any]], seen: Scope) -> bool:
 
 
 def message(validation: Mapping[str, Any], seen: Scope) -> str:
-    """What a violated validation says."""
+    """The message of a violated validation."""
     expression = validation.get("messageExpression")
     if expression:
         try:
             said = seen.value(expression)
         except Failed:
-            said = None  # the plain message then, as the real server falls back to it
+            said = None  # then the plain message is used, as in the real server
         text = said.strip() if isinstance(said, str) else ""
         if text and "\n" not in text and len(text) <= _LONGEST:
             return text
@@ -131,7 +131,7 @@ def message(validation: Mapping[str, Any], seen: Scope) -> str:
 
 def check(expression: Any, where: str, kinds: Sequence[str]) -> list[Cause]:
     """Causes if an expression of a policy does not compile, or cannot have one of these types
-    (any, without one)."""
+    (without types, any is allowed)."""
     if not expression:
         return [refusals.value_required(where)]
     if not cel.is_installed():

@@ -55,7 +55,7 @@ class MutatingPolicies:
         return obj
 
     def _after(self, bound: Bound, attempt: Attempt) -> Obj:
-        """The object after one policy; the same where the policy changes nothing."""
+        """The object after one policy; the same object if the policy changes nothing."""
         assert attempt.obj is not None
         spec = bound.policy["spec"]
         try:

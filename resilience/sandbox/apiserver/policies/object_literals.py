@@ -1,8 +1,8 @@
 """`Object{...}` and `JSONPatch{...}` in expressions, written as maps.
 
 A mutating policy builds typed objects (k8s.io/apiserver/pkg/cel/mutation). Here values are dynamic,
-so `Object.spec{replicas: 3}` becomes `{"replicas": 3}`. Texts and maps of the expression stay as
-they are.
+so `Object.spec{replicas: 3}` becomes `{"replicas": 3}`. Strings and maps in the expression are not
+changed.
 """
 
 from __future__ import annotations

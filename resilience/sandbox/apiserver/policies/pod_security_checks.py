@@ -39,7 +39,7 @@ def violations(level: str, spec: Spec) -> list[str]:
 
 
 def _containers(spec: Spec) -> Iterator[tuple[str, Spec]]:
-    """Name and container, of all kinds."""
+    """Name and spec of all containers, of every kind."""
     for field in ("initContainers", "containers", "ephemeralContainers"):
         for container in spec.get(field) or ():
             yield container.get("name", ""), container
@@ -215,7 +215,7 @@ def _seccomp_set(spec: Spec) -> tuple[str, str] | None:
 
 
 def _profiles(spec: Spec, is_bad: Callable[[str], bool]) -> tuple[list[str], list[str]]:
-    """Where a bad profile is set, and the containers without any."""
+    """Where a forbidden profile is set, and the containers without a profile."""
     whole = ((spec.get("securityContext") or {}).get("seccompProfile") or {}).get("type")
     asked = {name: (_context(container).get("seccompProfile") or {}).get("type")
              for name, container in _containers(spec)}  # fmt: skip
@@ -233,4 +233,4 @@ _RESTRICTED: tuple[Check, ...] = (
     _host_namespaces, _host_ports, _privileged, _proc_mount, _sysctls, _escalation,
     _few_capabilities, _volume_types, _non_root, _user, _seccomp_set,
 )  # fmt: skip
-"""Those of baseline that no stricter one replaces, then its own."""
+"""The checks of `restricted`: those of `baseline` without a stricter version, then its own."""

@@ -26,7 +26,7 @@ _REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 
 
 class Failed(Exception):
-    """A policy has no answer; the text says why."""
+    """A policy cannot be evaluated; the text says why."""
 
 
 def is_exempt(attempt: Attempt) -> bool:
@@ -56,8 +56,8 @@ def _fits(rule: Mapping[str, Any], attempt: Attempt) -> bool:
 def params(
     policy: Mapping[str, Any], binding: Mapping[str, Any], attempt: Attempt, registry: Registry
 ) -> Sequence[Obj | None]:
-    """The parameter objects to evaluate with, one after another; Failed if there are none and the
-    binding denies then. `(None,)` where the policy takes none."""
+    """The parameter objects to evaluate with; raises Failed if there are none and the binding then
+    denies. `(None,)` where the policy takes none."""
     kind, reference = policy.get("paramKind"), binding.get("paramRef")
     if not kind or not reference:
         return (None,)

@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicy: what its bindings deny, warn of, or only record.
+"""ValidatingAdmissionPolicy: its bindings deny, warn, or only record.
 
 Source: k8s.io/apiserver/pkg/admission/plugin/policy/validating/{dispatcher,validator}.go. `Audit`
 and audit annotations have no destination here, as the sandbox writes no audit log.
@@ -81,7 +81,8 @@ class ValidatingPolicies:
 
 
 def _error(bound: Bound, attempt: Attempt, why: str) -> Iterator[Violation]:
-    """A policy without an answer: a violation, or a warning if it fails open for lack of CEL."""
+    """The result of a policy that cannot be evaluated: a violation, or a warning if the policy is
+    to be ignored without CEL."""
     if bound.policy["spec"].get("failurePolicy") != "Ignore":
         yield Violation(why)
     elif expressions.MISSING in why:

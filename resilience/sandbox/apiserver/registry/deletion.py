@@ -1,4 +1,4 @@
-"""The effect of a DELETE on an object: gone at once, or marked and waiting.
+"""The effect of a DELETE on an object: removed at once, or marked for deletion.
 
 Sources: k8s.io/apiserver/pkg/registry/rest/delete.go, registry/generic/registry/store.go
 (`deletionFinalizersForGarbageCollection`), pkg/registry/core/pod/strategy.go (grace), and
@@ -47,7 +47,8 @@ def decide(
 
 
 def finished(resource: Resource, obj: Obj) -> bool:
-    """Whether a marked object may go now: no finalizer, no grace, no namespace content."""
+    """Whether a marked object may be removed now: it has no finalizer, grace period or namespace
+    content left."""
     metadata = obj["metadata"]
     if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
         return False

@@ -47,8 +47,8 @@ def evict(registry: Registry, namespace: str, name: str, body: Obj, call: Call) 
 
 
 def _carried_over(options: dict[str, Any], before: Obj, after: Obj) -> dict[str, Any]:
-    """The same options; a resourceVersion that matched before this server's own condition
-    matches after it."""
+    """The same options, except that a resourceVersion that matched before this server wrote its own
+    condition still matches."""
     given = options.get("preconditions") or {}
     if given.get("resourceVersion") != before["metadata"]["resourceVersion"]:
         return options

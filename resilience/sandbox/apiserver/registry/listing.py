@@ -90,7 +90,7 @@ class Lister:
                 else f"The resourceVersion {options.version} is no longer held"
             )
         found = await select(table, namespace, options, shown)
-        # Version "0" is answered from the cache, which ignores the limit: so does the real one.
+        # Version "0" is answered from the cache, which ignores the limit: as in the real server.
         if not options.limit or len(found) <= options.limit or options.version == 0:
             return Page(found, version)
         return self._cut(table, namespace, found, 0, version, options)
@@ -118,7 +118,7 @@ class Lister:
 
     def _remember(self, key: tuple[object, ...], found: list[Record]) -> None:
         if key in self._snapshots:
-            return  # It grows old however often it is asked for, like a version before compaction.
+            return  # It expires even if it is requested often, like a version before compaction.
         self._snapshots[key] = (self._clock.monotonic(), found)
         if len(self._snapshots) > _SNAPSHOTS:
             self._snapshots.popitem(last=False)
@@ -201,8 +201,8 @@ def decode_token(token: str) -> tuple[int, Key]:
 async def select(
     table: Table, namespace: str | None, options: ListOptions, shown: Shown = as_stored
 ) -> list[Record]:
-    """Records in scope that pass the selectors, by index if a field selector names one. Without a
-    selector they are as they are stored, else as `shown` gives them."""
+    """Records in scope that pass the selectors; an index is used if a field selector allows it.
+    Without a selector they are as they are stored, else as `shown` gives them."""
     records = table.records
     keys = _keys(table, namespace, options)
     if not options.selective:

@@ -34,7 +34,7 @@ _NOTHING: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManagedEntry:
     """One manager's fields."""
 
     manager: str
@@ -57,18 +57,18 @@ def _encoded(fields: Fields) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _of(fields: Fields, part: str) -> Fields:
-    """The part of a set that a door may write: status, or all but status."""
+    """The part of a set that a subresource (`door`) may write: the status, or everything else."""
     inside = part == "status"
     return frozenset(path for path in fields if (path[0] == "f:status") == inside)
 
 
-def entries(obj: Obj) -> list[Entry]:
+def entries(obj: Obj) -> list[ManagedEntry]:
     """An object's managedFields as values."""
     found = []
     for raw in obj["metadata"].get("managedFields") or ():
         if isinstance(raw, dict):
             found.append(
-                Entry(
+                ManagedEntry(
                     raw.get("manager", ""),
                     raw.get("operation", ""),
                     raw.get("apiVersion", ""),
@@ -80,7 +80,7 @@ def entries(obj: Obj) -> list[Entry]:
     return found
 
 
-def store(obj: Obj, found: Sequence[Entry]) -> None:
+def store(obj: Obj, found: Sequence[ManagedEntry]) -> None:
     """Write entries into an object that the caller owns; appliers first, then by age."""
     order = sorted(found, key=lambda entry: (entry.operation != "Apply", entry.time, entry.manager))
     raw = []
@@ -119,7 +119,7 @@ class Memory:
         return fieldset.leaves(builtin(), model, obj)
 
     def keep(self, obj: Obj, found: Leaves) -> None:
-        """`obj` is about to be stored and will never change; what is stripped does not count."""
+        """`obj` is about to be stored and will never change; stripped fields do not count."""
         self._known[id(obj)] = obj, found
         if len(self._known) > self._size:
             self._known.popitem(last=False)
@@ -148,7 +148,7 @@ def track(request: Request, now: float, memory: Memory) -> None:
     )
     changed -= request.unowned
     removed = before - after
-    me = Entry(
+    me = ManagedEntry(
         call.manager,
         "Update",
         request.resource.api_version,
@@ -188,7 +188,7 @@ def serve_apply(
     door = "status" if subresource == "status" else ""
     wanted = _of(fieldset.of(facts, kind.model, config), door)
     now = stamp(registry.clock.now())
-    me = Entry(call.manager, "Apply", resource.api_version, now, subresource, wanted)
+    me = ManagedEntry(call.manager, "Apply", resource.api_version, now, subresource, wanted)
     if live is None:
         if config["metadata"].get("uid"):
             raise refusals.conflict(
@@ -260,7 +260,8 @@ def _declared(kind: Kind, config: Obj, schema: Mapping[str, Any] | None) -> None
 
 
 def _only(config: Obj, door: str) -> Obj:
-    """The part of a configuration that this door may write; identity is the live object's."""
+    """The part of a configuration that this subresource may write; the identity is that of the live
+    object."""
     metadata = {
         field: value
         for field, value in config["metadata"].items()
@@ -276,8 +277,8 @@ def _only(config: Obj, door: str) -> Obj:
 
 
 def _contest(
-    live: Obj, config: Obj, wanted: Fields, others: Sequence[Entry], call: Call
-) -> list[Entry]:
+    live: Obj, config: Obj, wanted: Fields, others: Sequence[ManagedEntry], call: Call
+) -> list[ManagedEntry]:
     """Take fields from other managers by force, or report their owners; ApiError 409."""
     out, conflicts = [], []
     for entry in others:
@@ -292,7 +293,7 @@ def _contest(
     return out
 
 
-def _conflict(conflicts: Sequence[tuple[Entry, list[str]]]) -> ApiError:
+def _conflict(conflicts: Sequence[tuple[ManagedEntry, list[str]]]) -> ApiError:
     total = sum(len(paths) for _, paths in conflicts)
     lines, causes = [], []
     for entry, paths in conflicts:

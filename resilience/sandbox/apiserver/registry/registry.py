@@ -77,12 +77,14 @@ class Registry(Reader):
         return self._create(self._kind(resource), clone(obj), call, None)
 
     def create_applied(
-        self, kind: Kind, config: Obj, entry: managed_fields.Entry, call: Call
+        self, kind: Kind, config: Obj, entry: managed_fields.ManagedEntry, call: Call
     ) -> Obj:
         """Create what a first apply describes; the manager owns exactly those fields."""
         return self._create(kind, config, call, entry)
 
-    def _create(self, kind: Kind, obj: Obj, call: Call, entry: managed_fields.Entry | None) -> Obj:
+    def _create(
+        self, kind: Kind, obj: Obj, call: Call, entry: managed_fields.ManagedEntry | None
+    ) -> Obj:
         resource = kind.resource
         obj = {"apiVersion": "", "kind": "", **obj}
         metadata.prepare_create(
@@ -97,8 +99,8 @@ class Registry(Reader):
             self._initial_status(kind, obj)
         key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         there = key in self.table(resource).records
-        # Admission comes before the name is looked for (registry/generic/registry/store.go): what
-        # a quota or a webhook forbids is forbidden for a name that exists as well.
+        # Admission comes before the name is looked up (registry/generic/registry/store.go), so a
+        # quota or a webhook also refuses a name that already exists.
         asked = replace(call, dry_run=True) if there else call
         request = Request(self, kind, obj, None, asked)
         self.chain.early(request)
@@ -252,7 +254,7 @@ class Registry(Reader):
         return self._replace(kind, old, obj, subresource, call, applied=True)
 
     def _kind(self, resource: Resource) -> Kind:
-        """The kind whose rules apply to a write: the one as which its objects are stored."""
+        """The kind whose rules apply to a write, which is the stored kind."""
         group, plural = self.kinds.storage(resource)
         if (group, plural) != (resource.group, resource.plural):
             return self.kinds.preferred(group, plural)
@@ -298,14 +300,15 @@ class Registry(Reader):
         return self._put(resource, obj, call, new=False)
 
     def _is_stored(self, kind: Kind, obj: Obj, call: Call) -> bool:
-        """Whether a write would change nothing: an object of an old version is stored again."""
+        """Whether a write would change nothing; an object stored in an old version is stored
+        again."""
         if kind.model:
             return True
         stored = self.get(kind.resource, *_key(obj))
         return self.versions.encoded(kind.resource, obj, call) == stored
 
     def _put(self, resource: Resource, obj: Obj, call: Call, *, new: bool = True) -> Obj:
-        """Store an object in its storage version; what the request sees of it then."""
+        """Store an object in its storage version; return it as the request sees it."""
         stored = self.versions.encoded(resource, obj, call)
         answer = self.versions.answer(resource, stored, call)
         if call.dry_run:
@@ -316,7 +319,7 @@ class Registry(Reader):
         return made if answer is stored else _at_version_of(made, answer)
 
     def _drop(self, resource: Resource, obj: Obj, call: Call) -> Obj:
-        """Remove an object whose last state is given; what the request sees of it."""
+        """Remove an object whose last state is given; return it as the request sees it."""
         stored = self.versions.encoded(resource, obj, call)
         gone = self.store.remove(self.table(resource).resource, _key(obj), stored)
         return gone if stored is obj else _at_version_of(gone, obj)
@@ -332,7 +335,7 @@ def _at_version_of(stored: Obj, answer: Obj) -> Obj:
 
 
 def _separate(kind: Kind, old: Obj, obj: Obj, subresource: str) -> Obj:
-    """Only the part that this door may write comes from the new object."""
+    """Only the part that this subresource may write is taken from the new object."""
     if subresource == "status":
         metadata_ = {**old["metadata"]}
         if kind.model:

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _REMEMBERED = 4096
 _KEPT_SECONDS = 3600.0
 _KEPT = 5000
-"""Events kept at most. A real server keeps all of the last hour, in etcd; here they are in memory,
-and an hour of accidents would be hundreds of megabytes."""
+"""Maximum number of Events. A real server keeps all of the last hour, in etcd; here they are in
+memory, and an hour of accidents would be hundreds of megabytes."""
 _SWEEP_SECONDS = 60.0
 _PORTION, _PORTION_SECONDS = 100, 0.05
-"""So many are dropped at a time: the loop has other things to do."""
+"""How many are dropped at a time, so that the loop is not blocked."""
 
 
 class Recorder:

@@ -1,4 +1,4 @@
-"""Subresources with a kind of their own: scale and binding. (Eviction: `eviction.py`.)
+"""Subresources with their own kind: scale and binding. (Eviction: `eviction.py`.)
 
 Sources: pkg/registry/apps/*/storage (ScaleREST) and pkg/registry/core/pod/storage (BindingREST).
 """

@@ -65,7 +65,7 @@ _NUMBERS = frozenset({"status.replicas", "status.successful"})
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class FieldTerm:
     """One `field=value` or `field!=value`."""
 
     field: str
@@ -78,7 +78,7 @@ class FieldSelector:
     """All terms must match; without terms everything does. `custom` is for fields of a custom
     kind, which are read as they are."""
 
-    terms: tuple[Term, ...] = ()
+    terms: tuple[FieldTerm, ...] = ()
     custom: bool = False
 
     def matches(self, obj: Obj) -> bool:
@@ -134,7 +134,7 @@ def parse(
         else:
             raise refusals.bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
         _check(resource, field, selectable)
-        terms.append(Term(field, _unescape(value), operator != "!="))
+        terms.append(FieldTerm(field, _unescape(value), operator != "!="))
     return FieldSelector(tuple(terms), custom=selectable is not None)
 
 

@@ -102,7 +102,7 @@ def endpoint_slice(obj: dict[str, Any], now: float) -> Row:
 
 
 def _some(values: list[str]) -> str:
-    """The first three, and the number of the others."""
+    """The first three items, and the number of the others."""
     if not values:
         return cell_texts.NONE
     text = ",".join(values[:_SHOWN])

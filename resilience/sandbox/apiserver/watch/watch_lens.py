@@ -42,7 +42,7 @@ class Lens:
             raise refusals.too_many("storage is (re)initializing", retry_after=1) from error
 
     async def events(self, batch: Sequence[Event]) -> list[Event]:
-        """The events of a batch that the watch gets; ApiError 500."""
+        """The events of a batch, as this watch sees them. Raises ApiError 500."""
         found: list[Event] = []
         for kind, encoded in batch:
             seen = await self._seen(encoded)

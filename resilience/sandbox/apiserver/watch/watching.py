@@ -27,8 +27,8 @@ _END = "k8s.io/initial-events-end"
 
 @dataclass(slots=True)
 class Encoded:
-    """One change, and its bytes once the first watcher of a form needs them: `lines` are whole
-    events by form and type, `forms` the object in them. `record` is the stored version."""
+    """One change, and its bytes once the first watcher of a form needs them: `lines` are encoded
+    events by form and type; `forms` are the encoded objects. `record` is the stored version."""
 
     change: Change
     record: Record | None

@@ -47,7 +47,7 @@ GENERATION_LABEL: Final = "pod-template-generation"
 
 
 @dataclass(slots=True)
-class BackOff:
+class NodeBackOff:
     """Failures of one DaemonSet on one node."""
 
     delay: float = 0.0
@@ -55,7 +55,7 @@ class BackOff:
 
 
 @dataclass(slots=True)
-class View:
+class SyncInput:
     """The input of one sync."""
 
     nodes: dict[str, Obj]
@@ -76,7 +76,7 @@ class DaemonSetController(Controller):
         self.pods = context.kind("pods")
         self.nodes = context.kind("nodes")
         self.revisions = Revisions(self, self.kind)
-        self._back_offs: dict[tuple[str, str], BackOff] = {}
+        self._back_offs: dict[tuple[str, str], NodeBackOff] = {}
 
     def start(self) -> None:
         """Watch DaemonSets, Pods and Nodes."""
@@ -113,8 +113,8 @@ class DaemonSetController(Controller):
             for owner in self.api.list(self.kind):
                 self.enqueue(key_of(owner))
 
-    def _view(self, owner: Obj, label: str) -> View:
-        view = View({}, set(), set(), {}, label)
+    def _view(self, owner: Obj, label: str) -> SyncInput:
+        view = SyncInput({}, set(), set(), {}, label)
         for node in self.api.list(self.nodes):
             name = node["metadata"]["name"]
             view.nodes[name] = node
@@ -126,7 +126,7 @@ class DaemonSetController(Controller):
                 view.pods.setdefault(target_of(pod), []).append(pod)
         return view
 
-    def _end_failed(self, owner: Obj, view: View) -> float | None:
+    def _end_failed(self, owner: Obj, view: SyncInput) -> float | None:
         """Delete ended Pods, with back-off for failed ones; seconds until the next may be
         deleted."""
         now, soonest = self.clock.monotonic(), None
@@ -144,10 +144,10 @@ class DaemonSetController(Controller):
         return soonest
 
     def _back_off(self, owner: Obj, node: str, now: float) -> float:
-        state = self._back_offs.setdefault((uid_of(owner), node), BackOff())
+        state = self._back_offs.setdefault((uid_of(owner), node), NodeBackOff())
         if now < state.until:
             return state.until - now
-        # After twice the longest back-off without a failure a node starts from the beginning.
+        # A node without a failure for twice the longest back-off starts from the beginning.
         quiet = now - state.until > 2 * LAST_BACK_OFF
         state.delay = FIRST_BACK_OFF if quiet or not state.delay else state.delay * 2
         state.delay = min(state.delay, LAST_BACK_OFF)
@@ -162,7 +162,7 @@ class DaemonSetController(Controller):
         reason = "FailedDaemonPod" if failed else "SucceededDaemonPod"
         self.event(owner, reason, text, warning=failed)
 
-    def _remove_surplus(self, owner: Obj, view: View) -> None:
+    def _remove_surplus(self, owner: Obj, view: SyncInput) -> None:
         """Pods on nodes that may not keep them, and all but the oldest of several on one node."""
         for node, pods in view.pods.items():
             alive = sorted((p for p in pods if not is_deleting(p)), key=created)
@@ -177,7 +177,7 @@ class DaemonSetController(Controller):
                     pod_creation.delete_pod(self, owner, pod)
                     pods.remove(pod)
 
-    def _roll(self, owner: Obj, view: View) -> list[str]:
+    def _roll(self, owner: Obj, view: SyncInput) -> list[str]:
         """Delete old Pods as the strategy allows; returns nodes that may get a second Pod."""
         pairs: Mapping[str, Pair] = {
             node: pair(view.pods.get(node, []), view.label) for node in sorted(view.runs)
@@ -188,7 +188,7 @@ class DaemonSetController(Controller):
             pod_creation.delete_pod(self, owner, pod)
         return todo.surge
 
-    def _create(self, owner: Obj, view: View, surge: Sequence[str]) -> ApiError | None:
+    def _create(self, owner: Obj, view: SyncInput, surge: Sequence[str]) -> ApiError | None:
         missing = [n for n in sorted(view.runs) if not view.pods.get(n)]
         makers = [self._maker(owner, node, view.label) for node in (*missing, *surge)]
         return pod_creation.create_pods(self, owner, makers).error
@@ -209,7 +209,7 @@ class DaemonSetController(Controller):
         strategy = owner["spec"].get("updateStrategy") or {}
         return bool(strategy.get("type", "RollingUpdate") == "RollingUpdate")
 
-    def _report(self, owner: Obj, view: View) -> None:
+    def _report(self, owner: Obj, view: SyncInput) -> None:
         status = self._status(owner, view)
         if status != owner.get("status"):
             self.api.update(self.kind, with_status(owner, status), "status")
@@ -220,11 +220,11 @@ class DaemonSetController(Controller):
         ]
         self.revisions.truncate(owner, used)
 
-    def _carried(self, view: View, label: str) -> bool:
+    def _carried(self, view: SyncInput, label: str) -> bool:
         pods = (pod for group in view.pods.values() for pod in group)
         return any(labels_of(pod).get(POD_LABEL) == label for pod in pods)
 
-    def _status(self, owner: Obj, view: View) -> dict[str, Any]:
+    def _status(self, owner: Obj, view: SyncInput) -> dict[str, Any]:
         now, min_ready = self.clock.now(), owner["spec"].get("minReadySeconds", 0)
         oldest = {
             node: min(pods, key=created)

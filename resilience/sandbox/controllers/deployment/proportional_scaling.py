@@ -72,7 +72,8 @@ def proportional(deployment: Obj, running: Sequence[Obj]) -> Sizes:
     wanted = replicas_of(deployment)
     allowed = wanted + limits(deployment)[0] if wanted > 0 else 0
     to_add = allowed - total_replicas(running)
-    # Growing, the newer of two equals is first and gets the remainder; shrinking, the older.
+    # When growing, the newer of two equal ReplicaSets comes first and gets the remainder; when
+    # shrinking, the older one.
     sign = -1 if to_add > 0 else 1
     ordered = sorted(running, key=lambda rs: (-replicas_of(rs), sign * created(rs)))
     sizes: Sizes = {}

@@ -74,7 +74,7 @@ def oldest_first(sets: Iterable[Obj]) -> list[Obj]:
 
 
 def active(sets: Iterable[Obj]) -> list[Obj]:
-    """Those that want at least one Pod."""
+    """The ReplicaSets that want at least one Pod."""
     return [rs for rs in sets if replicas_of(rs) > 0]
 
 

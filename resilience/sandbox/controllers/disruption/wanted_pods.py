@@ -1,7 +1,7 @@
 """How many Pods a Pod's controller wants, computed as in the disruption controller.
 
 A ReplicaSet of a Deployment counts with its Deployment, anything else with its own scale. Kinds
-without a scale (Job, DaemonSet) are an error: a share of an unknown number is unknown.
+without a scale (Job, DaemonSet) are an error: a percentage of an unknown number cannot be computed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class NoScale(Exception):
 
 
 class Scales:
-    """Looks up controllers, each once."""
+    """Looks up each controller once."""
 
     def __init__(self, context: Context) -> None:
         self._api = context.api
@@ -35,7 +35,7 @@ class Scales:
                 bare.append(pod["metadata"]["name"])
             elif reference["uid"] not in seen:
                 seen.add(reference["uid"])
-                # Two ReplicaSets of one Deployment are one scale.
+                # Two ReplicaSets of one Deployment share one scale.
                 uid, scale = self._scale(pod, reference)
                 scales[uid] = scale
         return sum(scales.values()), bare

@@ -100,7 +100,7 @@ def target_port(port: Mapping[str, Any], pod: Obj) -> int | None:
 
 
 def protocol_of(port: Mapping[str, Any]) -> str:
-    """TCP unless said otherwise."""
+    """The protocol, TCP by default."""
     return port.get("protocol") or "TCP"
 
 

@@ -20,7 +20,7 @@ class ServingController(Controller):
     """Base of a controller whose keys are Services."""
 
     kind: Resource
-    """What it writes for each."""
+    """The kind that the controller writes for each Service."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -1,7 +1,7 @@
 """The EndpointSliceMirroring controller: slices for Endpoints that a client has written.
 
-Only for a Service without a selector: what has one gets its slices from its Pods. A subset becomes
-one slice for each family of its addresses. Source: pkg/controller/endpointslicemirroring.
+Only for Services without a selector; others get their slices from their Pods. A subset becomes one
+slice for each family of its addresses. Source: pkg/controller/endpointslicemirroring.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ Group = tuple[str, Ports]
 
 
 def desired_of(endpoints: Obj) -> tuple[dict[Group, list[Endpoint]], int, int]:
-    """Endpoints by slice; how many addresses are no IP address, how many were too many."""
+    """Endpoints by slice, the number of invalid addresses, and the number of addresses beyond the
+    limit."""
     found: dict[Group, list[Endpoint]] = {}
     invalid = skipped = 0
     for subset in endpoints.get("subsets") or ():
@@ -219,7 +220,7 @@ def _group(slice_: Obj) -> Group:
 
 
 def _taken(spare: list[Obj], family: str) -> Obj | None:
-    """A slice of this family that is no longer needed as it is: it gets other content."""
+    """A slice of this family that can be reused for other content."""
     for at, slice_ in enumerate(spare):
         if slice_["addressType"] == family:
             return spare.pop(at)

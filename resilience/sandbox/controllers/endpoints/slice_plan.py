@@ -20,7 +20,7 @@ Desired = Mapping[str, Endpoint]
 
 
 @dataclass(slots=True)
-class Plan:
+class SlicePlan:
     """What to write: slices by name with new endpoints, new slices, names to delete."""
 
     update: dict[str, list[Endpoint]] = field(default_factory=dict)
@@ -28,9 +28,9 @@ class Plan:
     delete: list[str] = field(default_factory=list)
 
 
-def plan(existing: Mapping[str, Sequence[Endpoint]], desired: Desired) -> Plan:
+def plan(existing: Mapping[str, Sequence[Endpoint]], desired: Desired) -> SlicePlan:
     """Plan for the slices of one set of ports."""
-    result = Plan()
+    result = SlicePlan()
     left = dict(desired)
     unchanged: dict[str, list[Endpoint]] = {}
     for name, endpoints in existing.items():
@@ -70,7 +70,9 @@ def _fill(slice_: list[Endpoint], queue: list[Endpoint]) -> None:
     del queue[:room]
 
 
-def _spill(queue: list[Endpoint], unchanged: Mapping[str, list[Endpoint]], result: Plan) -> None:
+def _spill(
+    queue: list[Endpoint], unchanged: Mapping[str, list[Endpoint]], result: SlicePlan
+) -> None:
     while len(queue) >= CAPACITY:
         fresh: list[Endpoint] = []
         _fill(fresh, queue)

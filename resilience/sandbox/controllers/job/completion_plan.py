@@ -19,7 +19,7 @@ FINISHED: Final = ("Complete", "Failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class JobCounts:
     """Pods of a Job; `succeeded` and `failed` include what was counted before."""
 
     active: int
@@ -51,7 +51,7 @@ def is_indexed(job: Obj) -> bool:
     return bool(job["spec"].get("completionMode") == "Indexed")
 
 
-def failure(job: Obj, counts: Counts, restarts: int, now: float) -> Verdict | None:
+def failure(job: Obj, counts: JobCounts, restarts: int, now: float) -> Verdict | None:
     """Why the Job has failed, if it has."""
     spec = job["spec"]
     limit: int = spec.get("backoffLimit", 6)
@@ -72,15 +72,16 @@ def deadline_in(job: Obj, now: float) -> float | None:
     return parse_or_zero(started) + float(deadline) - now
 
 
-def is_complete(job: Obj, counts: Counts) -> bool:
-    """Whether enough Pods succeeded; without `completions` one suffices, once none runs."""
+def is_complete(job: Obj, counts: JobCounts) -> bool:
+    """Whether enough Pods succeeded. Without `completions` one success is enough, as soon as no Pod
+    is running any more."""
     completions = job["spec"].get("completions")
     if completions is None:
         return counts.succeeded > 0 and counts.active == 0
     return counts.succeeded >= int(completions)
 
 
-def wanted(job: Obj, counts: Counts, *, replace_failed_only: bool) -> int:
+def wanted(job: Obj, counts: JobCounts, *, replace_failed_only: bool) -> int:
     """Pods that should be active now."""
     spec = job["spec"]
     parallelism: int = spec.get("parallelism", 1)

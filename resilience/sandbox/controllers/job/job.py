@@ -21,7 +21,7 @@ from resilience.sandbox.controllers.job.completion_indexes import (
 )
 from resilience.sandbox.controllers.job.completion_plan import (
     COMPLETED,
-    Counts,
+    JobCounts,
     Verdict,
     back_off,
     deadline_in,
@@ -67,7 +67,7 @@ ORPHAN: Final = "orphan "
 
 @dataclass(slots=True)
 class Sync:
-    """One look at a Job: its Pods by outcome, and the new totals."""
+    """The state of a Job: its Pods by outcome, and the new totals."""
 
     active: list[Obj] = field(default_factory=list)
     terminating: list[Obj] = field(default_factory=list)
@@ -79,8 +79,8 @@ class Sync:
     indexes: Indexes | None = None
 
     @property
-    def counts(self) -> Counts:
-        return Counts(
+    def counts(self) -> JobCounts:
+        return JobCounts(
             active=len(self.active),
             terminating=len(self.terminating),
             succeeded=self.succeeded,
@@ -217,7 +217,8 @@ class JobController(Controller):
         verdict: tuple[str, Verdict],
         conditions: list[Mapping[str, Any]],
     ) -> list[Mapping[str, Any]]:
-        """Interim condition, end the Pods, and the final condition when none is left."""
+        """Set the interim condition, end the Pods, and set the final condition when no Pod is
+        left."""
         type, why = verdict
         now = self.clock.now()
         if condition({"conditions": conditions}, type) is None:

@@ -13,9 +13,9 @@ from resilience.sandbox.controllers.lifecycle.all_kinds import AllKinds
 from resilience.sandbox.controllers.lifecycle.garbage_plan import (
     FOREGROUND,
     ORPHAN,
+    GarbageVerdict,
     OwnerState,
     Reference,
-    Verdict,
     blocks,
     judge,
     owner_state,
@@ -27,7 +27,7 @@ from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.controller_context import Context, Controller
 
 GONE = frozenset({404, 409, 422})
-"""Removed or replaced meanwhile."""
+"""The object was removed or replaced meanwhile."""
 
 
 class GarbageCollector(Controller):
@@ -122,10 +122,10 @@ class GarbageCollector(Controller):
         references = obj["metadata"].get("ownerReferences") or ()
         states = [self._state(obj, reference) for reference in references]
         garbage = judge(references, states)
-        if garbage.verdict is Verdict.TRIM:
+        if garbage.verdict is GarbageVerdict.TRIM:
             patch = {"metadata": {"uid": uid_of(obj), "ownerReferences": list(garbage.keep)}}
             self._quietly(lambda: self.api.patch(resource, *key_of(obj), patch))
-        elif garbage.verdict is Verdict.DELETE:
+        elif garbage.verdict is GarbageVerdict.DELETE:
             self._warn_of_namespace(obj, references)
             foreground = OwnerState.WAITING in states and bool(list(self._blocking(obj)))
             self._delete(resource, obj, "Foreground" if foreground else "Background")

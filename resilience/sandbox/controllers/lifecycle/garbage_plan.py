@@ -28,7 +28,7 @@ class OwnerState(Enum):
     WAITING = "being deleted in the foreground"
 
 
-class Verdict(Enum):
+class GarbageVerdict(Enum):
     """What to do with the dependent."""
 
     KEEP = "keep"
@@ -40,7 +40,7 @@ class Verdict(Enum):
 class Garbage:
     """A decision, and the references to keep when trimming."""
 
-    verdict: Verdict
+    verdict: GarbageVerdict
     keep: tuple[Reference, ...] = ()
 
 
@@ -56,15 +56,15 @@ def owner_state(owner: Obj | None, uid: str) -> OwnerState:
 def judge(references: Sequence[Reference], states: Sequence[OwnerState]) -> Garbage:
     """One solid owner keeps an object; without any, it is deleted."""
     if not references:
-        return Garbage(Verdict.KEEP)
+        return Garbage(GarbageVerdict.KEEP)
     solid = tuple(
         r for r, state in zip(references, states, strict=True) if state is OwnerState.SOLID
     )
     if not solid:
-        return Garbage(Verdict.DELETE)
+        return Garbage(GarbageVerdict.DELETE)
     if len(solid) == len(references):
-        return Garbage(Verdict.KEEP)
-    return Garbage(Verdict.TRIM, solid)
+        return Garbage(GarbageVerdict.KEEP)
+    return Garbage(GarbageVerdict.TRIM, solid)
 
 
 def blocks(dependent: Obj, owner_uid: str) -> bool:

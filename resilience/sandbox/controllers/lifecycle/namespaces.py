@@ -1,7 +1,7 @@
 """Namespace deletion: Pods first, then everything else, then the namespace (rules 3.10).
 
-It checks again when something in a terminating namespace goes, and after half the longest grace
-period in any case, as kube-controller-manager does.
+It checks again when something in a terminating namespace is removed, and after half the longest
+grace period in any case, as kube-controller-manager does.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class PodGarbageCollector(Controller):
         return [pod for pod in found if pod is not None]
 
     def _remove(self, pod: Obj, reason: str) -> None:
-        """Mark it Failed unless it had ended, so that owners count it, then delete it."""
+        """Mark a Pod Failed unless it had ended, so that owners count it, then delete it."""
         try:
             if reason and not is_terminal(pod):
                 text = "PodGC: node no longer exists"

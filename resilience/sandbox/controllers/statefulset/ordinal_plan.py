@@ -25,7 +25,7 @@ Kind = Literal["create", "recreate", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OrdinalStep:
     """Create ordinal N at a revision, delete an ended Pod to recreate it, or delete a Pod."""
 
     kind: Kind
@@ -37,12 +37,12 @@ class Step:
 class Plan:
     """Steps in order, and in how many seconds to sync again without any event."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[OrdinalStep] = field(default_factory=list)
     wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class SetFacts:
     """The plan's view of a StatefulSet."""
 
     start: int
@@ -65,12 +65,12 @@ class Facts:
         return self.current if old else self.update
 
 
-def facts_of(statefulset: Obj, update: str) -> Facts:
+def facts_of(statefulset: Obj, update: str) -> SetFacts:
     """Read the spec; `update` is the name of the newest revision."""
     spec = statefulset["spec"]
     strategy = spec.get("updateStrategy") or {}
     rolling = strategy.get("rollingUpdate") or {}
-    return Facts(
+    return SetFacts(
         start=(spec.get("ordinals") or {}).get("start", 0),
         replicas=spec.get("replicas", 1),
         ordered=spec.get("podManagementPolicy", "OrderedReady") == "OrderedReady",
@@ -87,7 +87,7 @@ def is_healthy(pod: Obj) -> bool:
     return phase_of(pod) == "Running" and is_ready(pod) and not is_deleting(pod)
 
 
-def decide(facts: Facts, pods: Mapping[int, Obj], now: float) -> Plan:
+def decide(facts: SetFacts, pods: Mapping[int, Obj], now: float) -> Plan:
     """The next steps."""
     plan = Plan()
     if _walk_up(facts, pods, now, plan) and _walk_down(facts, pods, now, plan):
@@ -95,17 +95,17 @@ def decide(facts: Facts, pods: Mapping[int, Obj], now: float) -> Plan:
     return plan
 
 
-def _walk_up(facts: Facts, pods: Mapping[int, Obj], now: float, plan: Plan) -> bool:
+def _walk_up(facts: SetFacts, pods: Mapping[int, Obj], now: float, plan: Plan) -> bool:
     """Create what is missing; False when the sync ends here."""
     for ordinal in facts.ordinals:
         pod = pods.get(ordinal)
         if pod is None:
-            plan.steps.append(Step("create", ordinal, facts.revision_for(ordinal)))
+            plan.steps.append(OrdinalStep("create", ordinal, facts.revision_for(ordinal)))
             if facts.ordered:
                 return False
         elif is_terminal(pod):
             if not is_deleting(pod):
-                plan.steps.append(Step("recreate", ordinal))
+                plan.steps.append(OrdinalStep("recreate", ordinal))
             if facts.ordered:
                 return False
         elif facts.ordered and not _in_order(facts, pod, now, plan):
@@ -113,7 +113,7 @@ def _walk_up(facts: Facts, pods: Mapping[int, Obj], now: float, plan: Plan) -> b
     return True
 
 
-def _in_order(facts: Facts, pod: Obj, now: float, plan: Plan) -> bool:
+def _in_order(facts: SetFacts, pod: Obj, now: float, plan: Plan) -> bool:
     """Healthy and available; else notes when it may be."""
     if not is_healthy(pod):
         return False
@@ -123,7 +123,7 @@ def _in_order(facts: Facts, pod: Obj, now: float, plan: Plan) -> bool:
     return left == 0.0
 
 
-def _walk_down(facts: Facts, pods: Mapping[int, Obj], now: float, plan: Plan) -> bool:
+def _walk_down(facts: SetFacts, pods: Mapping[int, Obj], now: float, plan: Plan) -> bool:
     """Delete surplus ordinals, highest first."""
     surplus = sorted((n for n in pods if n not in facts.ordinals), reverse=True)
     first_unhealthy = min((n for n in pods if not is_healthy(pods[n])), default=None)
@@ -135,13 +135,13 @@ def _walk_down(facts: Facts, pods: Mapping[int, Obj], now: float, plan: Plan) ->
             continue
         if facts.ordered and ordinal != first_unhealthy and not _in_order(facts, pod, now, plan):
             return False
-        plan.steps.append(Step("delete", ordinal))
+        plan.steps.append(OrdinalStep("delete", ordinal))
         if facts.ordered:
             return False
     return True
 
 
-def _update(facts: Facts, pods: Mapping[int, Obj], now: float, plan: Plan) -> None:
+def _update(facts: SetFacts, pods: Mapping[int, Obj], now: float, plan: Plan) -> None:
     """RollingUpdate: the highest ordinal of an old revision, when all above it are available."""
     if facts.on_delete:
         return
@@ -152,7 +152,7 @@ def _update(facts: Facts, pods: Mapping[int, Obj], now: float, plan: Plan) -> No
         if pod is None:
             return
         if revision_of(pod) != facts.update and not is_deleting(pod):
-            plan.steps.append(Step("delete", ordinal))
+            plan.steps.append(OrdinalStep("delete", ordinal))
             return
         if not _in_order(facts, pod, now, plan):
             return
@@ -163,7 +163,7 @@ def revision_of(pod: Obj) -> str:
     return labels_of(pod).get(POD_LABEL, "")
 
 
-def status_of(statefulset: Obj, facts: Facts, pods: Sequence[Obj], now: float) -> dict[str, Any]:
+def status_of(statefulset: Obj, facts: SetFacts, pods: Sequence[Obj], now: float) -> dict[str, Any]:
     """The whole status, `completeRollingUpdate` included."""
     alive = [pod for pod in pods if not is_deleting(pod)]
     running = [pod for pod in pods if phase_of(pod) == "Running" and is_ready(pod)]

@@ -10,9 +10,9 @@ from resilience.sandbox.controllers.podsets.claiming import ClaimingController
 from resilience.sandbox.controllers.podsets.controller_revisions import Revisions, template_of
 from resilience.sandbox.controllers.podsets.pod_creation import is_namespace_terminating
 from resilience.sandbox.controllers.statefulset.ordinal_plan import (
-    Facts,
+    OrdinalStep,
     Plan,
-    Step,
+    SetFacts,
     decide,
     facts_of,
     revision_of,
@@ -97,7 +97,7 @@ class StatefulSetController(ClaimingController):
         return mine
 
     def _carry_out(
-        self, owner: Obj, facts: Facts, pods: dict[int, Obj], plan: Plan
+        self, owner: Obj, facts: SetFacts, pods: dict[int, Obj], plan: Plan
     ) -> ApiError | None:
         for step in plan.steps:
             try:
@@ -106,7 +106,7 @@ class StatefulSetController(ClaimingController):
                 return None if is_namespace_terminating(error) else error
         return None
 
-    def _step(self, owner: Obj, facts: Facts, pods: dict[int, Obj], step: Step) -> None:
+    def _step(self, owner: Obj, facts: SetFacts, pods: dict[int, Obj], step: OrdinalStep) -> None:
         if step.kind == "create":
             self._create(owner, step)
             return
@@ -115,7 +115,7 @@ class StatefulSetController(ClaimingController):
             self._tell_recreation(owner, pod)
         self._delete(owner, pod)
 
-    def _create(self, owner: Obj, step: Step) -> None:
+    def _create(self, owner: Obj, step: OrdinalStep) -> None:
         name, pod_name = owner["metadata"]["name"], f"{owner['metadata']['name']}-{step.ordinal}"
         try:
             self._create_claims(owner, step.ordinal, pod_name)
@@ -142,7 +142,7 @@ class StatefulSetController(ClaimingController):
                 )
                 self.event(owner, "SuccessfulCreate", text)
 
-    def _own_claims(self, owner: Obj, facts: Facts, pods: dict[int, Obj]) -> None:
+    def _own_claims(self, owner: Obj, facts: SetFacts, pods: dict[int, Obj]) -> None:
         """Owner references on claims, according to the retention policy."""
         if not owner["spec"].get("volumeClaimTemplates"):
             return
@@ -180,7 +180,7 @@ class StatefulSetController(ClaimingController):
         text = f"delete Pod {pod_name} in StatefulSet {name} successful"
         self.event(owner, "SuccessfulDelete", text)
 
-    def _report(self, owner: Obj, facts: Facts) -> None:
+    def _report(self, owner: Obj, facts: SetFacts) -> None:
         pods = list(self._claim(owner).values())
         status = status_of(owner, facts, pods, self.clock.now())
         if status != owner.get("status"):

@@ -18,7 +18,7 @@ Record = tuple[str, str, str]
 """Owner, type and data, names with their final dot."""
 _REVERSE = ".in-addr.arpa"
 _VERSION = "1.1.0"
-"""Of the specification, at `dns-version`."""
+"""The version of the specification, which `dns-version` answers."""
 
 
 def records(state: State, kind: str, name: str, namespace: str, *, search: bool) -> list[Record]:

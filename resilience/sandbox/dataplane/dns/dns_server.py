@@ -91,7 +91,7 @@ class DnsServer:
                 out.write(len(said).to_bytes(2) + said)
                 await out.drain()
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            pass  # the client gave up first
+            pass  # the client closed the connection first
         finally:
             out.close()
 

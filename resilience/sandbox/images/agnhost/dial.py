@@ -6,12 +6,12 @@ import http.client
 import json
 import socket
 
-from resilience.sandbox.images.agnhost.golang import Answer, Request
+from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest
 
 TIMEOUT = 5.0
 
 
-def answer(request: Request) -> Answer:
+def answer(request: HttpRequest) -> Answer:
     """`host`, `port`, `request`, `protocol` (http, udp), `tries`: as the real `/dial`."""
     form = request.form
     wanted, protocol = form.get("request", ""), form.get("protocol", "http").lower() or "http"

@@ -60,7 +60,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """A request as handlers see it. `form` holds the first value of each query key."""
 
     method: str
@@ -72,7 +72,7 @@ class Request:
     body: str = ""
 
 
-Route = Callable[[Request], Answer]
+Route = Callable[[HttpRequest], Answer]
 
 
 def server(port: int, route: Route) -> ThreadingHTTPServer:
@@ -118,7 +118,9 @@ class Handler(BaseHTTPRequestHandler):
             headers.setdefault(key.title(), []).append(value)
         peer = f"{self.client_address[0]}:{self.client_address[1]}"
         text = body.decode(errors="replace")
-        self._send(type(self).answer(Request(self.command, split.path, form, headers, peer, text)))
+        self._send(
+            type(self).answer(HttpRequest(self.command, split.path, form, headers, peer, text))
+        )
 
     def _send(self, answer: Answer) -> None:
         body = answer.body.encode()

@@ -9,7 +9,7 @@ import asyncio
 import time
 
 from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
-from resilience.sandbox.images.agnhost.golang import Answer, Request, log, serve_in_background
+from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, log, serve_in_background
 from resilience.sandbox.wire import hpack, http2
 
 FLAGS = {
@@ -30,19 +30,19 @@ def grpc_health_checking(arguments: list[str]) -> int:
     flags, _ = parse(arguments, FLAGS)
     if flags["tls-cert-file"] or flags["tls-private-key-file"]:
         raise FlagError("the sandbox's agnhost serves gRPC without TLS only")
-    health = Health(service=flags["service"], delay=flags["delay-unhealthy-sec"])
+    health = HealthService(service=flags["service"], delay=flags["delay-unhealthy-sec"])
     serve_in_background(flags["http-port"], health.route)
     log(f"gRPC server starting to listen on :{flags['port']}")
     asyncio.run(_forever(health, flags["port"]))
     return 0
 
 
-async def _forever(health: Health, port: int) -> None:
+async def _forever(health: HealthService, port: int) -> None:
     async with await asyncio.start_server(health.serve, None, port) as server:
         await server.serve_forever()
 
 
-class Health:
+class HealthService:
     """`delay` is the number of seconds after which it is not serving; negative: never."""
 
     def __init__(self, service: str, delay: int) -> None:
@@ -58,7 +58,7 @@ class Health:
             return self._forced
         return self._delay < 0 or time.monotonic() - self._started < self._delay
 
-    def route(self, request: Request) -> Answer:
+    def route(self, request: HttpRequest) -> Answer:
         """The HTTP side."""
         if request.path not in ("/make-serving", "/make-not-serving"):
             return Answer("404 page not found\n", 404)

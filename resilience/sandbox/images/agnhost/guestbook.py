@@ -15,7 +15,7 @@ import urllib.request
 from urllib.parse import urlencode
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
-from resilience.sandbox.images.agnhost.golang import Answer, Request, log, serve_in_background
+from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, log, serve_in_background
 
 FLAGS = {"http-port": "80", "backend-port": "6379", "replicaof": ""}
 _REGISTRATION = 15.0
@@ -42,7 +42,7 @@ class Book:
         self._store: dict[str, str] = {}
         self._replicas: list[str] = []
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> Answer:
         """Answer one request."""
         routes = {
             "/register": self._registered,
@@ -69,19 +69,19 @@ class Book:
             return True
         return False
 
-    def _registered(self, request: Request) -> Answer:
+    def _registered(self, request: HttpRequest) -> Answer:
         host = request.form.get("host", "")
         log(f"GET /register?host={host}")
         self._replicas.append(host)
         log(f"Node '{host}' registered.")
         return _data(self._store)
 
-    def _get(self, request: Request) -> Answer:
+    def _get(self, request: HttpRequest) -> Answer:
         key = request.form.get("key", "")
         log(f"GET /get?key={key}")
         return _data(self._store.get(key, "") if key else self._store)
 
-    def _set(self, request: Request) -> Answer:
+    def _set(self, request: HttpRequest) -> Answer:
         key, value = request.form.get("key", ""), request.form.get("value", "")
         log(f"GET /set?key={key}&value={value}")
         if not key:
@@ -95,7 +95,7 @@ class Book:
                 return Answer(why, 417)
         return Answer('{"message":"Updated"}')
 
-    def _guestbook(self, request: Request) -> Answer:
+    def _guestbook(self, request: HttpRequest) -> Answer:
         command = request.form.get("cmd", "").lower()
         key, value = request.form.get("key", ""), request.form.get("value", "")
         log(f"GET /guestbook?cmd={command}&key={key}&value={value}")
@@ -115,7 +115,7 @@ class Book:
             with urllib.request.urlopen(url, timeout=_CALL) as answer:
                 return str(answer.read().decode())
         except urllib.error.HTTPError as error:
-            return error.read().decode()  # an answer like any other, as in the real one
+            return error.read().decode()  # sent as a normal answer, as in the real image
 
 
 def _data(value: object) -> Answer:

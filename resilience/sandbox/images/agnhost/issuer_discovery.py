@@ -47,7 +47,7 @@ def fetch(url: str) -> Any:
 
 
 def check(token: str, audience: str, ask: Any) -> dict[str, Any]:
-    """The claims of a token that the keys of its issuer prove; Untrusted."""
+    """The claims of a token, verified with its issuer's keys; raises Untrusted."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec

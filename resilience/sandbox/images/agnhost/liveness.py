@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
-from resilience.sandbox.images.agnhost.golang import Answer, Request, server
+from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, server
 
 HEALTHY = 10.0
 
@@ -15,7 +15,7 @@ def liveness(arguments: list[str]) -> int:
     parse(arguments, {})
     started = time.monotonic()
 
-    def route(request: Request) -> Answer:
+    def route(request: HttpRequest) -> Answer:
         passed = time.monotonic() - started
         if request.path == "/healthz" and passed > HEALTHY:
             return Answer(f"error: {passed}", 500)

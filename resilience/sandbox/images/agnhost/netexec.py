@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from resilience.sandbox.images.agnhost import dial
 from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
-from resilience.sandbox.images.agnhost.golang import Answer, Request, duration, log, server
+from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, duration, log, server
 
 FLAGS = {
     "http-port": 8080,
@@ -107,11 +107,11 @@ class NetExec:
         threading.Thread(target=serving.serve_forever, args=(0.05,), daemon=True).start()
         return serving
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: HttpRequest) -> Answer:
         if self._override:
             split = urlsplit(self._override)
             form = {key: values[0] for key, values in parse_qs(split.query).items()}
-            request = Request("GET", split.path, form, request.headers, request.peer)
+            request = HttpRequest("GET", split.path, form, request.headers, request.peer)
         route = self._routes.get(request.path)
         if route is None:
             log("GET /")
@@ -119,12 +119,12 @@ class NetExec:
         log(f"GET {request.path}{_logged(request)}")
         return route(request)
 
-    def _readyz(self, _: Request) -> Answer:
+    def _readyz(self, _: HttpRequest) -> Answer:
         if self._terminating.is_set():
             return Answer("shutting down", 503)
         return Answer("ok") if self._ready else Answer(status=412)
 
-    def _exit(self, request: Request) -> Answer:
+    def _exit(self, request: HttpRequest) -> Answer:
         try:
             timeout = duration(request.form.get("timeout") or "0")
             wait = duration(request.form.get("wait") or "0")
@@ -175,7 +175,7 @@ _LOGGED = {
 """Which parameters the real server writes to its log, by path."""
 
 
-def _logged(request: Request) -> str:
+def _logged(request: HttpRequest) -> str:
     names = _LOGGED.get(request.path, ())
     if request.path == "/header" and not request.form.get("key"):
         return ""
@@ -183,26 +183,26 @@ def _logged(request: Request) -> str:
     return f"?{pairs}" if pairs else ""
 
 
-def _header(request: Request) -> Answer:
+def _header(request: HttpRequest) -> Answer:
     key = request.form.get("key")
     if key:
         return Answer(next(iter(request.headers.get(key.title(), [])), ""))
     return Answer(json.dumps(request.headers, separators=(",", ":")))
 
 
-def _echo(request: Request) -> Answer:
+def _echo(request: HttpRequest) -> Answer:
     code = request.form.get("code", "")
     if code and not code.isdigit():
         return Answer(f"argument 'code' must be an integer or empty, got {json.dumps(code)}\n")
     return Answer(request.form.get("msg", ""), int(code or 200))
 
 
-def _redirect(request: Request) -> Answer:
+def _redirect(request: HttpRequest) -> Answer:
     code = request.form.get("code", "")
     if code and not code.isdigit():
         return Answer(f"argument 'code' must be an integer or empty, got {json.dumps(code)}\n")
     return Answer(status=int(code or 302), headers={"Location": request.form.get("location", "")})
 
 
-def _refused(request: Request) -> Answer:
+def _refused(request: HttpRequest) -> Answer:
     return Answer(f"{request.path} is not served in the sandbox: it has no containers\n", 403)

@@ -16,7 +16,7 @@ from collections import Counter
 from types import FrameType
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
-from resilience.sandbox.images.agnhost.golang import Answer, Request, log, serve_in_background
+from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, log, serve_in_background
 
 FLAGS = {
     "port": 8080,
@@ -54,7 +54,7 @@ class Tester:
         self._errors: list[str] = []
         self.over = threading.Event()
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> Answer:
         """Answer one request."""
         if request.path == "/write":
             return self._write(request.body)

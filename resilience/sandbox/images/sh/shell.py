@@ -61,7 +61,7 @@ class Shell:
         self.own: dict[str, str] = {}
         """Variables that are not exported; the others are the environment."""
         self.locals: list[dict[str, str | None]] = []
-        """Of each function that runs, what its `local` variables were before."""
+        """For each function that is running: the values that its `local` variables had before."""
         self.functions: dict[str, Node] = {}
         self.traps: dict[str, str] = {}
         self.jobs: list[int] = []

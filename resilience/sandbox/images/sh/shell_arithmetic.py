@@ -45,10 +45,10 @@ class Variables(Protocol):
 
 def evaluate(text: str, variables: Variables) -> int:
     """The value of an expression; 0 for an empty one."""
-    return _Reader(text, variables).whole()
+    return _ExpressionReader(text, variables).whole()
 
 
-class _Reader:
+class _ExpressionReader:
     def __init__(self, text: str, variables: Variables) -> None:
         self._tokens: list[str] = []
         self._variables = variables

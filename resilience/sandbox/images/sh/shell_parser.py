@@ -24,7 +24,7 @@ from resilience.sandbox.images.sh.shell_tree import (
     Simple,
     Word,
 )
-from resilience.sandbox.images.sh.shell_words import Reader, ShellSyntaxError, Unclosed
+from resilience.sandbox.images.sh.shell_words import ScriptReader, ShellSyntaxError, Unclosed
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
 _REDIRECTION = re.compile(r"(\d*)(<<-|<<|<&|<>|<|>>|>&|>\||>|&>)")
@@ -43,7 +43,7 @@ def parse(text: str) -> Node:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self.reader = Reader(text, parse)
+        self.reader = ScriptReader(text, parse)
         self._skipped: list[tuple[int, int]] = []
         """Where the here-documents of this line are: they have been read ahead."""
 

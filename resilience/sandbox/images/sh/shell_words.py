@@ -1,7 +1,7 @@
 """The words of a shell script: quotes, parameters and substitutions (XCU 2.2, 2.6).
 
-`Reader` holds the text and the place in it; `shell_parser` reads commands with it. A word that is
-never closed raises `Unclosed`, so that an interactive user can continue it.
+`ScriptReader` holds the text and the place in it; `shell_parser` reads commands with it. A word
+that is never closed raises `Unclosed`, so that an interactive user can continue it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Unclosed(ShellSyntaxError):
     """Text that may still become a script."""
 
 
-class Reader:
+class ScriptReader:
     """A script and the place up to which it was read. `parse` reads the inside of `$(...)`."""
 
     def __init__(self, text: str, parse: Callable[[str], Node]) -> None:
@@ -67,7 +67,7 @@ class Reader:
 
     def quoted_text(self, text: str) -> Word:
         """A here-document's text: expanded as if between double quotes."""
-        inner = Reader(text, self._parse)
+        inner = ScriptReader(text, self._parse)
         parts: list[Part] = []
         while inner.peek():
             parts += inner._part(quoted=True, closing="")

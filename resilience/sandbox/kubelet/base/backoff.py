@@ -20,7 +20,8 @@ class BackOff:
     delay: float = 0.0
 
     def next(self, ran: float) -> float:
-        """An instance ended after `ran` seconds: how long to wait before the next start."""
+        """Record that an instance ended after `ran` seconds; return the time to wait before the
+        next start."""
         if ran >= FORGOTTEN_AFTER:
             self.delay = 0.0
         wait = self.delay

@@ -1,8 +1,8 @@
 """The streams of exec and attach, whichever protocol carries them.
 
 Channels (k8s.io/apimachinery, `remotecommand`): 0 stdin, 1 stdout, 2 stderr, 3 the final Status,
-4 the terminal's size. Before v4 of the protocol the end is a text, and silence is success.
-`websocket_channels` and `spdy_channels` carry them.
+4 the terminal's size. Before v4 of the protocol the result is a text, and an empty one means
+success. `websocket_channels` and `spdy_channels` carry them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from resilience.sandbox.kube.api import ApiError, Obj
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The streams that the client requested; a terminal has no stderr of its own."""
+    """The streams that the client requested; a terminal has no separate stderr."""
 
     stdin: bool
     stdout: bool
@@ -28,8 +28,8 @@ class Wanted:
     tty: bool
 
     @classmethod
-    def of(cls, request: Request) -> Wanted:
-        """From the query; ApiError 400 when none is requested."""
+    def of(cls, request: KubeletRequest) -> Wanted:
+        """Read the query; raises ApiError 400 when no stream is requested."""
         tty = request.flag("tty")
         found = cls(
             stdin=request.flag("stdin"),
@@ -61,7 +61,7 @@ class Channels(Protocol):
         ...
 
     async def finish(self, status: Obj) -> None:
-        """Report how it ended, and close."""
+        """Report the result, and close."""
         ...
 
 

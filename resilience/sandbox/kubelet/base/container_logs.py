@@ -29,10 +29,10 @@ class LogFile:
         self._readers: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
         self.terminal = -1
-        """The container's terminal, if it has one: what it is resized by."""
+        """The container's terminal, if it has one; used to resize it."""
         self.on_write: list[Callable[[], None]] = []
         self.on_data: list[Callable[[tuple[str, bytes] | None], None]] = []
-        """Hear every piece as it comes, for `attach`; None at the end."""
+        """Receive every piece as it arrives, for `attach`; None at the end."""
 
     def pipes(self) -> tuple[int, int]:
         """New write ends for stdout and stderr; the caller closes them once they are passed on."""

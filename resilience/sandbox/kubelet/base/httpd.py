@@ -20,7 +20,7 @@ LARGEST_HEAD = 1 << 16
 
 
 @dataclass(slots=True)
-class Request:
+class KubeletRequest:
     """One request; `query` holds every value of each key."""
 
     method: str
@@ -79,7 +79,7 @@ class Request:
         self.writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
 
-Handler = Callable[[Request], Awaitable[None]]
+Handler = Callable[[KubeletRequest], Awaitable[None]]
 
 
 def status_of(error: ApiError) -> Obj:
@@ -115,7 +115,7 @@ async def serve(path: str, handler: Handler) -> asyncio.Server:
     return await asyncio.start_unix_server(connected, path, limit=LARGEST_HEAD)
 
 
-async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request:
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> KubeletRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
     method, target, _ = first.split(" ", 2)
@@ -126,4 +126,4 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> R
         headers[name.lower()] = f"{before}, {value.strip()}" if before else value.strip()
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     query = parse_qs(split.query, keep_blank_values=True)
-    return Request(method, unquote(split.path), query, headers, body, reader, writer)
+    return KubeletRequest(method, unquote(split.path), query, headers, body, reader, writer)

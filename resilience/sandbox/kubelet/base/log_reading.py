@@ -14,7 +14,7 @@ BLOCK = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class LogOptions:
     """The options of `kubectl logs`; `since` in the stamps' own form, "" for all."""
 
     tail: int | None = None
@@ -24,12 +24,12 @@ class Wanted:
 
 
 def content(line: bytes, *, timestamps: bool) -> bytes:
-    """One stored line as it is given out."""
+    """One stored line in the form that clients get."""
     stamp, _, tag, text = line.rstrip(b"\n").split(b" ", 3)
     return (stamp + b" " if timestamps else b"") + text + (b"\n" if tag == b"F" else b"")
 
 
-def read(path: Path, wanted: Wanted) -> Iterator[bytes]:
+def read(path: Path, wanted: LogOptions) -> Iterator[bytes]:
     """The requested pieces of the current content, oldest first."""
     left = wanted.limit
     for line in _lines(path, wanted.tail):

@@ -40,7 +40,7 @@ class Addresses:
         return address
 
     def release(self, address: str) -> None:
-        """Release an address; only once, or two Pods would get it."""
+        """Release an address; call this only once, or two Pods would get it."""
         self._used.remove(address)
         self._released.append(address)
 

@@ -1,7 +1,7 @@
 """The descriptors of an interactive process: three pipes, or one terminal.
 
-`given` goes to the process and is closed here once it is passed on; the rest stays here. A terminal
-is a real one (pty(7)): it echoes, knows its size, and turns ^C into SIGINT for the program in it.
+`given` are passed to the process and then closed here; the others stay here. A terminal is a real
+one (pty(7)): it echoes, knows its size, and turns ^C into SIGINT for the program in it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Ends:
     terminal: int = -1
 
     def pass_on(self) -> None:
-        """The process has its own copies now."""
+        """Close this side's copies once the process has its own."""
         for descriptor in set(self.given):
             os.close(descriptor)
 
@@ -77,7 +77,8 @@ class Entry:
             os.set_blocking(descriptor, False)
 
     async def write(self, data: bytes) -> None:
-        """Write all of `data`, waiting while the program does not read; nothing once closed."""
+        """Write all of `data`, waiting while the program does not read; does nothing once
+        closed."""
         while data and self._descriptor >= 0:
             try:
                 data = data[os.write(self._descriptor, data) :]
@@ -102,7 +103,7 @@ class Entry:
             loop.remove_writer(descriptor)
 
     def close(self) -> None:
-        """The end of stdin."""
+        """Signal the end of stdin."""
         if self._descriptor >= 0:
             asyncio.get_running_loop().remove_writer(self._descriptor)
             os.close(self._descriptor)

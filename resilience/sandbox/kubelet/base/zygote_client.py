@@ -36,7 +36,7 @@ class ZygoteClient:
         self._send({"op": "start", "launch": launch.dump()}, descriptors)
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Signal the process `name`, by the rules of process 1; nothing if it has ended."""
+        """Signal the process `name`, by the rules of process 1; does nothing if it has ended."""
         if name in self._on_exit:
             self._send({"op": "signal", "id": name, "number": int(number)})
 

@@ -1,4 +1,5 @@
-"""Ties the parts together: Pods by uid, the shared services they use, and what ends everything."""
+"""Connects the parts of the kubelet: Pods by uid, the shared services they use, and what ends
+everything."""
 
 from __future__ import annotations
 
@@ -101,8 +102,8 @@ class Kubelet:
             self.report(task.exception())
 
     def report(self, error: BaseException | None) -> None:
-        """A bug of the sandbox: end loudly, with the reason in the sandbox's exit. A kubelet with a
-        part missing must not run on."""
+        """Called for a bug of the sandbox: end with the reason in the sandbox's exit message. A
+        kubelet with a part missing must not run on."""
         if error is not None:
             traceback.print_exception(error)
             sys.stderr.flush()
@@ -198,7 +199,7 @@ class Kubelet:
                 pod.kill_now()
 
     def start_node(self, name: str) -> None:
-        """The node is back: changes in the meantime are noticed, and reported, now."""
+        """The node is back: handle and report the changes in the meantime."""
         self.nodes.start(name)
         for pod in self._on_node(name):
             self.writer.distrust(pod)
@@ -221,7 +222,8 @@ class Kubelet:
                 and pod.uid != obj["metadata"]["uid"]]  # fmt: skip
 
     def forget(self, pod: Pod) -> None:
-        """The Pod has ended. One that ended with its node starts again if that is back already."""
+        """Handle the end of a Pod. A Pod that ended with its node starts again if the node is
+        already back."""
         self.pods.pop(pod.uid, None)
         self.writer.forget(pod)
         obj = self._pods.known.get(pod.uid)

@@ -16,13 +16,13 @@ from typing import Any
 from resilience.sandbox.host.sandbox_config import KUBERNETES_VERSION, SandboxConfig
 from resilience.sandbox.kube.api import ApiError, EventType, Obj
 from resilience.sandbox.kubelet.base.kubelet_clock import WallClock
-from resilience.sandbox.wire.api_client import MERGE, STRATEGIC, Client, Request
+from resilience.sandbox.wire.api_client import MERGE, STRATEGIC, BatchRequest, Client
 
 RENEW = 10.0
 TICKS = 10
-"""In so many portions all Leases are renewed, each portion a tenth of the period after the last."""
+"""All Leases are renewed in this many portions, spread over the period."""
 BATCH = 20
-"""Leases renewed by one write: a few milliseconds of the API server's time."""
+"""Number of Leases renewed by one write, which takes the API server a few milliseconds."""
 LEASE_SECONDS = 40
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 CAPACITY = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "200Gi", "pods": "110"}
@@ -108,7 +108,7 @@ class Nodes:
         self.on_usable()
 
     def start(self, name: str) -> None:
-        """The fault is over: report the node's status at once, as a kubelet that starts does."""
+        """End of a fault: report the node's status at once, as a starting kubelet does."""
         self.stopped.discard(name)
         self._spawn(self._beat([name], report=True))
         self._started.set()
@@ -177,7 +177,7 @@ class Nodes:
         last, credit = loop.time(), 0.0
         while True:
             await asyncio.sleep(period / TICKS)
-            # By elapsed time, not by time slept: a delayed renewal catches up.
+            # Based on elapsed time, not on time slept, so that a delayed renewal catches up.
             credit += (loop.time() - last) / period * len(self._known)
             last = loop.time()
             credit = min(credit, float(len(self._known)))
@@ -203,12 +203,12 @@ class Nodes:
         except (ApiError, ConnectionError, FileNotFoundError):
             pass
 
-    def _renewal(self, name: str) -> Request:
-        return Request("PATCH", f"{LEASES}/{name}", {"spec": self._lease_spec(name)}, MERGE)
+    def _renewal(self, name: str) -> BatchRequest:
+        return BatchRequest("PATCH", f"{LEASES}/{name}", {"spec": self._lease_spec(name)}, MERGE)
 
-    def _return(self, name: str) -> Request:
+    def _return(self, name: str) -> BatchRequest:
         status = self._status(name, self._known[name])
-        return Request("PATCH", f"/api/v1/nodes/{name}/status", status, STRATEGIC)
+        return BatchRequest("PATCH", f"/api/v1/nodes/{name}/status", status, STRATEGIC)
 
     def _lease_spec(self, name: str) -> Obj:
         return {
@@ -227,7 +227,9 @@ class Nodes:
         try:
             await self._client.create(LEASES, lease)
         except ApiError as error:
-            if error.code != 409:  # of an earlier node of that name: renewed soon
+            if (
+                error.code != 409
+            ):  # a Lease of an earlier node with that name, which is renewed soon
                 raise
 
 

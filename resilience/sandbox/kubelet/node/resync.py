@@ -1,9 +1,9 @@
 """The kubelet's safety net: compares the API's Pods with those it runs.
 
 Every half minute the watched Pods are compared with the running ones. A difference that is seen
-twice is corrected: a Pod that is not run is taken up, a terminating one that nothing will end is
-deleted, and one that the API no longer has is ended. Each correction is logged, because none should
-ever be needed.
+twice is corrected: a Pod that does not run is started, a terminating Pod that nothing will end is
+deleted, and a Pod that no longer exists in the API is ended. Each correction is logged, because
+none should ever be needed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PERIOD = 30.0
 TERMINAL = ("Succeeded", "Failed")
 
 
-class Held(Protocol):
+class HeldPod(Protocol):
     """A Pod that the kubelet runs."""
 
     gone: bool
@@ -28,13 +28,13 @@ class Held(Protocol):
 
 
 class Strays:
-    """Finds the differences; remembers those of the last look."""
+    """Finds the differences; remembers those of the last check."""
 
     def __init__(self) -> None:
         self._suspects: set[str] = set()
 
     def found(
-        self, known: Mapping[str, Obj], held: Mapping[str, Held], running: Collection[str]
+        self, known: Mapping[str, Obj], held: Mapping[str, HeldPod], running: Collection[str]
     ) -> set[str]:
         """Uids that differ now and differed at the last look; `running` are the nodes to
         compare."""

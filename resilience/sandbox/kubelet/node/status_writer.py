@@ -61,7 +61,7 @@ class StatusWriter:
         self.mark(pod)
 
     def seen(self, pod: Pod) -> None:
-        """There is a newer object: if others changed the kubelet's conditions in it, they are
+        """Handle a newer object: if others changed the kubelet's conditions in it, they are
         corrected."""
         written = self._written.get(pod.uid)
         if written is None or pod.uid in self._busy or pod.uid in self._marked:
@@ -71,7 +71,7 @@ class StatusWriter:
             self.distrust(pod)
 
     def forget(self, pod: Pod) -> None:
-        """The Pod is gone."""
+        """Forget a Pod that is gone."""
         self._marked.pop(pod.uid, None)
         self._written.pop(pod.uid, None)
         self._tell_flushed(pod.uid)

@@ -1,7 +1,7 @@
 """What a kubelet refuses although its node was chosen: host ports that another Pod has.
 
-The scheduler never chooses such a node; a Pod that names its node itself comes past it. Source:
-pkg/kubelet/lifecycle/predicate.go.
+The scheduler never chooses such a node; but a Pod that sets its node itself bypasses the scheduler.
+Source: pkg/kubelet/lifecycle/predicate.go.
 """
 
 from __future__ import annotations

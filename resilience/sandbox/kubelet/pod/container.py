@@ -52,7 +52,7 @@ class Container:
         self._probing = Probing(self)
         self._exited: asyncio.Future[int] | None = None
         self._stopping = asyncio.Event()
-        self._awake = asyncio.Event()  # a sleep ends: to stop, or since the image was changed
+        self._awake = asyncio.Event()  # ends a sleep: to stop, or because the image changed
         self._other_image = False
         self._hurry = asyncio.Event()
         self._deadline = float("inf")
@@ -70,7 +70,7 @@ class Container:
             code = await self._wait_for_exit()
             if self._stopping.is_set():
                 break
-            if self._other_image:  # under any restart policy, and without a back-off
+            if self._other_image:  # regardless of the restart policy, and without a back-off
                 self.state.last_state = self.state.state
                 continue
             if not self._restarts_after(code):
@@ -164,7 +164,7 @@ class Container:
         return launch, self.log_path(number)
 
     def _filled(self, words: Iterable[str], mounts: Sequence[Mount]) -> tuple[str, ...]:
-        """The words of a stand-in, with what only the Pod knows."""
+        """The command of a stand-in, with values that only the Pod knows."""
         places = [(mount.path, mount.source) for mount in mounts]
         address = self.pod.network.address
         return tuple(stand_ins.filled(word, address, places) for word in words)
@@ -173,7 +173,7 @@ class Container:
         message.parent.mkdir(parents=True, exist_ok=True)
         message.touch()
         for old in message.parent.glob(f"{number - 2}.[lm]*"):
-            old.unlink()  # only the previous instance's log can be requested
+            old.unlink()  # older logs are deleted: only the previous instance's can be requested
         for layer in message.parent.glob("*.root"):
             shutil.rmtree(layer, ignore_errors=True)  # each instance begins with the image's files
 
@@ -250,7 +250,7 @@ class Container:
         self._finish(code)
 
     def _ask_for_memory(self) -> None:
-        """Nobody here has killed it: was it the kernel, for want of memory on the machine?"""
+        """Whether the kernel killed it because the machine ran out of memory: no one here did."""
         health = self.pod.kubelet.health
         if health.lost_memory():
             health.tell(
@@ -316,8 +316,7 @@ class Container:
             await self.sleep(wait)
 
     def restart(self, probe: str) -> None:
-        """A liveness or startup probe failed for good: end this instance, the loop starts a new
-        one."""
+        """End this instance after a failed liveness or startup probe; the loop starts a new one."""
         grace = self.state.spec[f"{probe}Probe"].get("terminationGracePeriodSeconds")
         self.replace(f"failed {probe} probe, will be restarted", grace)
 
@@ -327,7 +326,7 @@ class Container:
         self.pod.spawn(self._end_instance(self.pod.grace() if grace is None else grace))
 
     def change_image(self, image: str) -> None:
-        """The spec names another image: a running instance is replaced, a wait ends."""
+        """Handle a changed image: a running instance is replaced, and a wait ends."""
         self.state.spec = {**self.state.spec, "image": image}
         self._other_image = True
         self._pull = pulling.Pull(self)
@@ -347,14 +346,14 @@ class Container:
         return True
 
     def end_for_memory(self) -> None:
-        """Its memory limit is exceeded: what the kernel's OOM killer does to process 1."""
+        """Handle an exceeded memory limit as the kernel's OOM killer does for process 1."""
         self._out_of_memory = True
         self.crash()
 
     # Stopping.
 
     async def stop(self, deadline: float) -> None:
-        """End for good; `deadline` is real monotonic time. A later call may only shorten it."""
+        """End permanently; `deadline` is real monotonic time. A later call may only shorten it."""
         if deadline < self._deadline:
             self._deadline = deadline
             self._hurry.set()
@@ -423,7 +422,7 @@ class Container:
         return self.state.restarts if self.state.instance else -1
 
     def log_path(self, number: int) -> Path:
-        """Where the log of one instance lies."""
+        """The path of one instance's log."""
         directory: Path = self.pod.directory / self.state.name
         return directory / f"{number}.log"
 
@@ -437,8 +436,7 @@ class Container:
         self.pod.event(kind, reason, message, field_path=self.state.field_path)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep that long in the sandbox's time, or until the container is to stop or has another
-        image."""
+        """Sleep in the sandbox's time, or until the container has to stop or its image changed."""
         try:
             async with asyncio.timeout(self.pod.kubelet.clock.real(seconds)):
                 await self._awake.wait()

@@ -35,7 +35,7 @@ class ContainerState:
     began: float = 0.0
     """Real monotonic time when the current instance started."""
     finished: bool = False
-    """It has ended and will not start again."""
+    """Whether it has ended and will not start again."""
 
     def recall(self, pod: Obj, now: str) -> None:
         """The node was dead: a container that ran before counts as restarted now."""
@@ -80,7 +80,7 @@ class ContainerState:
 
     @property
     def field_path(self) -> str:
-        """Its name in Events."""
+        """The container's name in Events."""
         kinds = {"main": "containers", "ephemeral": "ephemeralContainers"}
         kind = kinds.get(self.role, "initContainers")
         return f"spec.{kind}{{{self.name}}}"

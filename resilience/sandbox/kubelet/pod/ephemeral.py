@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Ephemeral:
-    """Those of one Pod."""
+    """The ephemeral containers of one Pod."""
 
     def __init__(self, pod: Pod) -> None:
         self._pod = pod

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from resilience.sandbox.kubelet.pod.container import Container
 
 UNABLE = 0.5
-"""Seconds until a hook is tried again that could not be run."""
+"""Seconds until a hook that could not be run is tried again."""
 HTTP_TIMEOUT = 30.0
-"""The kubelet's own for hooks; the grace period usually ends it sooner."""
+"""The kubelet's timeout for hooks; the grace period usually ends a hook sooner."""
 
 
 class HookFailed(Exception):

@@ -73,12 +73,12 @@ class Pod:
         return found
 
     def every_container(self) -> list[Container]:
-        """Those of the spec and those that were added for debugging."""
+        """All containers: those of the spec and those added for debugging."""
         return [*self.containers, *self.ephemeral.containers]
 
     @property
     def has_memory_limit(self) -> bool:
-        """Whether any container has one."""
+        """Whether any container has an ephemeral one."""
         return any("memory" in c.state.resources.get("limits", {}) for c in self.containers)
 
     @property
@@ -129,7 +129,8 @@ class Pod:
         await self._remove()
 
     async def _until_deadline(self, ends: set[asyncio.Future[Any]]) -> None:
-        """Until one of `ends` is there, or `activeDeadlineSeconds`, which may change, are over."""
+        """Wait until one of `ends` is set, or `activeDeadlineSeconds` (which may change) have
+        passed."""
         began = time.monotonic()
         while True:
             limit = self.spec.get("activeDeadlineSeconds")
@@ -158,7 +159,7 @@ class Pod:
             if container.state.role == "init":
                 await container.run()
                 if container.state.exit_code != 0:
-                    return  # for good: the restart policy is Never
+                    return  # permanently: the restart policy is Never
             elif container.state.role == "sidecar":
                 self.spawn(container.run())
                 await self._until_started(container)
@@ -265,10 +266,10 @@ class Pod:
             self.kubelet.addresses.release(self.address)
         self.kubelet.forget(self)
 
-    # What comes from outside.
+    # Input from outside.
 
     def update(self, obj: Obj) -> None:
-        """A newer version of the object."""
+        """Take over a newer version of the object."""
         before, self.obj = self.obj, obj
         meta = obj["metadata"]
         if "deletionTimestamp" in meta:
@@ -289,7 +290,7 @@ class Pod:
             self.touch()
 
     def vanished(self) -> None:
-        """The object is gone from the API, while the Pod may be in any state."""
+        """Handle the removal of the object from the API, in any state of the Pod."""
         if not self.gone:
             self.gone = True
             self._end_within(FORCED_GRACE)
@@ -305,7 +306,7 @@ class Pod:
         self._stop.set()
 
     def kill_now(self) -> None:
-        """The node lost its power: no signal that could be handled, and nothing is written."""
+        """Simulate a power loss of the node: no signal can be handled, and nothing is written."""
         self.gone = True
         for container in self.every_container():
             container.crash()
@@ -314,7 +315,7 @@ class Pod:
     # What containers need.
 
     def touch(self) -> None:
-        """A fact that the status shows has changed."""
+        """Record that the status has changed."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -366,7 +367,8 @@ class Pod:
             self._break(error)
 
     def _break(self, error: BaseException) -> None:
-        """A bug of the sandbox met by this Pod: it fails and says so, the others keep running."""
+        """Handle a bug of the sandbox in this Pod: the Pod fails with a message, and the others
+        keep running."""
         self._broken = True
         traceback.print_exception(error)
         sys.stderr.flush()
@@ -379,7 +381,7 @@ class Pod:
         self.spawn(self._bury())
 
     async def _bury(self) -> None:
-        """The last steps of `_live`, for a Pod whose life was interrupted."""
+        """The last steps of `_live`, for an interrupted Pod."""
         await self._stop.wait()
         await self._remove()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from resilience.sandbox.kubelet.pod.container import Container
 
 UNABLE = 0.5
-"""Seconds until an attempt is repeated that could not be made."""
+"""Seconds until an attempt that could not be made is repeated."""
 TITLES = {"startup": "Startup", "readiness": "Readiness", "liveness": "Liveness"}
 
 
@@ -26,7 +26,8 @@ class Probing:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def begin(self) -> None:
-        """A new instance runs: not ready until a probe succeeds, unless there is none."""
+        """Start probing a new instance: it is not ready until a probe succeeds, unless it has no
+        probe."""
         if "startupProbe" in self._container.state.spec:
             self._start("startup")
         else:
@@ -55,8 +56,8 @@ class Probing:
         self._tasks[kind] = self._container.pod.spawn(body)
 
     async def _attempt(self, spec: Obj, timeout: float) -> Result:
-        """An attempt that this kubelet could make: what its own limits spoil is no result, as with
-        a real one's errors (prober.go)."""
+        """Repeat an attempt until this kubelet could make it: a failure because of its own limits
+        is not a result, as for errors in prober.go."""
         health = self._container.pod.kubelet.health
         while True:
             try:
@@ -86,12 +87,12 @@ class Probing:
             self._container.restart(kind)
 
     def end_liveness(self) -> None:
-        """The instance is being ended: it must not count as unhealthy because of that."""
+        """Stop liveness probing: an instance that is being ended must not count as unhealthy."""
         self._cancel("liveness")
         self._cancel("startup")
 
     def end(self) -> None:
-        """The instance has ended."""
+        """Stop all probes: the instance has ended."""
         for kind in list(self._tasks):
             self._cancel(kind)
 

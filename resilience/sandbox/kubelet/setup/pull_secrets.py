@@ -1,8 +1,8 @@
 """A Pod's pull secrets: which logins they hold for the registry of an image.
 
 Docker's two file formats (`.dockerconfigjson`, `.dockercfg`), keys by host and path, as the kubelet
-reads them (pkg/credentialprovider/config.go, keyring.go). A secret that is missing or cannot be
-read is passed over, as there.
+reads them (pkg/credentialprovider/config.go, keyring.go). A Secret that is missing or cannot be
+read is skipped, as in the kubelet.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _HUB = {"index.docker.io": "docker.io"}
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """`logins` are "USER:PASSWORD" for the image's registry; `missing` names Secrets that are
-    not there."""
+    """`logins` are "USER:PASSWORD" for the image's registry; `missing` names Secrets that do not
+    exist."""
 
     logins: frozenset[str]
     missing: tuple[str, ...] = ()

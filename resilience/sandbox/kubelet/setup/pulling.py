@@ -1,4 +1,4 @@
-"""Pulling an image: the catalogue has it, its registry wants a login, or the name is wrong.
+"""Pulling an image: it is in the catalogue, its registry requires a login, or the name is wrong.
 
 Texts are containerd's and the kubelet's, followed by what the sandbox has and the remedy.
 """

@@ -1,4 +1,5 @@
-"""Objects that Pods refer to: ConfigMaps, Secrets, claims. Read when needed, nothing is cached."""
+"""Objects that Pods refer to: ConfigMaps, Secrets, claims. They are read when needed, and nothing
+is cached."""
 
 from __future__ import annotations
 

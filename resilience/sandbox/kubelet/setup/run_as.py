@@ -1,4 +1,4 @@
-"""Whom a container runs as, and the refusal of root under `runAsNonRoot`.
+"""Which user a container runs as, and the refusal of root under `runAsNonRoot`.
 
 Every Pod really runs as the user of the sandbox: what a container asks for is checked and reported,
 not carried out. Source: verifyRunAsNonRoot in pkg/kubelet/kuberuntime/security_context.go.

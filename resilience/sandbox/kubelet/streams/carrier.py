@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from resilience.sandbox.kube.api import ApiError
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 
 SPDY = "spdy/3.1"
 OFFER = "x-stream-protocol-version"
@@ -36,7 +36,7 @@ class Carrier(Protocol):
 class Plain:
     """The bare connection. Its end is the end of the request that began it."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: KubeletRequest) -> None:
         self._reader = request.reader
         self._writer = request.writer
 
@@ -55,12 +55,12 @@ class Plain:
         await self._writer.drain()
 
 
-def is_spdy(request: Request) -> bool:
+def is_spdy(request: KubeletRequest) -> bool:
     """Whether the client requests SPDY on the bare connection."""
     return request.headers.get("upgrade", "").lower() == SPDY
 
 
-def accept(request: Request, spoken: Sequence[str]) -> tuple[Plain, str]:
+def accept(request: KubeletRequest, spoken: Sequence[str]) -> tuple[Plain, str]:
     """Answer the handshake with the client's first protocol that is in `spoken`; ApiError 403."""
     offered = [word.strip() for word in request.headers.get(OFFER, "").split(",") if word.strip()]
     chosen = next((name for name in offered if name in spoken), None)

@@ -15,7 +15,7 @@ import struct
 
 from resilience.sandbox.host.ports import published
 from resilience.sandbox.kube.api import ApiError
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 from resilience.sandbox.kubelet.pod.pod import Pod
 from resilience.sandbox.kubelet.streams import carrier, websocket
 from resilience.sandbox.kubelet.streams.tunnel import PROTOCOL, Tunnel
@@ -27,7 +27,7 @@ OLDER = ("v4.channel.k8s.io", BASE64, "")
 PIECE = 32768
 
 
-async def serve(pod: Pod, request: Request) -> None:
+async def serve(pod: Pod, request: KubeletRequest) -> None:
     """Carry connections to ports of the Pod until the client disconnects; ApiError for a bad
     request."""
     if carrier.is_spdy(request):
@@ -40,7 +40,7 @@ async def serve(pod: Pod, request: Request) -> None:
         await Older(pod, websocket.accept(request, OLDER)).serve(ports)
 
 
-def _ports(request: Request) -> list[int]:
+def _ports(request: KubeletRequest) -> list[int]:
     words = [word for text in request.query.get("ports", []) for word in text.split(",") if word]
     if not words:
         raise ApiError(400, "BadRequest", 'query parameter "ports" is required')

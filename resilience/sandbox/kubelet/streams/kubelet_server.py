@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.kube.api import ApiError
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 from resilience.sandbox.kubelet.streams import forwarding, log_api, pod_faults, remote
 from resilience.sandbox.kubelet.streams.pod_lookup import choose, find_pod
 
@@ -28,7 +28,7 @@ class KubeletServer:
     def __init__(self, kubelet: Kubelet) -> None:
         self._kubelet = kubelet
 
-    async def handle(self, request: Request) -> None:
+    async def handle(self, request: KubeletRequest) -> None:
         """Answer one request; ApiError for refusals."""
         if request.path.startswith(_FAULT):
             pod_faults.handle(self._kubelet, request, request.path.removeprefix(_FAULT))

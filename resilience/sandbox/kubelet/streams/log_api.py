@@ -8,12 +8,12 @@ from pathlib import Path
 
 from resilience.sandbox.kube.api import ApiError
 from resilience.sandbox.kubelet.base.container_logs import LogFile
-from resilience.sandbox.kubelet.base.httpd import Request
-from resilience.sandbox.kubelet.base.log_reading import Wanted, content, read
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
+from resilience.sandbox.kubelet.base.log_reading import LogOptions, content, read
 from resilience.sandbox.kubelet.pod.container import Container
 
 
-async def serve(container: Container, request: Request) -> None:
+async def serve(container: Container, request: KubeletRequest) -> None:
     """Answer one request for logs; ApiError 400 when there is no such instance."""
     previous = request.flag("previous")
     path = _path(container, previous=previous)
@@ -48,13 +48,13 @@ def _path(container: Container, *, previous: bool) -> Path:
     return container.log_path(number)
 
 
-def _wanted(request: Request) -> Wanted:
+def _wanted(request: KubeletRequest) -> LogOptions:
     since = request.first("sinceTime").removesuffix("Z")
     seconds = _number(request, "sinceSeconds")
     if seconds is not None:
         moment = datetime.now(UTC) - timedelta(seconds=seconds)
         since = moment.strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return Wanted(
+    return LogOptions(
         tail=_number(request, "tailLines"),
         since=since,
         limit=_number(request, "limitBytes"),
@@ -62,7 +62,7 @@ def _wanted(request: Request) -> Wanted:
     )
 
 
-def _number(request: Request, name: str) -> int | None:
+def _number(request: KubeletRequest, name: str) -> int | None:
     text = request.first(name)
     if not text:
         return None
@@ -71,7 +71,7 @@ def _number(request: Request, name: str) -> int | None:
     return int(text)
 
 
-async def _follow(log: LogFile, path: Path, wanted: Wanted, request: Request) -> None:
+async def _follow(log: LogFile, path: Path, wanted: LogOptions, request: KubeletRequest) -> None:
     """Send appended lines until the instance ends or the reader disconnects."""
     news = asyncio.Event()
     log.on_write.append(news.set)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from resilience.sandbox.kube.api import ApiError, Obj
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 from resilience.sandbox.kubelet.pod.container import Container
 from resilience.sandbox.kubelet.streams.pod_lookup import find_pod
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STATES = ("running", "kubelet-stopped", "dead")
 
 
-def handle(kubelet: Kubelet, request: Request, name: str) -> None:
+def handle(kubelet: Kubelet, request: KubeletRequest, name: str) -> None:
     """Answer `/sandbox/v1/faults/NAME`; ApiError for an invalid request."""
     if request.method == "GET" and name == "node":
         request.answer(200, {"stopped": sorted(kubelet.nodes.stopped)})

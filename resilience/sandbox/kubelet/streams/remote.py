@@ -14,7 +14,7 @@ from typing import Any
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kubelet.base import terminal
 from resilience.sandbox.kubelet.base.channels import RESIZE, STDERR, STDIN, STDOUT, Channels, Wanted
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 from resilience.sandbox.kubelet.pod.container import Container
 from resilience.sandbox.kubelet.pod.executing import launch_beside
 from resilience.sandbox.kubelet.streams import carrier, spdy_channels, websocket, websocket_channels
@@ -46,7 +46,7 @@ def _refusal(text: str) -> Obj:
     }
 
 
-async def accept(request: Request, wanted: Wanted) -> Channels:
+async def accept(request: KubeletRequest, wanted: Wanted) -> Channels:
     """Answer the handshake of either kind; ApiError if no protocol matches."""
     if carrier.is_spdy(request):
         plain, chosen = carrier.accept(request, spdy_channels.PROTOCOLS)
@@ -55,7 +55,7 @@ async def accept(request: Request, wanted: Wanted) -> Channels:
     return websocket_channels.InWebSocket(socket, wanted)
 
 
-async def exec_command(container: Container, request: Request) -> None:
+async def exec_command(container: Container, request: KubeletRequest) -> None:
     """Run a command and carry its streams until it ends or the client disconnects."""
     wanted = Wanted.of(request)
     channels = await accept(request, wanted)
@@ -101,7 +101,7 @@ async def _copy(source: int, channels: Channels, channel: int) -> None:
         while data := await reader.read(PIECE):
             await channels.send(channel, data)
     except OSError:
-        pass  # the client is gone, or the terminal is: no process has it open any more (EIO)
+        pass  # the client is gone, or no process has the terminal open any more (EIO)
 
 
 async def _feed(channels: Channels, entry: terminal.Entry, tty: int) -> None:
@@ -118,7 +118,7 @@ async def _feed(channels: Channels, entry: terminal.Entry, tty: int) -> None:
         pass  # it violates the protocol, and counts as gone
 
 
-async def attach(container: Container, request: Request) -> None:
+async def attach(container: Container, request: KubeletRequest) -> None:
     """Carry the container's own streams from now on until it ends or the client disconnects."""
     wanted = Wanted.of(request)
     log = container.log

@@ -8,7 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 
 from resilience.sandbox.kube.api import ApiError
-from resilience.sandbox.kubelet.base.httpd import Request
+from resilience.sandbox.kubelet.base.httpd import KubeletRequest
 
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -19,7 +19,7 @@ LARGEST = 16 << 20
 class WebSocket:
     """An accepted WebSocket with the negotiated subprotocol."""
 
-    def __init__(self, request: Request, protocol: str) -> None:
+    def __init__(self, request: KubeletRequest, protocol: str) -> None:
         self._reader = request.reader
         self._writer = request.writer
         self.protocol = protocol
@@ -85,7 +85,7 @@ def _unmask(data: bytes, mask: bytes) -> bytes:
     return number.to_bytes(len(data), "big")
 
 
-def accept(request: Request, spoken: Sequence[str]) -> WebSocket:
+def accept(request: KubeletRequest, spoken: Sequence[str]) -> WebSocket:
     """Answer the handshake with the client's first protocol that is in `spoken`; ApiError if none.
 
     A client that offers nothing uses "", if that is in `spoken`.

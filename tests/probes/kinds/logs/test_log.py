@@ -15,8 +15,8 @@ PODS = Selector.parse("app=web")
 @pytest.mark.parametrize(
     ("given", "field", "says"),
     [
-        ({}, "", "no line is looked for"),
-        ({"absent": "("}, "absent", "no regular expression"),
+        ({}, "", "neither `absent` nor `present` is given"),
+        ({"absent": "("}, "absent", "not a regular expression"),
         ({"present": "x*"}, "present", "matches every line"),
     ],
 )

@@ -146,8 +146,8 @@ def test_a_method_is_described_by_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"call": "no.Such/Call"}, "gRPC service no.Such is described nowhere"),
-        ({"call": "grpc.health.v1.Health/Watch"}, "is no method without streams"),
+        ({"call": "no.Such/Call"}, "there is no description of gRPC service no.Such"),
+        ({"call": "grpc.health.v1.Health/Watch"}, "is not a unary method"),
         ({"call": CALL, "request": '{"nonsense": 1}'}, "`request` is no grpc.health.v1"),
     ],
 )

@@ -244,7 +244,7 @@ def test_values_in_json_are_compared_at_their_place(wanted: dict[str, str], says
 @pytest.mark.parametrize("body", [b"<html>", b"", b"{" * 100_000, b"[" * 100_000, b"\xff"])
 def test_a_body_that_is_no_json_is_wrong(body: bytes) -> None:
     with Server(answer(200, body)) as server:
-        assert "wrong body: the body is no JSON" in failing(server, json={"a": "b"})
+        assert "wrong body: the body is not JSON" in failing(server, json={"a": "b"})
 
 
 @pytest.mark.parametrize(

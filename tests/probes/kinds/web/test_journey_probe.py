@@ -71,4 +71,6 @@ def test_a_step_passes_only_by_what_was_measured(
     found = row(monkeypatch, users, lost, own, promised)
     assert found.result is result
     assert found.reason is (Reason.UNOBSERVED if result is N else None)
-    assert found.measured.startswith(f"{lost} of {users} failed" if users else "no user reached it")
+    assert found.measured.startswith(
+        f"{lost} of {users} failed" if users else "no journey reached this step"
+    )

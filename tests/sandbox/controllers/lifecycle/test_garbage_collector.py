@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.controllers.lifecycle.garbage_plan import OwnerState, Verdict, judge
+from resilience.sandbox.controllers.lifecycle.garbage_plan import GarbageVerdict, OwnerState, judge
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kube.object_edits import condition
 from tests.sandbox.controllers.world import World, deployment, pod, replicaset
@@ -142,11 +142,12 @@ S, D, W = OwnerState.SOLID, OwnerState.DANGLING, OwnerState.WAITING
 
 @pytest.mark.parametrize(
     ("states", "verdict"),
-    [([], Verdict.KEEP), ([S], Verdict.KEEP), ([S, S], Verdict.KEEP), ([D], Verdict.DELETE),
-     ([W], Verdict.DELETE), ([D, W], Verdict.DELETE), ([S, D], Verdict.TRIM),
-     ([S, W], Verdict.TRIM), ([D, S, W], Verdict.TRIM)],
+    [([], GarbageVerdict.KEEP), ([S], GarbageVerdict.KEEP), ([S, S], GarbageVerdict.KEEP),
+     ([D], GarbageVerdict.DELETE), ([W], GarbageVerdict.DELETE), ([D, W], GarbageVerdict.DELETE),
+     ([S, D], GarbageVerdict.TRIM), ([S, W], GarbageVerdict.TRIM),
+     ([D, S, W], GarbageVerdict.TRIM)],
 )  # fmt: skip
-def test_one_solid_owner_keeps_an_object(states: list[OwnerState], verdict: Verdict) -> None:
+def test_one_solid_owner_keeps_an_object(states: list[OwnerState], verdict: GarbageVerdict) -> None:
     references = [{"uid": str(n)} for n in range(len(states))]
     assert judge(references, states).verdict is verdict
 

@@ -12,7 +12,7 @@ from typing import Any
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kubelet.base.kubelet_clock import WallClock
 from resilience.sandbox.kubelet.node.node_leases import BATCH, LEASE_SECONDS, RENEW, Nodes
-from resilience.sandbox.wire.api_client import Request
+from resilience.sandbox.wire.api_client import BatchRequest
 from tests.sandbox.kubelet.fastloop import FastLoop
 
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
@@ -30,12 +30,12 @@ class Server:
         self.largest = 0
         self.absent: set[str] = set()
 
-    async def batch(self, requests: Sequence[Request]) -> list[Obj | ApiError]:
+    async def batch(self, requests: Sequence[BatchRequest]) -> list[Obj | ApiError]:
         self.largest = max(self.largest, len(requests))
         await asyncio.sleep(self._takes if requests else 0)
         return [self._answer(request) for request in requests]
 
-    def _answer(self, request: Request) -> Obj | ApiError:
+    def _answer(self, request: BatchRequest) -> Obj | ApiError:
         name = request.path.split("/")[-1]
         if name == "status":
             self.statuses.append(request.path.split("/")[-2])
