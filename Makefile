@@ -130,6 +130,8 @@ $(VENV)/.test: pyproject.toml tests/e2e/newest_kubectl.py $(VENV)/pyvenv.cfg
 	@$(call lacking,kubectl,kubernetes-client)
 	@$(call lacking,restic,restic)
 	@$(call lacking,chromium,chromium)
+	@$(call lacking,redis-server,redis-server)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { $(call lacking,initdb,postgresql); }
 	@$(BIN)/python tests/e2e/newest_kubectl.py $(BIN)/kubectl-newest || \
 	  echo "the newest kubectl cannot be had here; its tests are left out"
 	@touch $@ $(VENV)/.demo

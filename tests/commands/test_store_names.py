@@ -54,7 +54,7 @@ def test_the_environment_is_read_where_no_option_is_given(monkeypatch: pytest.Mo
 
 def test_no_store_is_an_error_where_one_is_needed() -> None:
     assert located(None, required=False) == ""
-    with pytest.raises(BadRequest, match="neither a plan nor a store is given; use --store URL"):
+    with pytest.raises(BadRequest, match="no store is named; use --store URL"):
         located(None, required=True)
 
 

@@ -38,7 +38,7 @@ def test_a_service_that_fails_again_has_not_recovered() -> None:
 def test_what_failed_before_the_action_had_ended_does_not_count() -> None:
     found = judged("---" + "+" * 20, limit=0, over=0.5)
     assert (found.result, found.value) == (Result.PASSED, 0.0)
-    assert "at once" in wording.measured(found)
+    assert "immediately" in wording.measured(found)
 
 
 def test_fewer_than_ten_good_answers_after_the_last_failure_prove_nothing() -> None:

@@ -81,8 +81,8 @@ class Run:
         """A run that has changed nothing yet; `options.run` names it."""
 
         def check() -> None:
-            if cluster.ended():
-                aborter.abort("the cluster ended while the run was under way", Why.GONE)
+            if why := cluster.ended():
+                aborter.abort(why, Why.GONE)
             aborter.check()
 
         state = RunState.of(

@@ -100,7 +100,7 @@ def _check(state: RunState) -> None:
 
 def _gone(state: RunState) -> list[str]:
     """Record that the cluster has ended, and all changes with it."""
-    state.aborter.abort("the cluster ended while the run was under way", Why.GONE)
+    state.aborter.abort(state.cluster.ended(), Why.GONE)
     for undo in state.journal.pending():
         state.journal.forget(undo.id)
     return []

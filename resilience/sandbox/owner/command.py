@@ -182,7 +182,8 @@ def _images(options: argparse.Namespace) -> int:
     own = own_images.read(options.images)
     if not options.reference:
         known = stand_ins.listing(own)
-        _print(options.output, known, [f"{name:50} {line}" for name, line in known.items()])
+        width = max(map(len, known), default=0)
+        _print(options.output, known, [f"{name:{width}}  {line}" for name, line in known.items()])
         return 0
     missing = stand_ins.unknown(options.reference, own)
     _print(options.output, missing, missing)

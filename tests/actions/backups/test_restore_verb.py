@@ -180,7 +180,7 @@ def test_what_exists_and_differs_stops_it_before_the_first_create(saved: Context
     ("more", "words"),
     [
         ({"name": "absent"}, "snapshot absent does not exist"),
-        ({"into": "kube-system"}, "namespace kube-system exists"),
+        ({"into": "kube-system"}, "namespace kube-system already exists"),
     ],
 )
 def test_a_mistake_is_said_and_nothing_is_touched(

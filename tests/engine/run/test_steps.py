@@ -112,7 +112,7 @@ def test_a_cluster_that_ended_under_the_run_ends_the_run_at_once(here: World) ->
     started = here.clock.now
     record = here.run(when=[toy(die)], ephemeral=True)
     assert record.outcome is Outcome.HARNESS_ERROR
-    assert "the cluster ended while the run was under way" in record.message
+    assert "it was unplugged" in record.message
     assert here.aborter.why is Why.GONE
     assert here.clock.now - started < 5
     assert record.leftovers == ()
