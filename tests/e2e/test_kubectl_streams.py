@@ -113,7 +113,7 @@ class Terminal:
             command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
         )
         os.close(theirs)
-        self.seen = ""
+        self._unread = ""
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
@@ -121,12 +121,11 @@ class Terminal:
     def until(self, text: str) -> None:
         """Read on until `text` appears after what was read before."""
         end = time.monotonic() + DEADLINE
-        seen = ""
-        while text not in seen:
+        while text not in self._unread:
             ready, _, _ = select.select([self._ours], [], [], max(0, end - time.monotonic()))
-            assert ready, f"{text!r} did not appear, only {seen!r}"
-            seen += os.read(self._ours, 4096).decode()
-        self.seen += seen
+            assert ready, f"{text!r} did not appear, only {self._unread!r}"
+            self._unread += os.read(self._ours, 4096).decode()
+        self._unread = self._unread.partition(text)[2]
 
     def close(self) -> int:
         """The exit code."""
@@ -139,13 +138,16 @@ class Terminal:
 
 def test_a_terminal_in_a_container_is_a_terminal(pod: Kubectl) -> None:
     terminal = Terminal(pod.command("exec", "-it", "app", "--", "sh"), pod.around())
-    terminal.until("# " if os.geteuid() == 0 else "$ ")
+    prompt = "# " if os.geteuid() == 0 else "$ "
+    terminal.until(prompt)
     terminal.type("hostname\r")
     terminal.until("app\r\n")
-    terminal.type("sleep 1000\r")
-    terminal.until("sleep 1000\r\n")
+    # The shell itself takes a ^C that comes before the command has the terminal.
+    terminal.type("sh -c 'echo runs; exec sleep 1000'\r")
+    terminal.until("runs\r\n")
     terminal.type("\x03")  # ^C ends the command, not the shell
     terminal.until("^C")
+    terminal.until(prompt)
     terminal.type("exit 7\r")
     assert terminal.close() == 7
 

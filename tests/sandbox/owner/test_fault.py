@@ -50,7 +50,7 @@ def answers(address: str) -> bool:
 def test_a_frozen_pod_hangs_until_it_is_thawed(pods: Pods) -> None:
     pods.run("ice", main=NETEXEC)
     address = pods.until_ready("ice")["status"]["podIP"]
-    assert answers(address)
+    wait_for(lambda: answers(address), "the Pod answers")
     pods.sandbox.fault("freeze", namespace=pods.namespace, pod="ice")
     wait_for(lambda: not answers(address), "the Pod hangs")
     pods.sandbox.fault("thaw", namespace=pods.namespace, pod="ice")
@@ -71,7 +71,7 @@ def test_a_stopped_kubelet_lets_its_node_become_unknown_and_its_pods_run_on() ->
         running.fault("node", name="node-2", state="kubelet-stopped")
         wait_for(lambda: node_ready(pods, "node-2") == "Unknown", "node-2 is Unknown")
         pods.until("web", lambda pod: not is_ready(pod), "is not Ready any more")
-        assert answers(address)
+        wait_for(lambda: answers(address), "the Pod still answers")
         running.fault("node", name="node-2", state="running")
         wait_for(lambda: node_ready(pods, "node-2") == "True", "node-2 is back")
         pods.until_ready("web")
