@@ -60,7 +60,7 @@ def test_an_outage_that_goes_on_has_burnt_an_unknown_amount() -> None:
 def test_a_small_part_is_never_shown_as_nothing() -> None:
     found = judged("-" + "+" * 30, "0.1% of 30d")
     assert wording.brief(found) == "error budget 0.0039%"
-    assert wording.measured(judged("+" * 30)).startswith("0% burnt: nothing failed")
+    assert wording.measured(judged("+" * 30)).startswith("0% used: nothing failed")
 
 
 def test_nothing_planned_is_nothing_measured() -> None:
