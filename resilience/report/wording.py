@@ -130,7 +130,7 @@ def _number(finding: Finding) -> str:
     if finding.kind is Kind.AVAILABILITY:
         return percent(Fraction(str(value)))
     if finding.kind is Kind.BUDGET:
-        return _burnt(value)
+        return _used(value)
     if finding.kind is Kind.OUTAGE and not finding.outages:
         return "none"
     if finding.kind is Kind.BASELINE:
@@ -189,8 +189,8 @@ def _budget(finding: Finding, evidence: Evidence) -> str:
     failed = (
         _range(span(low * evidence.budget), span(high * evidence.budget)) if high else "nothing"
     )
-    burnt = _range(_burnt(low), _burnt(high))
-    return f"{burnt} used: {failed} failed of the allowed {span(evidence.budget)}"
+    used = _range(_used(low), _used(high))
+    return f"{used} used: {failed} failed of the allowed {span(evidence.budget)}"
 
 
 def _compared(finding: Finding, evidence: Evidence) -> str:
@@ -207,7 +207,7 @@ def _increase(share: float | None) -> str:
     return "without bound" if share is None else f"{share:+.0%}"
 
 
-def _burnt(ratio: float) -> str:
+def _used(ratio: float) -> str:
     """The share of the error budget, rounded up so that it is never understated."""
     return f"{math.ceil(round(ratio * 1e6, 3)) / 1e4:g}%"
 

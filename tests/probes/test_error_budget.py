@@ -24,11 +24,11 @@ def judged(pattern: str, budget: str = BUDGET, until: float | None = None) -> Fi
     return found
 
 
-def test_each_failed_moment_burns_one_interval() -> None:
+def test_each_failed_moment_uses_one_interval() -> None:
     found = judged("+++" + "-" * 25 + "+" * 30)
     assert (found.result, found.kind) == (Result.PASSED, Kind.BUDGET)
     assert found.value == pytest.approx(0.25)
-    assert wording.measured(found) == "25% burnt: 2.5s failed of the 10s that may"
+    assert wording.measured(found) == "25% used: 2.5s failed of the allowed 10s"
     assert wording.promised(found) == "at most 10% of 100s"
     assert wording.brief(found) == "error budget 25%"
 
@@ -41,12 +41,12 @@ def test_more_than_its_part_is_a_failure() -> None:
     assert wording.decisive(found) == ("shop.error_budget 21%, expected at most 20% of 10% of 100s")
 
 
-def test_what_was_not_seen_may_have_burnt() -> None:
+def test_what_was_not_seen_may_have_failed() -> None:
     found = judged("+" * 20 + "u" * 5 + "-" * 18 + "+" * 20, "20% of 10% of 100s")
     assert found.result is Result.NOT_MEASURED
     assert found.low == pytest.approx(0.18)
     assert found.high == pytest.approx(0.23)
-    assert "between 18% and 23% burnt" in wording.measured(found)
+    assert "between 18% and 23% used" in wording.measured(found)
     assert judged("+" * 20 + "u" * 5 + "-" * 15 + "+" * 20, "20% of 10% of 100s").value == (
         pytest.approx(0.2)
     )

@@ -34,7 +34,6 @@ GROWN = frozenset(_GROWN_BY)
 """Kinds whose objects controllers recreate."""
 
 
-_ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
 _RIGHTS = frozenset(
     f"{kind}.rbac.authorization.k8s.io"
     for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
@@ -157,7 +156,7 @@ def own_rights(obj: Object) -> str:
     """Output of `resilience rbac` (`pytest-resilience-NAME`) and the chart's
     (`pytest-resilience:NAMESPACE:RELEASE:JOB`): the API server lets no one grant permissions that
     they lack, and one run's account lacks another's."""
-    rights = identity(obj) in ("Role.rbac.authorization.k8s.io", _ROLE_BINDING)
+    rights = identity(obj) in _RIGHTS
     name = obj["metadata"]["name"]
     ours = rights and (name == OURS or name.startswith((f"{OURS}-", f"{OURS}:")))
     return "the permissions of these runs themselves: `resilience rbac` prints them" if ours else ""

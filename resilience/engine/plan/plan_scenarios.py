@@ -146,7 +146,9 @@ def _judged(
             context.add_finding(finding)
         bad = [each for each in findings if each.result is Result.FAILED]
         if bad:
-            raise NotMet("; ".join(_told(each) for each in bad), final=True)
+            details = [line for each in bad for line in wording.detail(each)]
+            brief = "; ".join(_told(each) for each in bad)
+            raise NotMet("\n".join([brief, *dict.fromkeys(details)]), final=True)
         return "; ".join(_told(each) for each in findings)
 
     return run

@@ -19,7 +19,7 @@ TITLES: Mapping[str, str] = {
     "longest outage": "Longest outage",
     "recovery": "Recovery",
     "latency": "Latency",
-    "error budget": "Error budget burnt",
+    "error budget": "Error budget used",
     "rto": "RTO",
     "rpo": "RPO",
     "lost writes": "Lost writes",

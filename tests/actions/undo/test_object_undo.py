@@ -51,10 +51,14 @@ CHANGING = ("apply", "cordon", "drain", "quarantine", "restore", "scale", "set_i
 CREATING = ("apply", "chaos_mesh", "crash", "node_down", "partition", "run_job")
 OTHERWISE = {
     "dns": "a prober of a random name, that nobody else uses",
+    "grpc": "a prober of a random name, that nobody else uses",
     "http": "a prober of a random name, that nobody else uses",
+    "journey": "a prober of a random name, that nobody else uses",
     "ledger": "keys of the run in the application's own store: tests.ledger.test_in_sandbox",
     "node_down": "machines: tests.actions.nodes.test_machines",
     "reboot": "machines: tests.actions.nodes.test_machines",
+    "redis": "a prober of a random name, that nobody else uses",
+    "sql": "a prober of a random name, that nobody else uses",
     "tcp": "a prober of a random name, that nobody else uses",
 }
 

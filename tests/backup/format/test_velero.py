@@ -176,7 +176,7 @@ def test_an_object_in_a_foreign_namespace_is_refused() -> None:
         "metadata": {"name": "web", "namespace": "kube-system"},
     }
     files = {"resources/pods/namespaces/shop/web.json": body(obj)}
-    with pytest.raises(BadArchive, match="is in another namespace"):
+    with pytest.raises(BadArchive, match="is in a different namespace"):
         restore(
             RestoreRequest(name="r"),
             opened(bucket(files), "nightly"),

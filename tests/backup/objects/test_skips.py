@@ -125,6 +125,8 @@ def token(
         ("automatic", thing(f"{RBAC}/v1", "ClusterRole"), ""),
         ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": f"{OURS}-journal"}), OWN),
         ("own_rights", thing(f"{RBAC}/v1", "RoleBinding", metadata={"name": OURS}), OWN),
+        ("own_rights", thing(f"{RBAC}/v1", "ClusterRole", metadata={"name": f"{OURS}-a"}), OWN),
+        ("own_rights", thing(f"{RBAC}/v1", "ClusterRoleBinding", metadata={"name": OURS}), OWN),
         ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": OF_THE_CHART}), OWN),
         ("own_rights", thing(f"{RBAC}/v1", "Role", metadata={"name": f"{OURS}2"}), ""),
         ("own_rights", thing("v1", "Secret", metadata={"name": OURS}), ""),

@@ -70,8 +70,8 @@ def test_a_budget_is_recorded_when_it_lets_another_number_go() -> None:
     )
     assert [entry.facts["allowed"] for entry in entries] == [1, 0, None]
     assert [entry.text for entry in entries] == [
-        "PodDisruptionBudget shop/web lets 1 Pod go",
-        "PodDisruptionBudget shop/web lets 0 Pods go",
+        "PodDisruptionBudget shop/web allows 1 disruption",
+        "PodDisruptionBudget shop/web allows 0 disruptions",
         "PodDisruptionBudget shop/web gone",
     ]
 

@@ -62,6 +62,31 @@ def test_the_verb_that_is_asked_in_a_drill_undoes_what_it_placed(tmp_path: Path)
     assert here.cluster.find(SECRETS, "shop") == []
 
 
+PLAN = Plan(id="shop", title="shop", namespaces=("shop",), store="file:./data",
+            place=Place(file="shop.plan.yaml", line=1, column=1))  # fmt: skip
+
+
+def test_the_details_of_failed_findings_are_in_the_message(tmp_path: Path) -> None:
+    def judge(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+        passed = Finding(name="rto", result=Result.PASSED, promised="in time", measured="1s",
+                         detail=("of no interest",))  # fmt: skip
+        failed = Finding(name="rights", result=Result.FAILED, promised="every Role",
+                         measured="1 Role is missing", place=PLAN.place,
+                         detail=("Role shop/leader", "add it"))  # fmt: skip
+        return [passed, failed]
+
+    drill = dataclasses.replace(VERBS["intact"], run=_judged(judge))
+    here = world()
+    here.directory = tmp_path
+    asked = step(drill, Phase.THEN, plan=PLAN, kind="intact")
+    record = here.run(then=[dataclasses.replace(asked, place=PLAN.place)])
+    assert record.outcome is Outcome.SERVICE_FAILED
+    said = [line.strip() for line in record.message.splitlines()]
+    assert "rights: 1 Role is missing" in said
+    assert said.count("Role shop/leader") == said.count("add it") == 1
+    assert "of no interest" not in said
+
+
 @pytest.mark.parametrize("proven", [True, False])
 def test_a_scratch_namespace_that_does_not_go_is_a_leftover_and_no_failure_of_the_backup(
     tmp_path: Path, proven: bool
@@ -72,12 +97,10 @@ def test_a_scratch_namespace_that_does_not_go_is_a_leftover_and_no_failure_of_th
             raise StillThere("namespace shop-drill is still Terminating")
         return [Finding(name="rto", result=Result.PASSED, promised="in time", measured="1s")]
 
-    plan = Plan(id="shop", title="shop", namespaces=("shop",), store="file:./data",
-                place=Place(file="shop.plan.yaml", line=1, column=1))  # fmt: skip
     drill = dataclasses.replace(VERBS["intact"], run=_judged(judge))
     here = world()
     here.directory = tmp_path
-    record = here.run(then=[step(drill, Phase.THEN, plan=plan, kind="intact")])
+    record = here.run(then=[step(drill, Phase.THEN, plan=PLAN, kind="intact")])
     assert record.outcome is Outcome.UNDO_INCOMPLETE
     assert record.leftovers[0] == "delete namespace shop-drill: it is still Terminating"
     assert "`resilience recover` tries again" in record.message
