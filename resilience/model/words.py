@@ -23,12 +23,16 @@ def percent(ratio: Fraction | float) -> str:
 
 
 def span(seconds: float) -> str:
-    """`320ms`, `1.24s`, `2m 5s`."""
+    """`320ms`, `1.24s`, `2m 5s`, `26h 0m`."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.3g}ms" if seconds < 0.1 else f"{seconds * 1000:.0f}ms"
     if seconds < 119.95:
         return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"
-    return f"{int(seconds // 60)}m {round(seconds % 60)}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 120:
+        return f"{minutes}m {rest}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours}h {minutes}m"
 
 
 def counts(numbers: Mapping[str, int], most: int = 5) -> str:

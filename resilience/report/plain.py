@@ -12,7 +12,7 @@ from fractions import Fraction
 from resilience.model.finding import Figure, Finding, Kind, Result
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome
-from resilience.model.words import percent, span
+from resilience.model.words import many, percent, span
 
 DONE: Mapping[str, str] = {
     "apply": "its configuration was changed",
@@ -176,8 +176,8 @@ def _old(seconds: float) -> str:
     """Hours read better than thousands of minutes."""
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}s"
-    return f"{seconds:.0f} seconds"
+            return many(round(seconds / size), unit)
+    return many(round(seconds), "second")
 
 
 def _intact(findings: Sequence[Finding], passed: bool) -> str:

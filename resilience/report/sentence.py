@@ -33,7 +33,8 @@ def _kept(findings: Sequence[Finding]) -> str:
         return "Every step succeeded; no objective was set."
     if len(findings) == 1:
         return f"The objective was met: {wording.kept(findings)[0]}."
-    return f"All {len(findings)} objectives were met: {'; '.join(wording.kept(findings))}."
+    every = "Both" if len(findings) == 2 else f"All {len(findings)}"
+    return f"{every} objectives were met: {'; '.join(wording.kept(findings))}."
 
 
 def _counted(findings: Sequence[Finding], result: Result, several: str, one: str) -> str:
