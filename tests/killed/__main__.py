@@ -17,19 +17,26 @@ from random import Random
 
 from resilience.cluster import connect
 from resilience.cluster.access import embedded
+from tests.actions.network.chaosmesh import Controller, crd
 from tests.killed import cluster_state
 from tests.killed.cases import FILES, VOLUMES, Case, cases, command
-from tests.killed.moments import Project, Trouble
+from tests.killed.moments import Project, Trouble, own_disk
 
 
 def main() -> int:
     options = _options()
     with embedded.sandbox(nodes=3) as running, tempfile.TemporaryDirectory() as folder:
-        with connect(running.access) as cluster:
+        with (
+            own_disk(Path(folder)) as disk,
+            connect(running.access) as cluster,
+            Controller(cluster, crd(cluster)),
+        ):
+            print("journal and report are on a disk that can be filled" if disk else
+                  "this user may mount no tmpfs: no disk is filled, files cannot grow")  # fmt: skip
             for name, text in FILES.items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             cluster_state.prepare(cluster, Path(folder))
-            project = Project(folder=Path(folder), cluster=cluster)
+            project = Project(folder=Path(folder), cluster=cluster, disk=disk)
             there = ("--kubeconfig", str(running.kubeconfig))
             for words in (("-n", VOLUMES, "--volumes", "--name", "kept", "--store", "file:./store"),
                           ("copy.plan.yaml",)):  # fmt: skip

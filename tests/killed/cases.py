@@ -68,12 +68,37 @@ namespaces: [subject]
 store: file:./plans
 drill: {into: "${namespace}-drill", then: [{ready: all}, {matches_snapshot: {as: snapshot}}]}
 """
+SLOW = """
+apiVersion: chaos-mesh.org/v1alpha1
+kind: NetworkChaos
+metadata: {name: NAME}
+spec: {action: delay, mode: all, selector: {labelSelectors: {app: web}}, delay: {latency: 100ms}}
+"""
+CHAOS = """
+scenario: resources of Chaos Mesh come and go
+namespace: subject
+settle: 0s
+when:
+  - chaos_mesh: {file: slow.yaml, duration: 1s}
+  - chaos_mesh: slower.yaml
+  - kill: {pods: app=web, count: 1, grace: 0s}
+  - chaos_mesh: {file: slow.yaml, duration: 1s}
+then:
+  - ready: deployment/web
+"""
 FILES = {
+    "chaos.scenario.yaml": CHAOS, "slow.yaml": SLOW.replace("NAME", "slow"),
+    "slower.yaml": SLOW.replace("NAME", "slower"),
     "subject.yaml": subject.SUBJECT, "more.yaml": subject.MORE, "copy.plan.yaml": PLAN,
     "all.scenario.yaml": subject.SCENARIO, "machines.scenario.yaml": subject.MACHINES,
     "backups.scenario.yaml": subject.BACKUPS, "flows.scenario.yaml": FLOWS, "kv.yaml": KV,
     "pytest.ini": "[pytest]\nasyncio_default_fixture_loop_scope = function\n",
 }  # fmt: skip
+
+DISK = ".resilience"
+"""The folder of journals and, here, of the report too."""
+
+REPORT = f"{DISK}/report"
 
 Words = Sequence[str]
 
@@ -81,15 +106,17 @@ Words = Sequence[str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """`words` are the command, `after` those that clear away; `reset` removes what it made on
-    purpose. `again`: the first of `after` is killed as well. `longest`: seconds within which it is
-    killed, for one that takes much longer. `verdicts`:
-    exit codes besides 0 with which it may end when nobody kills it."""
+    purpose. `again`: the first of `after` is killed as well. `undoing`: it is killed once its
+    journal says that something was undone, so in the middle of its own undo. `longest`: seconds
+    within which it is killed, for one that takes much longer. `verdicts`: exit codes besides 0 with
+    which it may end when nobody kills it."""
 
     name: str
     words: Words
     after: Callable[[HttpCluster], Sequence[Words]]
     reset: Callable[[HttpCluster], None] = lambda cluster: None
     again: bool = False
+    undoing: bool = False
     longest: float = 0.0
     verdicts: tuple[int, ...] = ()
 
@@ -105,7 +132,9 @@ def cases(kubeconfig: Path) -> list[Case]:
 
     def pytest(*words: str) -> Words:
         named = f"--resilience-kubeconfig={kubeconfig}"
-        return (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", named, *words)
+        report = f"--resilience-report={REPORT}"
+        return (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", named, report,
+                *words)  # fmt: skip
 
     def resumed(cluster: HttpCluster) -> Sequence[Words]:
         name = restoring(cluster)
@@ -127,6 +156,9 @@ def cases(kubeconfig: Path) -> list[Case]:
         scenario("flows, ledger, prober", "flows", verdicts=(21,)),
         scenario("backups in a run", "backups"),
         scenario("recover", "all", again=True),
+        scenario("the undo itself", "all", undoing=True),
+        scenario("chaos_mesh", "chaos"),
+        scenario("chaos_mesh's undo", "chaos", undoing=True),
         Case(name="backup create", words=create, after=next_one),
         Case(name="restore", after=resumed, reset=without_copy,
              words=command("restore", "kept", "--into", f"{VOLUMES}={COPY}", *store)),

@@ -9,10 +9,11 @@ from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS
 from resilience.cluster.transport import HttpCluster
 from resilience.kube import objects
+from tests.actions.network.chaosmesh import KIND
 from tests.commands.test_killed_backup import held
 from tests.engine.journal import test_kill_nine as subject
 from tests.engine.journal.test_undo import JOURNAL
-from tests.killed.cases import COPY, VOLUMES
+from tests.killed.cases import COPY, DISK, VOLUMES
 
 SETTLED = 90.0
 """Seconds within which what was deleted is gone."""
@@ -37,6 +38,7 @@ def state(cluster: HttpCluster) -> list[str]:
                   for each in cluster.list(resource, labels=ours)]  # fmt: skip
     found += [f"claim {objects.title(each)}" for each in cluster.list(CLAIMS)
               if objects.namespace(each) != COPY]  # fmt: skip
+    found += [f"NetworkChaos {objects.title(each)}" for each in cluster.list(KIND)]
     return sorted(found)
 
 
@@ -48,5 +50,5 @@ def differences(cluster: HttpCluster, before: list[str], folder: Path) -> str:
         time.sleep(0.5)
     more = [f"+ {each}" for each in now if each not in before]
     less = [f"- {each}" for each in before if each not in now]
-    files = [f"+ {file.name}" for file in (folder / ".resilience/journal").glob("*.jsonl")]
+    files = [f"+ {file.name}" for file in (folder / DISK / "journal").glob("*.jsonl")]
     return "; ".join([*more, *less, *files])

@@ -6,7 +6,8 @@ import resource
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from tests.killed import cluster_state
-from tests.killed.cases import Case
+from tests.killed.cases import DISK, Case
 
 FAULTS = "/sandbox/v1/faults/apiserver"
 WRITES = ["POST", "PUT", "PATCH", "DELETE"]
@@ -31,13 +32,14 @@ class Trouble(Enum):
     BUSY = "API server answers 503"
     SLOW = "API server answers 429"
     RESETS = "connections are reset"
-    FULL = "the journal's disk is full"
+    FULL = "the journal's file cannot grow"
+    DISK = "the disk of journal and report is full"
     LOST = "the local journal is lost"
 
     @classmethod
     def chosen(cls, random: Random) -> Trouble:
         """A lost journal costs a Lease's duration, so it comes less often."""
-        return random.choices(list(cls), weights=(3, 2, 2, 2, 2, 1))[0]
+        return random.choices(list(cls), weights=(3, 2, 2, 2, 2, 2, 1))[0]
 
 
 REQUESTS: dict[Trouble, dict[str, Any]] = {
@@ -47,12 +49,41 @@ REQUESTS: dict[Trouble, dict[str, Any]] = {
 }
 
 
+SIZE = 16 << 20
+"""Bytes of the disk of journal and report."""
+
+
+@contextmanager
+def own_disk(folder: Path) -> Iterator[bool]:
+    """A tmpfs for journals and reports; False where this user may not mount one: then their files
+    cannot grow, as with `FULL`."""
+    place = folder / DISK
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place)]
+    made = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        yield made
+    finally:
+        if made:
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def _content(journal: Path) -> bytes:
+    """Nothing, once everything was undone: then it is deleted."""
+    try:
+        return journal.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A folder with scenarios, and the cluster that they act on."""
+    """A folder with scenarios, and the cluster that they act on. `disk`: journal and report are on
+    a disk of their own, which can be filled."""
 
     folder: Path
     cluster: HttpCluster
+    disk: bool = False
 
     def whole(self, words: Sequence[str]) -> None:
         """The command has to succeed."""
@@ -74,7 +105,7 @@ class Project:
     def moment(self, case: Case, after: float, trouble: Trouble) -> tuple[int | None, str]:
         """The exit code if it had ended before, and what was left, "" for nothing."""
         before = cluster_state.state(self.cluster)
-        ended = self._killed(case.words, after, trouble)
+        ended = self._killed(case.words, after, trouble, undoing=case.undoing)
         if trouble is Trouble.LOST:
             for file in self._journals():
                 file.unlink()
@@ -95,20 +126,26 @@ class Project:
                 return f"`{' '.join(words[2:])}` ended with {code}: {said[-2000:]}"
         return ""
 
-    def _killed(self, words: Sequence[str], after: float, trouble: Trouble) -> int | None:
+    def _killed(
+        self, words: Sequence[str], after: float, trouble: Trouble, *, undoing: bool = False
+    ) -> int | None:
         self._disturb(trouble)
         with subprocess.Popen(
             words, cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as running:  # fmt: skip
-            full = threading.Timer(after / 2, self._fill, [running])
-            if trouble is Trouble.FULL:
+            full = threading.Timer(after / 2, self._fill, [running, trouble])
+            if trouble in (Trouble.FULL, Trouble.DISK):
                 full.start()
             timer = threading.Timer(after, running.kill)
-            timer.start()
+            killing = threading.Thread(target=self._kill_undoing, args=[running, after])
+            (killing if undoing else timer).start()
             running.communicate(timeout=PATIENCE)
             timer.cancel()
             full.cancel()
+            full.join() if full.is_alive() else None
+            killing.join() if undoing else None
+        self._filler.unlink(missing_ok=True)
         self._calm()
         return None if running.returncode == -9 else running.returncode
 
@@ -118,9 +155,29 @@ class Project:
         return done.returncode, done.stdout
 
     def _journals(self) -> list[Path]:
-        return sorted((self.folder / ".resilience/journal").glob("*.jsonl"))
+        return sorted((self.folder / DISK / "journal").glob("*.jsonl"))
 
-    def _fill(self, running: subprocess.Popen[str]) -> None:
+    def _kill_undoing(self, running: subprocess.Popen[str], after: float) -> None:
+        """Once the first thing is undone; how much later is a part of `after`."""
+        known = set(self._journals())
+        while running.poll() is None:
+            new = [file for file in self._journals() if file not in known]
+            if any(b'"op":"done"' in _content(file) for file in new):
+                time.sleep(after / 20)
+                running.kill()
+                return
+            time.sleep(0.01)
+
+    @property
+    def _filler(self) -> Path:
+        return self.folder / DISK / "filler"
+
+    def _fill(self, running: subprocess.Popen[str], trouble: Trouble) -> None:
+        if trouble is Trouble.DISK and self.disk:
+            with suppress(OSError), self._filler.open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(bytes(1 << 12))
+            return
         for file in self._journals():
             size = file.stat().st_size
             resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (size, size))

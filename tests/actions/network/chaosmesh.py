@@ -9,7 +9,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
-from resilience.cluster.errors import NotFound
+from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import PODS, Object, Resource, WatchEvent
 from resilience.cluster.transport import HttpCluster
 from resilience.kube import objects
@@ -70,6 +70,8 @@ class Controller:
                 self._seen(event.object, event.type)
             except NotFound:  # it went meanwhile
                 continue
+            except ClusterError:  # a write that failed is done again, as a real one's queue does
+                self._events.put(event)
 
     def _seen(self, chaos: Object, event: str) -> None:
         held = FINALIZER in (objects.metadata(chaos).get("finalizers") or ())
