@@ -36,6 +36,10 @@ _OLD_CHART = {
 }  # fmt: skip
 """Values of the chart stable/chaoskube, and the flags that it makes of them."""
 
+_CHOOSING = ("annotations", "excludedPodNames", "includedPodNames", "kinds", "labels", "minimumAge",
+             "namespaceLabels", "namespaces")  # fmt: skip
+"""Those that make fewer Pods victims."""
+
 
 def from_line(text: str) -> dict[str, str]:
     """The flags of a command line; {} when it does not call chaoskube."""
@@ -85,13 +89,21 @@ def in_manifest(document: Any) -> Iterator[dict[str, str]]:
     if isinstance(document, Mapping):
         found = document.get("chaoskube")
         if isinstance(found, Mapping) and isinstance(found.get("args"), Mapping):
-            yield {str(key): _argument(str(key), value) for key, value in found["args"].items()
-                   if value is not None}  # fmt: skip
+            said = {str(key): _argument(str(key), value) for key, value in found["args"].items()
+                    if value is not None}  # fmt: skip
+            yield said | _unread(document)
         if "chaoskube" in str(document.get("image")) and "interval" in document:
             yield {flag: _argument(flag, document[key]) for key, flag in _OLD_CHART.items()
                    if document.get(key) not in (None, "")}  # fmt: skip
         for container in _containers(document):
             yield from _of_container(container)
+
+
+def _unread(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values beside `chaoskube`, where the old chart had them. The chart ignores them, so that
+    chaoskube acts everywhere; whoever wrote them meant fewer Pods."""
+    return {f"{_OLD_CHART[key]}, which the chart only reads in chaoskube.args": str(values[key])
+            for key in _CHOOSING if values.get(key)}  # fmt: skip
 
 
 def _argument(name: str, value: Any) -> str:

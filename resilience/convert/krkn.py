@@ -99,8 +99,7 @@ def _listed(entry: Any, made: Translation) -> None:
     keys = Keys(entry["config"], "config.")
     draft = Draft("kill Pods")
     missing = draft.missing
-    draft.namespace = translation.namespace(keys.text("namespace_pattern"), "namespace_pattern",
-                                            missing)  # fmt: skip
+    draft.namespace = _namespace(keys, "namespace_pattern", missing)
     if name := keys.text("name_pattern"):
         missing.refuse(f"name_pattern={name}: Pods are chosen by their labels, not by patterns")
     for which in ("node_label_selector", "node_names"):
@@ -120,10 +119,18 @@ def _listed(entry: Any, made: Translation) -> None:
     missing += keys.rest()
 
 
+def _namespace(keys: Keys, key: str, missing: Missing) -> str:
+    """krkn goes on with an empty pattern, which matches every namespace."""
+    text = keys.text(key)
+    if not text:
+        missing.refuse(f"{key}: it names no namespace, and krkn would look in all of them")
+    return translation.namespace(text, key, missing)
+
+
 def _container(keys: Keys, made: Translation) -> None:
     draft = Draft(keys.text("name") or "kill a container")
     missing = draft.missing
-    draft.namespace = translation.namespace(keys.text("namespace"), "namespace", missing)
+    draft.namespace = _namespace(keys, "namespace", missing)
     pods = translation.labels(keys.take("label_selector"), "label_selector", missing)
     action = keys.text("action") or "1"
     if action not in ("9", "SIGKILL"):
@@ -204,7 +211,7 @@ def _stopped(verb: str, node: Any, down: str, missing: Missing) -> dict[str, Any
 def _outage(keys: Keys, made: Translation) -> None:
     draft = Draft("an application outage")
     missing = draft.missing
-    draft.namespace = translation.namespace(keys.text("namespace"), "namespace", missing)
+    draft.namespace = _namespace(keys, "namespace", missing)
     pods = translation.labels(keys.take("pod_selector"), "pod_selector", missing)
     block = [str(each).lower() for each in keys.take("block", default=["Ingress", "Egress"])]
     direction = block[0] if len(set(block)) == 1 else "both"

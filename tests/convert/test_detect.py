@@ -148,6 +148,17 @@ MISSING: dict[str, tuple[str, int, str]] = {
         0, "name_pattern=^web-.*$"),
     "a pattern of namespaces": (
         krkn_pods(namespace_pattern="^(a|b)$", label_selector="app=web"), 0, "is a pattern"),
+    "an empty pattern, which matches every namespace": (
+        krkn_pods(namespace_pattern="", label_selector="app=web"), 0, "it names no namespace"),
+    "a container in no namespace": (
+        "scenarios: [{name: c, label_selector: app=web, container_name: web, action: 9}]",
+        0, "it names no namespace"),
+    "an outage in no namespace": (
+        "application_outage: {pod_selector: {app: web}, block: [Ingress]}",
+        0, "it names no namespace"),
+    "values that chaoskube's chart does not read": (
+        "chaoskube: {args: {interval: 1m}}\nnamespaces: test-namespace\nlabels: app=test\n",
+        0, "--namespaces, which the chart only reads in chaoskube.args=test-namespace"),
     "an exclusion that cannot be read": (
         krkn_pods(namespace_pattern="shop", label_selector="app=web", exclude_label="a b"),
         0, "exclude_label: 'a b' is no label selector"),
