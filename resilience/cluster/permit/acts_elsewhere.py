@@ -1,24 +1,53 @@
-"""Objects that act in namespaces other than their own: which ones, read from their body.
+"""Objects that act outside of their own namespace: which ones, read from their body.
 
-A fault of Chaos Mesh is an object in one namespace whose selector may name Pods of others, or
-another cluster. Kinds whose manifests do not show where they act cannot be known. Pure.
+A fault of Chaos Mesh or Litmus is an object in one namespace that may name Pods of others, nodes,
+machines of a cloud, or another cluster; Argo CD, Flux and k3s install into the namespace that an
+object of theirs names. Kinds whose manifests do not show where they act cannot be known. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-CHAOS_MESH = "chaos-mesh.org/"
 REMOTE = "(another cluster: remoteCluster)"
-"""Represents what no namespace of this cluster names; never covered."""
+MACHINES = "(machines outside of the cluster: {})"
+NODES = "(nodes or machines: {})"
+UNREADABLE = "(unknown: a JSON patch of a fault)"
+"""These represent what no namespace of this cluster names; they are never covered."""
+
+_CLOUDS = ("awschaos", "gcpchaos", "azurechaos", "physicalmachinechaos")
+"""Kinds of Chaos Mesh, and in lower case the keys of their specs in a Workflow or a Schedule."""
+
+_OF_PODS = ("pod-", "container-", "disk-fill")
+"""Beginnings of the names of Litmus experiments that act on Pods only."""
 
 
-def elsewhere(body: Any) -> frozenset[str]:
-    """Namespaces other than its own in which such an object acts."""
-    if not isinstance(body, Mapping) or not str(body.get("apiVersion", "")).startswith(CHAOS_MESH):
+def elsewhere(body: Any, group: str | None = None) -> frozenset[str]:
+    """Places other than its own namespace in which a fault acts. A patch need not say its group:
+    `group` is that of its path."""
+    found = _FAULTS.get(_group(body) if group is None else group)
+    if found is None or body is None:
         return frozenset()
-    return frozenset(_named(body.get("spec")))
+    return frozenset(found(body)) - {""} if isinstance(body, Mapping) else frozenset({UNREADABLE})
+
+
+def installs_into(body: Any, group: str | None = None) -> frozenset[str]:
+    """Namespaces into which a deployment tool installs what the object names."""
+    fields = _INSTALLS.get(_group(body) if group is None else group, ())
+    named = (_at(body, each) for each in fields)
+    return frozenset(each for each in named if isinstance(each, str) and each)
+
+
+def _group(body: Any) -> str:
+    version = body.get("apiVersion") if isinstance(body, Mapping) else ""
+    return str(version or "").rpartition("/")[0]
+
+
+def _chaos_mesh(body: Mapping[str, Any]) -> Iterator[str]:
+    if str(body.get("kind", "")).lower() in _CLOUDS:
+        yield MACHINES.format(body["kind"])
+    yield from _named(body.get("spec"))
 
 
 def _named(value: Any) -> Iterator[str]:
@@ -30,9 +59,55 @@ def _named(value: Any) -> Iterator[str]:
     for key, inner in value.items():
         if key == "remoteCluster" and inner:
             yield REMOTE
+        elif str(key).lower() in _CLOUDS and inner:
+            yield MACHINES.format(key)
         elif (key == "namespaces" and isinstance(inner, list)) or (
             key == "pods" and isinstance(inner, Mapping)
         ):
             yield from map(str, inner)
         else:
             yield from _named(inner)
+
+
+def _litmus(body: Mapping[str, Any]) -> Iterator[str]:
+    for experiment in _at(body, ("spec", "experiments")) or ():
+        name = str(_at(experiment, ("name",)) or "")
+        if not name.startswith(_OF_PODS):
+            yield NODES.format(name or "an experiment without a name")
+    yield from _namespaces(body.get("spec"))
+
+
+def _namespaces(value: Any) -> Iterator[str]:
+    """Every key that names a namespace, and every variable whose name does."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _namespaces(each)
+    if not isinstance(value, Mapping):
+        return
+    variable = str(value.get("name", "")).upper()
+    if variable.endswith(("NAMESPACE", "APP_NS", "APPNS")) and "value" in value:
+        yield str(value["value"])
+    for key, inner in value.items():
+        if key in ("appns", "namespace") and inner:
+            yield str(inner)
+        else:
+            yield from _namespaces(inner)
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+_FAULTS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+    "chaos-mesh.org": _chaos_mesh,
+    "litmuschaos.io": _litmus,
+}
+
+_INSTALLS = {
+    "argoproj.io": (("spec", "destination", "namespace"),),
+    "helm.toolkit.fluxcd.io": (("spec", "targetNamespace"), ("spec", "storageNamespace")),
+    "kustomize.toolkit.fluxcd.io": (("spec", "targetNamespace"),),
+    "helm.cattle.io": (("spec", "targetNamespace"),),
+}

@@ -36,6 +36,20 @@ def changed(there: Any, body: Any, guarded: Iterable[str], verb: str) -> list[st
     return found
 
 
+def adds_owner(there: Any, body: Any) -> bool:
+    """Whether a write may add an owner: once that is gone, the garbage collector deletes the
+    object, a Namespace with everything in it. A JSON patch of a parent is found by `changed`."""
+    if isinstance(body, list):
+        return any(
+            "/ownerReferences" in str(each.get("path", ""))
+            for each in body
+            if isinstance(each, Mapping) and each.get("op") != "test"
+        )
+    owners = _mapping(_mapping(body).get("metadata")).get("ownerReferences") or []
+    before = _mapping(_mapping(there).get("metadata")).get("ownerReferences") or []
+    return any(each not in before for each in owners)
+
+
 def _differs(there: Any, body: Any, field: str, key: str, *, whole: bool) -> bool:
     metadata = body.get("metadata", {}) if isinstance(body, Mapping) else None
     prior = _mapping(_mapping(_mapping(there).get("metadata")).get(field)).get(key)

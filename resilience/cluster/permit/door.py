@@ -22,9 +22,9 @@ from urllib.parse import unquote
 from resilience.cluster.attributes import attributes
 from resilience.cluster.errors import ApiError, ClusterError
 from resilience.cluster.interface import NAMESPACES
-from resilience.cluster.permit.acts_elsewhere import elsewhere
-from resilience.cluster.permit.consent_keys import PROTECTED, changed
-from resilience.cluster.permit.grants import GROUP, PLURALS, Live, excess
+from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
+from resilience.cluster.permit.consent_keys import PROTECTED, adds_owner, changed
+from resilience.cluster.permit.grants import GROUP, OPENSHIFT, PLURALS, Live, excess
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 REVIEWS = frozenset(
@@ -59,9 +59,10 @@ class Permit:
     `namespaces` may be changed. `makes` names the ones whose Namespace object may be created and
     deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace but
     the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
-    `as_recorded` allows restoring Roles and bindings of a snapshot regardless of what they grant;
-    manifests of scenarios never get this. `journal` makes it the permit for this project's own
-    records, which covers nothing else: Leases and journals in that namespace, and its creation.
+    `as_recorded` allows restoring Roles and bindings of a snapshot regardless of what they grant,
+    and objects of deployment tools wherever they install; manifests of scenarios never get this.
+    `journal` makes it the permit for this project's own records, which covers nothing else: Leases
+    and journals in that namespace, and its creation.
     `guarded` are label keys of Namespaces that decide about consent. `lost` says why the locks are
     no longer held, "" while they are; it is called for each request.
     """
@@ -107,9 +108,11 @@ class Door:
     def _grants(self, act: Act, permit: Permit) -> str:
         """Why a Role or a binding grants more than a scenario may; "" for all else."""
         writes = act.verb in ("create", "update", "patch")
-        if act.group != GROUP or act.resource not in PLURALS or not writes:
+        if act.resource not in PLURALS or not writes or permit.as_recorded:
             return ""
-        if permit.as_recorded:
+        if act.group == OPENSHIFT:
+            return f"{act.resource}.{OPENSHIFT} is another name of {GROUP}; write it as {GROUP}/v1"
+        if act.group != GROUP:
             return ""
         try:
             why = excess(
@@ -129,7 +132,10 @@ class Door:
             return self._namespace(act, permit)
         if not act.namespace:
             return _cluster_scoped(act, permit)
-        outside = sorted({act.namespace, *elsewhere(act.body)} - permit.namespaces)
+        placed = {act.namespace, *elsewhere(act.body, act.group)}
+        if not permit.as_recorded:
+            placed |= installs_into(act.body, act.group)
+        outside = sorted(placed - permit.namespaces)
         if not outside or (permit.nodes and act.evicts and act.namespace not in PROTECTED):
             return ""
         return f"{permit.title} does not cover namespace {', '.join(outside)}"
@@ -142,7 +148,7 @@ class Door:
             return f"{permit.title} does not cover namespace {name or '(without a name)'}"
         there = None if act.verb == "create" else self.peek(NAMESPACES, name, "")
         makes = there is None or act.verb == "delete" or act.resource != "namespaces"
-        if makes and name not in permit.makes:
+        if (makes or adds_owner(there, act.body)) and name not in permit.makes:
             return f"{permit.title} may not {act.verb} namespace {name}: no target lists it"
         keys = [] if act.verb == "delete" else changed(there, act.body, permit.guarded, act.verb)
         if keys:

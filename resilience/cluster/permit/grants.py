@@ -15,6 +15,8 @@ from typing import Any
 from resilience.cluster.interface import Object, Resource
 
 GROUP = "rbac.authorization.k8s.io"
+OPENSHIFT = "authorization.openshift.io"
+"""OpenShift serves the same objects under this group as well."""
 ROLE = Resource(GROUP, "v1", "roles", "Role", True)
 CLUSTER_ROLE = Resource(GROUP, "v1", "clusterroles", "ClusterRole", False)
 ROLE_BINDING = Resource(GROUP, "v1", "rolebindings", "RoleBinding", True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from resilience.cluster.interface import NAMESPACES, Object, Resource
-from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
+from resilience.cluster.permit.consent_keys import CONSENT, PAUSED, adds_owner
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 
 SHOP = Permit(title="the run", namespaces=frozenset({"shop"}))
@@ -126,6 +126,18 @@ def test_what_is_covered_passes(method: str, path: str, body: Any) -> None:
         ("POST", "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/podchaos",
          {"apiVersion": "chaos-mesh.org/v1alpha1", "kind": "PodChaos",
           "spec": {"remoteCluster": "prod"}}, "another cluster"),
+        ("PATCH", "/apis/chaos-mesh.org/v1alpha1/namespaces/shop/podchaos/a",
+         {"spec": {"selector": {"namespaces": ["bank"]}}}, "namespace bank"),
+        ("POST", "/apis/litmuschaos.io/v1alpha1/namespaces/shop/chaosengines",
+         {"spec": {"appinfo": {"appns": "bank"}}}, "namespace bank"),
+        ("POST", "/apis/helm.toolkit.fluxcd.io/v2/namespaces/shop/helmreleases",
+         {"spec": {"targetNamespace": "bank"}}, "namespace bank"),
+        ("POST", "/apis/authorization.openshift.io/v1/namespaces/shop/rolebindings",
+         {"metadata": {"name": "all"}}, "another name of rbac.authorization.k8s.io"),
+        ("PATCH", "/api/v1/namespaces/shop", namespace("shop", ownerReferences=[{"uid": "0"}]),
+         "no target lists it"),
+        ("PATCH", "/api/v1/namespaces/shop",
+         [{"op": "add", "path": "/metadata/ownerReferences/-", "value": {}}], "no target lists it"),
     ],
 )  # fmt: skip
 def test_what_is_not_covered_is_refused(method: str, path: str, body: Any, why: str) -> None:
@@ -184,6 +196,20 @@ def test_a_namespace_is_written_where_consent_stays_as_it_is(method: str, body: 
 def test_what_decides_over_consent_is_never_written(change: tuple[str, Any]) -> None:
     method, body = change
     assert "decides about consent" in asked(method, "/api/v1/namespaces/shop", body, NAMED)
+
+
+def test_a_snapshot_s_objects_of_a_deployment_tool_are_restored_wherever_they_install() -> None:
+    path = "/apis/helm.toolkit.fluxcd.io/v2/namespaces/shop/helmreleases"
+    body = {"spec": {"targetNamespace": "bank"}}
+    recorded = Permit(title="the restore", namespaces=frozenset({"shop"}), as_recorded=True)
+    assert asked("POST", path, body, recorded) == ""
+
+
+def test_an_owner_that_a_namespace_has_already_is_not_a_change() -> None:
+    owned = {"metadata": {"ownerReferences": [{"uid": "9"}]}}
+    assert not adds_owner(owned, namespace("shop", ownerReferences=[{"uid": "9"}]))
+    assert not adds_owner(owned, [{"op": "test", "path": "/metadata/ownerReferences"}])
+    assert adds_owner(owned, namespace("shop", ownerReferences=[{"uid": "8"}]))
 
 
 def test_a_new_namespace_does_not_consent_by_itself() -> None:
