@@ -77,6 +77,15 @@ def off_the_node(obj: Object) -> Iterator[str]:
                         yield f"{pointer}/{part}/{number}/ports/{index}/hostPort"
 
 
+def without_priority(obj: Object) -> Iterator[str]:
+    """Remove the priority class: on a full cluster the scheduler would evict Pods of lower priority
+    to make room for the copy, those of the original among them."""
+    for pointer, spec in pod_specs(obj.get("spec"), "/spec"):
+        for key in ("priorityClassName", "priority", "preemptionPolicy"):
+            if spec.pop(key, None) is not None:
+                yield f"{pointer}/{key}"
+
+
 def own_volumes(obj: Object) -> Iterator[str]:
     """Replace directories of the node, shares and disks named in a Pod: they hold the original's
     own data."""
@@ -106,6 +115,7 @@ RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
     "suspended": suspended,
     "ingress only": ingress_only,
     "off the node": off_the_node,
+    "without priority": without_priority,
     "own volumes": own_volumes,
     **publishing.RULES,
 }

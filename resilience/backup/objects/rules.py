@@ -131,9 +131,9 @@ def service_addresses(obj: Object) -> Iterator[str]:
 
 
 def pod_placement(obj: Object) -> Iterator[str]:
-    """Remove the node, which the scheduler chooses, and the priority, which is computed from its
+    """Remove the node, which the scheduler chooses, and what is computed from the priority
     class."""
-    yield from _drop(obj.get("spec"), ("nodeName", "priority"), "/spec")
+    yield from _drop(obj.get("spec"), ("nodeName", "priority", "preemptionPolicy"), "/spec")
 
 
 def debug_containers(obj: Object) -> Iterator[str]:

@@ -85,6 +85,7 @@ def _has_address(service: Object) -> bool:
 
 _PUBLIC = "a public name belongs to the original"
 _NODE = "a copy does not use its node's own network, ports or directories"
+_YIELDS = "a copy never evicts the original's Pods by its priority"
 _WALL = "a copy's policies must not open the drill's wall"
 _HELD = "a finalizer's controller would clean up for the copy what the original still uses"
 _ELSEWHERE = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
@@ -218,6 +219,13 @@ ENTRIES: tuple[AllowedDifference, ...] = (
             "initContainers/*/ports/*/hostPort",
         )
     ),
+    *(
+        AllowedDifference(kind, f"{spec}/{field}", _YIELDS, now=_gone, must=True)
+        for kind, spec in _TEMPLATES.items()
+        if kind != "Pod"
+        for field in ("priorityClassName", "priority", "preemptionPolicy")
+    ),
+    AllowedDifference("Pod", "spec/priorityClassName", _YIELDS),  # or the cluster's default class
     *(
         AllowedDifference(kind, f"{spec}/volumes/*/{source}", _NODE, now=_gone, must=True)
         for kind, spec in _TEMPLATES.items()

@@ -113,7 +113,10 @@ LIST: tuple[AllowedDifference, ...] = (
     AllowedDifference("Service", "spec/healthCheckNodePort", _ALLOCATED, unless_written=True),
     AllowedDifference("Service", "spec/ports/*/nodePort", _ALLOCATED, unless_written=True),
     AllowedDifference("Pod", "spec/nodeName", "chosen by the scheduler"),
-    AllowedDifference("Pod", "spec/priority", "computed from the priority class"),
+    *(
+        AllowedDifference("Pod", f"spec/{field}", "computed from the priority class")
+        for field in ("priority", "preemptionPolicy")
+    ),
     *(
         AllowedDifference("PersistentVolumeClaim", f"metadata/annotations/{name}", _BOUND)
         for name in (

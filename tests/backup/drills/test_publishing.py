@@ -257,6 +257,9 @@ ON_THE_NODE = {
     "hostNetwork": True,
     "hostPID": True,
     "hostIPC": True,
+    "priorityClassName": "critical",
+    "priority": 1000,
+    "preemptionPolicy": "PreemptLowerPriority",
     "containers": [CONTAINER],
     "initContainers": [CONTAINER],
     "volumes": [
@@ -290,6 +293,7 @@ def test_a_pod_leaves_its_node_alone(api: str, kind: str, wrap: Any) -> None:
     while "containers" not in pod:
         pod = pod.get("jobTemplate") or pod.get("template") or pod["spec"]
     assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert not {"priorityClassName", "priority", "preemptionPolicy"} & pod.keys()
     for part in ("containers", "initContainers"):
         assert pod[part][0]["ports"] == [{"containerPort": 80}]
     assert pod["volumes"] == [
@@ -299,6 +303,16 @@ def test_a_pod_leaves_its_node_alone(api: str, kind: str, wrap: Any) -> None:
         {"name": "own", "emptyDir": {"medium": "Memory"}},
         {"name": "claim", "persistentVolumeClaim": {"claimName": "data"}},
     ]
+
+
+def test_a_copy_that_kept_its_priority_is_a_difference_but_not_the_default_class_of_a_pod() -> None:
+    def workload(**spec: Any) -> Object:
+        return made("apps/v1", "Deployment", {"template": {"spec": {"containers": [], **spec}}})
+
+    [told] = not_rewritten(workload(), workload(priorityClassName="critical"))
+    assert "never evicts the original's Pods" in str(told)
+    pod = made("v1", "Pod", {"containers": [], "priorityClassName": "default"})
+    assert list(not_rewritten(pod, pod)) == []
 
 
 def test_a_custom_resource_is_left_out_unless_the_plan_names_it() -> None:
