@@ -12,7 +12,7 @@ from resilience.actions.pods.exec import VERB as EXEC
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import CONFIGMAPS, PODS
+from resilience.cluster.interface import CONFIGMAPS, PODS, Resource
 from resilience.cluster.requests.command import Command, Result
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
@@ -59,6 +59,31 @@ def test_nothing_is_lost_when_one_of_several_does_not_exist(here: World) -> None
 )
 def test_only_what_is_served_and_namespaced_can_be_lost(here: World, name: str, text: str) -> None:
     assert text in here.run(when=[lose(name)]).message
+
+
+def served(here: World, *groups: str, kind: str = "Backup") -> None:
+    for group in groups:
+        resource = Resource(group, "v1", f"{kind.lower()}s", kind)
+        here.cluster.serve(resource)
+        here.cluster.put(resource, {"metadata": {"name": "settings", "namespace": "shop"}})
+
+
+def test_a_kind_of_several_groups_is_lost_only_by_its_group(here: World) -> None:
+    served(here, "k8up.io", "velero.io")
+    message = here.run(when=[lose("backup/settings")]).message
+    assert "backup means several kinds: backups.k8up.io, backups.velero.io. Write one" in message
+    assert (
+        "does not serve kind backup.x.io" in here.run(when=[lose("backup.x.io/settings")]).message
+    )
+    assert here.run(when=[lose("Backup.velero.io/settings")]).outcome is Outcome.PASSED
+    assert len(here.cluster.find(Resource("k8up.io", "v1", "backups", "Backup"), "shop")) == 1
+
+
+def test_a_name_of_kubernetes_own_kinds_means_those(here: World) -> None:
+    served(here, "metrics.k8s.io", "bus.example.com", kind="ConfigMap")
+    record = here.run(when=[lose("configmap/settings")])
+    assert record.outcome is Outcome.PASSED, record.message
+    assert settings(here) == []
 
 
 def test_what_a_finalizer_holds_is_told_as_still_there(here: World) -> None:

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from resilience.actions.objects import manifest_reach
 from resilience.actions.shared import manifest_errors
-from resilience.actions.shared.kinds import CLUSTER_SCOPED, plural
 from resilience.actions.shared.manifests import Manifest, read
-from resilience.actions.undo import object_undo, reverting
+from resilience.actions.undo import object_undo, reverting, set_claims
 from resilience.cluster.errors import ApiError, Conflict, NotFound, ServerTrouble
 from resilience.cluster.interface import NAMESPACES, Object, Resource
-from resilience.cluster.permit import grants, namespace_kinds
-from resilience.cluster.permit.acts_elsewhere import elsewhere
 from resilience.cluster.requests.request import Request
 from resilience.kube import objects
-from resilience.model.step_reach import Reach, union
+from resilience.model.step_reach import Reach
 from resilience.model.timeline import What
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 from resilience.model.words import many
@@ -126,6 +124,7 @@ class _Application:
     def _create(self, resource: Resource, body: Object, manifest: Manifest) -> None:
         context, text = self._context, f"delete {resource.kind} {objects.title(body)}"
         data = object_undo.creation(resource, body, str(context.run))
+        data |= {} if self._keep else set_claims.record(context.cluster, resource, body)
         undo = "" if self._keep else context.will_undo(data, text)
         try:
             created = context.cluster.send(
@@ -196,82 +195,20 @@ def _unmarked(body: Object) -> Object:
     return {**body, "metadata": metadata}
 
 
-def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
-    """Permissions for the objects of the file. An unreadable file needs no permission: reading it
-    fails later, with its own message."""
+def _bodies(apply: Apply) -> Sequence[Object]:
+    """An unreadable file needs no permission: reading it fails later, with its own message."""
     try:
-        bodies = [manifest.body for manifest in read(apply.file)]
+        return [manifest.body for manifest in read(apply.file)]
     except ActionFailed:
         return ()
-    kinds = {
-        (
-            str(body["apiVersion"]).rpartition("/")[0],
-            str(body["kind"]),
-            "" if body["kind"] in CLUSTER_SCOPED else objects.namespace(body) or namespace,
-        )
-        for body in bodies
-    }
-    verbs = ("get", "create", "patch") + (() if apply.keep else ("delete",))
-    return (
-        [
-            Right(verb=verb, group=group, resource=plural(kind), namespace=where)
-            for group, kind, where in sorted(kinds)
-            for verb in verbs
-        ]
-        + [
-            Right(verb="get", group="", resource="namespaces", namespace=where, name=where)
-            for where in sorted({where for _, _, where in kinds} - {""})
-        ]
-        + [right for body in bodies for right in _bound(body, namespace)]
-        + [
-            right
-            for name in _own_namespaces(apply, bodies)
-            for right in namespace_kinds.rights(name)
-        ]
-    )
 
 
-def _own_namespaces(apply: Apply, bodies: Sequence[Object]) -> Sequence[str]:
-    """Namespaces that the undo deletes, once no one else uses them."""
-    spaces = [body for body in bodies if body["kind"] == "Namespace" and body["apiVersion"] == "v1"]
-    return () if apply.keep else sorted(map(objects.name, spaces))
-
-
-def _bound(body: Object, namespace: str) -> Sequence[Right]:
-    """The role of a binding is read: what it grants decides whether the binding may be made."""
-    referred = body.get("roleRef")
-    if not isinstance(referred, Mapping) or referred.get("kind") not in grants.KINDS:
-        return ()
-    kind = grants.KINDS[str(referred["kind"])]
-    where = (objects.namespace(body) or namespace) if kind.namespaced else ""
-    name = str(referred.get("name", ""))
-    return [Right(verb="get", group=grants.GROUP, resource=kind.plural, namespace=where, name=name)]
+def _rights(apply: Apply, namespace: str) -> Sequence[Right]:
+    return manifest_reach.rights(_bodies(apply), namespace, keep=apply.keep)
 
 
 def _touches(apply: Apply, namespace: str) -> Reach:
-    """The namespaces of the file's objects, and the namespaces that those objects affect."""
-    try:
-        bodies = [manifest.body for manifest in read(apply.file)]
-    except ActionFailed:
-        return Reach()
-    return union(_touched_by(body, namespace) for body in bodies)
-
-
-def _touched_by(body: Object, namespace: str) -> Reach:
-    kind, group = str(body["kind"]), str(body["apiVersion"]).rpartition("/")[0]
-    if kind == "Namespace" and not group:
-        return Reach(namespaces=frozenset({objects.name(body)}), objects=(body,))
-    granting = (body,) if group == grants.GROUP and kind in grants.KINDS else ()
-    if kind in CLUSTER_SCOPED:
-        named = f"{plural(kind)}.{group}" if group else plural(kind)
-        if kind == "Node":
-            return Reach(nodes=True)
-        return Reach(cluster_scoped=frozenset({named}), objects=granting)
-    where = objects.namespace(body) or namespace
-    placed = tuple(
-        {**each, "metadata": {**each["metadata"], "namespace": where}} for each in granting
-    )
-    return Reach(namespaces=frozenset({where}) | elsewhere(body), objects=placed)
+    return manifest_reach.touches(_bodies(apply), namespace)
 
 
 _undo: Callable[[Mapping[str, Any], Any], None] = object_undo.undo
@@ -290,8 +227,10 @@ VERB = Verb(
     rights=_rights,
     touches=_touches,
     undo=_undo,
-    undo_text="What was created is deleted with all it owns; what was changed is reverted, "
-    "field by field. Changes that someone else made since are kept and reported.",
+    undo_text="What was created is deleted with all it owns and a StatefulSet's claims; what was "
+    "changed is reverted, field by field. Changes that someone else made since are kept and "
+    "reported. A change that could not be reverted (`immutable: true`, a larger claim, an owner) "
+    "is refused.",
     residue=Residue.NOTHING,
     proof="The API server's answer with the object's uid.",
     example="apply: manifests/checkout.yaml",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from resilience.actions.shared import kinds
 from resilience.actions.shared.workload import instead
+from resilience.backup.objects.kind_identity import is_built_in
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
 from resilience.kube import objects
@@ -23,7 +24,9 @@ class Lose:
     """Parameters of `delete`."""
 
     objects: tuple[str, ...] = parameter(
-        "KIND/NAME of each object, as in kubectl.", at_least=1, example="[deployment/shop]"
+        "KIND/NAME of each object, as in kubectl, or KIND.GROUP/NAME.",
+        at_least=1,
+        example="[deployment/shop]",
     )
 
 
@@ -63,15 +66,31 @@ def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
 
 
 def _resource(kind: str, cluster: Cluster) -> Resource:
-    wanted = kinds.SHORT.get(kind.lower(), kind.lower())
-    for resource in cluster.resources():
-        if wanted in (resource.plural, resource.kind.lower()):
-            if not resource.namespaced:
-                raise ActionFailed(
-                    f"{kind} is cluster-scoped; only namespaced objects can be deleted"
-                )
-            return resource
-    raise ActionFailed(f"the cluster does not serve kind {kind}. Nothing was deleted")
+    """One kind: Kubernetes' own, or the only one of that name; `KIND.GROUP` says which."""
+    word, _, group = kind.lower().partition(".")
+    wanted = kinds.SHORT.get(word, word)
+    found = {
+        (each.group, each.plural): each
+        for each in cluster.resources()
+        if wanted in (each.plural, each.kind.lower()) and group in ("", each.group)
+    }
+    own = [each for each in found.values() if _is_built_in(each)]
+    chosen = own[:1] or [*found.values()]
+    if not chosen:
+        raise ActionFailed(f"the cluster does not serve kind {kind}. Nothing was deleted")
+    if len(chosen) > 1:
+        names = ", ".join(sorted(f"{each.plural}.{each.group}" for each in chosen))
+        raise ActionFailed(
+            f"{kind} means several kinds: {names}. Write one of these. Nothing was deleted"
+        )
+    if not chosen[0].namespaced:
+        raise ActionFailed(f"{kind} is cluster-scoped; only namespaced objects can be deleted")
+    return chosen[0]
+
+
+def _is_built_in(resource: Resource) -> bool:
+    version = f"{resource.group}/v1" if resource.group else "v1"
+    return is_built_in({"apiVersion": version, "kind": resource.kind})
 
 
 def _gone(resource: Resource, obj: Object, cluster: Cluster, namespace: str) -> bool:

@@ -1,17 +1,19 @@
 """The inverse of creating an object, as data for the journal and as its execution.
 
 A creation is undone by deleting that very object (by uid; by the run's mark where the answer with
-the uid was lost) and waiting until it is gone with everything it owns. It is not deleted if someone
-else's work would be lost: they removed the mark, edited it, or put something of their own into a
-namespace that the run created. A change is undone by `reverting`. Idempotent.
+the uid was lost) and waiting until it is gone with everything it owns, and with the claims that a
+StatefulSet leaves. It is not deleted if someone else's work would be lost: they removed the mark,
+edited it, or put something of their own into a namespace that the run created. A change is undone
+by `reverting`. Idempotent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from resilience.actions.undo import finalizers, namespace_users, reverting
+from resilience.actions.undo import finalizers, namespace_users, reverting, set_claims
 from resilience.actions.undo.changed_fields import content as content
 from resilience.actions.undo.changed_fields import differs as differs
 from resilience.actions.undo.hastening import hasten
@@ -20,6 +22,7 @@ from resilience.actions.undo.reverting import RUN as RUN
 from resilience.actions.undo.reverting import described
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import NAMESPACES, Object, Resource
+from resilience.cluster.permit.namespace_kinds import CLAIMS
 from resilience.kube import objects
 from resilience.verbs.context import ActionFailed, ChangedSince, InUse, UndoContext
 
@@ -65,16 +68,34 @@ def _delete(resource: Resource, data: Mapping[str, Any], context: UndoContext) -
     name, namespace = str(data["name"]), str(data["namespace"])
     try:
         there = context.cluster.get(resource, name, namespace)
-        if not _is_ours(there, data):
-            return
-        if not objects.is_terminating(there):
-            _require_unchanged(resource, there, data, context)
-            context.cluster.delete(
-                resource, name, namespace, uid=objects.uid(there), propagation="Foreground"
-            )
-    except (NotFound, Conflict):
+    except NotFound:
+        _delete_claims(data, context)
         return
+    if not _is_ours(there, data):
+        return
+    if not objects.is_terminating(there):
+        _require_unchanged(resource, there, data, context)
+        _delete_this(resource, there, context)
     wait_until_gone(resource, there, context)
+    _delete_claims(data, context)
+
+
+def _delete_claims(data: Mapping[str, Any], context: UndoContext) -> None:
+    """Those that a StatefulSet leaves."""
+    for claim in set_claims.made(context.cluster, data):
+        _delete_this(CLAIMS, claim, context)
+        wait_until_gone(CLAIMS, claim, context)
+
+
+def _delete_this(resource: Resource, there: Object, context: UndoContext) -> None:
+    with suppress(NotFound, Conflict):  # it is gone, or another one has its name
+        context.cluster.delete(
+            resource,
+            objects.name(there),
+            objects.namespace(there),
+            uid=objects.uid(there),
+            propagation="Foreground",
+        )
 
 
 def _require_unchanged(

@@ -2,8 +2,9 @@
 
 `change` records each field with its prior and its new value before anything is sent, and sends the
 write with the version that it is based on: a write by others at the same moment is never mistaken
-for the run's. `undo` reverts the fields that still have the run's value. Fields that someone else
-has changed since are kept; `ChangedSince` names them, and `recover --force` reverts them as well.
+for the run's. A change that could not be reverted (`one_way`) is not made. `undo` reverts the
+fields that still have the run's value. Fields that someone else has changed since are kept;
+`ChangedSince` names them, and `recover --force` reverts them as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from resilience.actions.shared import retained_keys
+from resilience.actions.undo import one_way
 from resilience.actions.undo.changed_fields import (
     Change,
     changes,
@@ -115,6 +117,7 @@ class _Write:
         for left in reversed(range(TRIES)):
             try:
                 new = wanted(there)
+                self._require_way_back(there, new)
                 self._note(there, new, exact=False)
                 after = send(there, new)
             except Conflict:
@@ -132,6 +135,16 @@ class _Write:
                 self._note(there, after, exact=True)
                 return after
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _require_way_back(self, there: Object, new: Object) -> None:
+        """ActionFailed, before anything is sent, if the undo could not revert the change."""
+        why = one_way.why(self._resource, there, new) if self._text else ""
+        if why:
+            self._forget()
+            raise ActionFailed(
+                f"{self._resource.kind} {objects.title(there)} was not changed, because that could "
+                f"not be undone: {why}. Change it yourself before the run, or leave it out"
+            )
 
     def _again(self, there: Object) -> Object:
         """The object's current state; Conflict when another object has its name now."""

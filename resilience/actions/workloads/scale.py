@@ -97,7 +97,9 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The previous replica count is restored, unless someone changed it since.",
+    undo_text="The previous replica count is restored, unless someone changed it since. Claims "
+    "that a larger StatefulSet got stay, with their data. A smaller count is refused where claims "
+    "would be deleted with it.",
     proof="The watch shows the requested number of living Pods.",
     example="scale: {workload: deployment/checkout, replicas: 5}",
 )

@@ -56,7 +56,7 @@ def read(names: Sequence[str], namespace: str, stdin: str = "") -> Files:
 
 
 def _place(obj: Object, namespace: str) -> None:
-    if obj["kind"] in kinds.CLUSTER_SCOPED:
+    if kinds.is_cluster_scoped(str(obj["kind"]), str(obj["apiVersion"])):
         obj["metadata"].pop("namespace", None)
     else:
         obj["metadata"].setdefault("namespace", namespace)
