@@ -1,0 +1,55 @@
+"""Where a manifest acts: in namespaces, on objects outside of them, and on nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.actions.objects import manifest_reach
+from resilience.cluster.interface import Object
+
+MOUNT = {"name": "node", "mountPath": "/node"}
+VOLUMES = [{"name": "node", "hostPath": {"path": "/"}}]
+
+
+def deployment(container: Any = None, **spec: Any) -> Object:
+    pod = {"containers": [{"name": "a", **(container or {})}], **spec}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
+            "spec": {"template": {"spec": pod}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        deployment(hostPID=True),
+        deployment({"securityContext": {"privileged": True}}),
+        deployment({"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}),
+        deployment(initContainers=[{"name": "b", "securityContext": {"privileged": True}}]),
+        deployment({"volumeMounts": [MOUNT]}, volumes=VOLUMES),
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+         "spec": {"containers": [], "hostPID": True}},
+        {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"}, "spec": {
+            "jobTemplate": {"spec": {"template": {"spec": {"containers": [], "hostPID": True}}}}}},
+    ],
+)  # fmt: skip
+def test_pods_with_power_over_their_node_act_on_nodes(body: Object) -> None:
+    reach = manifest_reach.touches([body], "shop")
+    assert reach.nodes
+    assert reach.namespaces == {"shop"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        deployment(),
+        deployment({"securityContext": {"capabilities": {"add": ["NET_BIND_SERVICE"]}}}),
+        deployment({"securityContext": {"privileged": False}}, hostPID=False, hostNetwork=True),
+        deployment({"volumeMounts": [{**MOUNT, "readOnly": True}]}, volumes=VOLUMES),
+        deployment({"volumeMounts": [{"name": "other", "mountPath": "/a"}]}, volumes=VOLUMES),
+        {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"},
+         "spec": {"containers": [], "hostPID": True}},
+    ],
+)  # fmt: skip
+def test_others_do_not(body: Object) -> None:
+    assert not manifest_reach.touches([body], "shop").nodes
