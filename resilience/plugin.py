@@ -14,7 +14,7 @@ import pytest
 
 from resilience.config.root import project_root
 from resilience.config.settings import OPTIONS, BadSetting, Option, resolve
-from resilience.harness import FIXTURE, SESSION, SETTINGS, naming
+from resilience.harness import FIXTURE, NEXT, SESSION, SETTINGS, naming
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -121,6 +121,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from resilience.harness import python_tests
 
         python_tests.parametrize(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Remember the next item: it may use what this one sets up."""
+    if _ours(item.config):
+        item.config.stash[NEXT] = nextitem
 
 
 @pytest.hookimpl(wrapper=True)

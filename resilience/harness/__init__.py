@@ -19,6 +19,9 @@ SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 """Set once a scenario or plan was collected, or the fixture requested."""
 
+NEXT: pytest.StashKey[pytest.Item | None] = pytest.StashKey()
+"""The item after the one that runs."""
+
 REFUSAL, SEED = "resilience_refusal", "resilience_seed"
 """Keys of the input of a pytest-xdist worker: why it may not change anything, and the seed of the
 whole session."""

@@ -201,7 +201,8 @@ class ScenarioItem(pytest.Function):
         self.ihook.pytest_resilience_run_started(item=self, scenario=self.scenario)
         # The scenario's paths are relative to where pytest was started, even if a test changed
         # directory since.
-        with output.live(self.config) as live, chdir(self.config.invocation_params.dir):
+        around = session.given_holder.around(self)
+        with around, output.live(self.config) as live, chdir(self.config.invocation_params.dir):
             try:
                 if why := session.not_due(self.scenario, cluster):
                     pytest.skip(why)

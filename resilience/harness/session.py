@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from resilience.engine.journal.recover import Recovered
     from resilience.engine.python.fixture import Resilience
     from resilience.engine.run.run import Run
+    from resilience.harness.given_holder import GivenHolder
     from resilience.harness.sites.site import Site, Wanted
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 class Interrupted(Exception):
     """A signal arrived before the run began; nothing was changed."""
+
+
+SHARED = "share: given is set up once for the scenarios that use it one after another"
+"""Said by a dry run."""
 
 
 class Session:
@@ -71,6 +76,13 @@ class Session:
         self.sent = Sent()
         self._tell = tell
         self._environment: dict[str, Any] = {}
+
+    @cached_property
+    def given_holder(self) -> GivenHolder:
+        """What a scenario leaves for the next one. `on` must not make another."""
+        from resilience.harness.given_holder import GivenHolder
+
+        return GivenHolder(self._tell, self.left)
 
     @cached_property
     def catalogue(self) -> Verbs:
@@ -216,7 +228,9 @@ class Session:
             identity_files=self.settings.identity_files(os.environ),
         )
         options = self._repeating(scenario, options)
-        return [*dry_run.told(dry_run.rehearse(scenario, guarded.cluster, options, RealClock()))]
+        shared = [SHARED] if scenario.shares_given else []
+        steps = dry_run.rehearse(scenario, guarded.cluster, options, RealClock())
+        return [*shared, *dry_run.told(steps)]
 
     def not_due(self, scenario: Scenario, cluster: HttpCluster) -> str:
         """Why the scenario has nothing to do today; "" when it has something to do."""
@@ -287,6 +301,7 @@ class Session:
 
     def _attempt(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> RunRecord:
         """Whatever happens, its changes are undone first."""
+        wanted = self.given_holder.joined(wanted, self.settings.member)
         from resilience.engine.base.abort import Aborted
         from resilience.engine.run.scenario import carry_out
         from resilience.model.masks import shown_record
@@ -323,26 +338,11 @@ class Session:
     @contextmanager
     def _begun(self, wanted: Wanted, cluster: HttpCluster, shown: Live) -> Iterator[Run]:
         """A run that has changed nothing yet, with its guard active. Interrupted after a signal."""
-        from dataclasses import replace
-
-        from resilience.engine.base.real_clock import RealClock
-        from resilience.engine.journal import journal_file
-        from resilience.engine.journal.journal import Journal
-        from resilience.engine.run.run import Run
-
         if self.signals.interrupted:
             raise Interrupted(f"{self.signals.interrupted}, before it began; {self.untouched}")
-        with self.site.guarded(cluster, wanted) as guarded:
-            file = journal_file.create(wanted.options.journal, wanted.run)
-            yield Run.begin(
-                wanted.scenario,
-                cluster=guarded.cluster,
-                options=replace(wanted.options, guard=guarded.guard),
-                clock=RealClock(),
-                journal=Journal([file, *guarded.sinks]),
-                emit=shown.entry,
-                aborter=wanted.aborter,
-            )
+        holder, member = self.given_holder, self.settings.member
+        with holder.place(self.site, cluster, wanted, member) as place:
+            yield place.begin(wanted, shown.entry)
 
     def _seed_for(self, scenario: Scenario) -> int | None:
         """None means the scenario's own."""
@@ -355,7 +355,7 @@ class Session:
             return options
         from dataclasses import replace
 
-        from resilience.engine.run import replay as replaying
+        from resilience.engine.base import replay as replaying
 
         replay = replaying.of(Path(self.settings.replay), scenario.id)
         return replace(options, seed=replay.seed, stream=replay.stream)

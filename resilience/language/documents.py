@@ -190,6 +190,7 @@ def _scenario(
         baseline=windows.baseline(apart.probes, form.baseline),
         matrix=combination,
         fixtures=form.fixtures,
+        shares_given=form.share is not None,
         description=form.description,
         place=reading.place(root),
     )
@@ -225,6 +226,7 @@ def _plan(
             tags=form.tags,
             namespaces=form.namespaces,
             given=form.given,
+            shares_given=form.share is not None,
             store=form.store,
             schedule=form.schedule,
             timezone=form.timezone,

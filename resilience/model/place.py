@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -15,6 +16,11 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def folder(self) -> Path:
+        """Relative paths in the file begin here."""
+        return Path(self.file).parent
 
 
 @dataclass(frozen=True, slots=True, order=True)

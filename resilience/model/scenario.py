@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from resilience.model.error_budget import ErrorBudget
 from resilience.model.inside import Dump, PlanHook, Sentinel, Volumes
 from resilience.model.place import Place
 from resilience.model.values import Availability, Duration, Rate, Share
-from resilience.model.verb import Phase, Verb, parameter
+from resilience.model.verb import Family, Phase, Verb, parameter
 
 DEFAULT_SETTLE = Duration.of(5)
 """How long objectives are judged after `when:` has ended."""
@@ -86,7 +86,8 @@ class Scenario:
     `id` is the pytest node id (a slug, with `[key=value]` when from a matrix).
     `namespace` "" means: the target's default namespace. `seed` is None if it is chosen at run time
     and printed. `baseline` is None if nothing is measured before `when`. `fixtures` are pytest's;
-    before they are known, something stands in for their values.
+    before they are known, something stands in for their values. With `shares_given`, what `given`
+    set up may serve the next scenario of the file as well.
     """
 
     id: str
@@ -102,17 +103,33 @@ class Scenario:
     baseline: Duration | None = None
     matrix: Mapping[str, str] = field(default_factory=dict)
     fixtures: tuple[str, ...] = ()
+    shares_given: bool = False
     description: str = ""
     place: Place
+
+    def same_given(self, other: Scenario) -> bool:
+        """Whether what `given` of the one set up may serve the other, of the same folder. Checks
+        under `given` are each scenario's own."""
+        return (
+            self.shares_given
+            and other.shares_given
+            and self.place.folder == other.place.folder
+            and self.namespace == other.namespace
+            and [*_set_up(self)] == [*_set_up(other)]
+        )
 
     @property
     def mutates(self) -> bool:
         """Whether any step changes the cluster (such items are refused under `-n`)."""
-        from resilience.model.verb import Family
-
         return any(
             step.verb.family in (Family.ACTION, Family.FLOW) for step in (*self.given, *self.when)
         )
+
+
+def _set_up(scenario: Scenario) -> Iterator[tuple[str, Any]]:
+    for step in scenario.given:
+        if step.verb.family is Family.ACTION:
+            yield step.verb.name, step.parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +212,7 @@ class Plan:
     tags: tuple[str, ...] = ()
     namespaces: tuple[str, ...]
     given: tuple[Step, ...] = ()
+    shares_given: bool = False
     store: str
     schedule: str | None = None
     timezone: str = "UTC"

@@ -123,9 +123,11 @@ class Verb:
     permissions; it is called before anything is touched, and sends nothing. `helpers` returns the
     helper Pods that it will create on this cluster: whether their namespaces admit them is checked
     before anything is touched. `due` says why the step, at this path, has nothing to do today, ""
-    when it has; a scenario with such a step is skipped. `may_last` allows `lasting: true` on a verb
-    that is normally undone, for those forms of it that need it (Residue.EVERYTHING always requires
-    it). `undo` (actions) is called with the data that `run` recorded; data is JSON, never code.
+    when it has; a scenario with such a step is skipped. `repeatable` marks an action that leaves
+    the same state when it is executed again, so that several scenarios can share what it set up.
+    `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
+    need it (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that
+    `run` recorded; data is JSON, never code.
     """
 
     name: str
@@ -147,6 +149,7 @@ class Verb:
     possible: Callable[[Any, Any], None] = _possible_anywhere
     helpers: Callable[[Any, str, Any], Sequence[Any]] = _no_helpers
     due: Callable[[Any, str, Any, str, Any], str] = _always_due
+    repeatable: bool = False
     may_last: bool = False
     undo: Callable[..., None] | None = None
     undo_text: str = ""

@@ -253,7 +253,7 @@ A, C, P, F = Family.ACTION, Family.CHECK, Family.PROBE, Family.FLOW
 VERBS: Mapping[str, Verb | Unusable] = {
     one.name: one
     for one in (
-        verb("apply", A, SETUP, Apply, shorthand="file"),
+        verb("apply", A, SETUP, Apply, shorthand="file", repeatable=True),
         verb("kill", A, ACT, Kill, check=_which, residue=Residue.NAMED),
         verb("evict", A, ACT, Pods, check=_which),
         verb("crash", A, ACT, Pods, check=_which),

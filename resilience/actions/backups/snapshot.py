@@ -210,6 +210,7 @@ VERB = Verb(
     rehearse=rehearse,
     describe=_describe,
     shorthand="plan",
+    repeatable=True,
     check=_check,
     rights=_rights,
     residue=Residue.NAMED,

@@ -223,6 +223,7 @@ VERB = Verb(
     rehearse=run,
     describe=_describe,
     shorthand="file",
+    repeatable=True,
     files=_files,
     rights=_rights,
     touches=_touches,

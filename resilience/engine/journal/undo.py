@@ -52,6 +52,8 @@ class Putback:
     """Why an undo must not be executed, whatever it contains; "" if it may."""
     trusts: Callable[[Undo], bool] = lambda undo: True
     """Whether the undo's record is known to be genuine."""
+    spares: Callable[[Undo], bool] = lambda undo: False
+    """Which undos are not to be executed yet."""
     others: set[str] = field(default_factory=set)
     """uids of objects that someone else has changed since."""
 
@@ -60,7 +62,7 @@ class Putback:
         still used by one that a later undo removes (a claim, by the Pods that mount it) is waited
         for at the end."""
         left: list[str] = []
-        pending = list(self.journal.pending())
+        pending = [undo for undo in self.journal.pending() if not self.spares(undo)]
         later: list[Undo] = []
         for number, undo in enumerate(pending, 1):
             last = number == len(pending) and not later

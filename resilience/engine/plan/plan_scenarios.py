@@ -60,6 +60,7 @@ def _scenario(plan: Plan, kind: str) -> Scenario:
         when=(),
         then=(_step(plan, kind),),
         settle=Duration.of(0),
+        shares_given=plan.shares_given,
         description=plan.description,
         place=plan.place,
     )

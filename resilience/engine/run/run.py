@@ -28,6 +28,7 @@ from resilience.engine.journal.undo import shielded
 from resilience.engine.run import looking, teardown
 from resilience.engine.run.announce import Announcer
 from resilience.engine.run.probe_group import Deck
+from resilience.engine.run.shared_given import SharedGiven
 from resilience.engine.run.state import Done, RunState
 from resilience.engine.run.steps import Steps
 from resilience.model.report import RunRecord
@@ -47,9 +48,12 @@ class Trouble:
 class Run:
     """Created by `begin`, used once."""
 
-    def __init__(self, scenario: Scenario, state: RunState, clock: EngineClock) -> None:
+    def __init__(
+        self, scenario: Scenario, state: RunState, clock: EngineClock, shared: SharedGiven | None
+    ) -> None:
         self.scenario = scenario
         self.state = state
+        self.shared = shared
         self._announcer = Announcer(scenario, state)
         self.steps = Steps(state, self._announcer.begins)
         self.trouble: Trouble | None = None
@@ -77,8 +81,10 @@ class Run:
         journal: Journal,
         emit: Callable[[Entry], None],
         aborter: Aborter,
+        shared: SharedGiven | None = None,
     ) -> Run:
-        """A run that has changed nothing yet; `options.run` names it."""
+        """A run that has changed nothing yet; `options.run` names it. With `shared`, what `given`
+        set up may have been there before it, and may stay after it."""
 
         def check() -> None:
             if why := cluster.ended():
@@ -93,8 +99,9 @@ class Run:
             aborter=aborter,
             timeline=Timeline(clock, emit),
             journal=journal,
+            recorded_as=shared.run if shared else None,
         )
-        return cls(scenario, state, clock)
+        return cls(scenario, state, clock, shared)
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -118,13 +125,24 @@ class Run:
             self._note("ended", state="ended")
         finally:
             cancel()
-            state.journal.close()
+            if not self.keeps_given:
+                state.journal.close()
 
     def open(self) -> None:
         """Write the journal's first line and begin to watch. Raises ActionFailed or ClusterError if
         that is impossible; then nothing was changed."""
         teardown.begin(self.state, self.scenario.title)
         self.state.open_views()
+
+    @property
+    def keeps_given(self) -> bool:
+        """Whether what `given` set up stays, for the next run; the journal stays open for it."""
+        return self.shared is not None and self.shared.stays
+
+    def set_up(self) -> None:
+        """`given` is done."""
+        if self.shared is not None:
+            self.shared.done(self.state)
 
     def now(self) -> float:
         """Seconds, on a clock that an abort does not stop."""
@@ -168,8 +186,15 @@ class Run:
         """Stop measuring, then undo everything."""
         for deck in self._decks:
             deck.stop()
-        self.leftovers = [*teardown.put_back(self.state, self._clock), *self.state.left]
+        self.leftovers = [*self._put_back(), *self.state.left]
         self._announcer.ended(len(self.leftovers))
+
+    def _put_back(self) -> list[str]:
+        if self.shared is None:
+            return teardown.put_back(self.state, self._clock)
+        disturbed = self.trouble is not None or self.state.aborter.aborted
+        self.shared.wanted &= not disturbed and not self._failures() and not self.state.left
+        return self.shared.put_back(self.state, self._clock)
 
     def _verdict(self, findings: list[Finding], reason: str) -> tuple[Outcome, str]:
         state, failures = self.state, self._failures()

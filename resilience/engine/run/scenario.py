@@ -78,6 +78,7 @@ class _Phases:
         scenario, state = self._scenario, self._state
         self._run.open()
         self._all(scenario.given)
+        self._run.set_up()
         self._deck.start(scenario.probes)
         self._deck.wait_steady()
         state.timeline.note(

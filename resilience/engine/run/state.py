@@ -37,9 +37,11 @@ class Done:
 
 @dataclass(slots=True, kw_only=True)
 class RunState:
-    """An abort ends waits of `clock`. `struck_at` is when the first action under `when` began."""
+    """An abort ends waits of `clock`. `struck_at` is when the first action under `when` began.
+    `recorded_as` names the journal: another run's if that one began it and shares it."""
 
     run: RunId
+    recorded_as: RunId
     seed: int
     namespace: str
     directory: Path
@@ -83,11 +85,14 @@ class RunState:
         aborter: Aborter,
         timeline: Timeline,
         journal: Journal,
+        recorded_as: RunId | None = None,
     ) -> RunState:
         """The state of a run that has not begun."""
         given = [seed for seed in (options.seed, scenario.seed) if seed is not None]
+        run = options.run or seeds.new_id(clock.wall())
         return cls(
-            run=options.run or seeds.new_id(clock.wall()),
+            run=run,
+            recorded_as=recorded_as or run,
             seed=given[0] if given else seeds.fresh(),
             namespace=scenario.namespace or options.namespace,
             directory=options.directory or Path(scenario.place.file).parent,

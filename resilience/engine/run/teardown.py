@@ -3,9 +3,12 @@ holds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from resilience.engine.base.abort import Abandoned, Why
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.guard.identity import identity
+from resilience.engine.journal.journal import Undo
 from resilience.engine.journal.undo import Putback
 from resilience.engine.run.state import RunState
 from resilience.model.timeline import What
@@ -15,7 +18,7 @@ def begin(state: RunState, title: str) -> None:
     """Record who, where and when, before anything is changed."""
     state.journal.begin(
         {
-            "run": state.run,
+            "run": state.recorded_as,
             "scenario": title,
             "wall": state.clock.wall(),
             "context": state.cluster.context,
@@ -27,9 +30,11 @@ def begin(state: RunState, title: str) -> None:
     )
 
 
-def put_back(state: RunState, clock: EngineClock) -> list[str]:
-    """Undo everything, newest first; returns what is left, as text. The run's own abort does not
-    end waits of `clock`; three presses of Ctrl-C do."""
+def put_back(
+    state: RunState, clock: EngineClock, spares: Callable[[Undo], bool] = lambda undo: False
+) -> list[str]:
+    """Undo everything but what `spares` names, newest first; returns what is left, as text. The
+    run's own abort does not end waits of `clock`; three presses of Ctrl-C do."""
     if state.cluster.ended():
         return _gone(state)
     if not _may_undo(state):
@@ -40,12 +45,13 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
                 state.journal.pending()]  # fmt: skip
     putback = Putback(
         cluster=state.options.guard.undoing(state.cluster),
-        run=state.run,
+        run=state.recorded_as,
         journal=state.journal,
         timeline=state.timeline,
         clock=clock.checking(lambda: _check(state)),
         verbs=state.verbs,
         within=state.options.undo_within,
+        spares=spares,
     )
     try:
         putback.all()
@@ -55,13 +61,17 @@ def put_back(state: RunState, clock: EngineClock) -> list[str]:
         return _gone(state)
     if state.journal.pending() and state.options.guard.undone_elsewhere():
         return _undone(state)
-    left = [f"{undo.text}: {undo.failure or 'not tried'}" for undo in state.journal.pending()]
+    left = [
+        f"{undo.text}: {undo.failure or 'not tried'}"
+        for undo in state.journal.pending()
+        if not spares(undo)
+    ]
     return [*_kept(state), *left, *_unrecorded(state)]
 
 
 def _kept(state: RunState) -> list[str]:
     """The changes that someone else has modified since, and the commands to undo or keep them."""
-    command = f"{state.options.recovery} {state.run}"
+    command = f"{state.options.recovery} {state.recorded_as}"
     return [
         f"{undo.text}: {undo.failure}. To undo them anyway: `{command} --force`; to keep them: "
         f"`{command} --forget`"

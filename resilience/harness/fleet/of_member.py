@@ -21,10 +21,11 @@ OWN = ("site", "fleet", "_of_members")
 
 
 def session_of(whole: Session, member: Member, tell: Callable[[str], None]) -> Session:
-    """Shares records, outcomes, signals, seed and verbs with `whole`; lines that it tells begin
-    with the member's name."""
+    """Shares records, outcomes, signals, seed, verbs and a held `given` with `whole`; lines that it
+    tells begin with the member's name."""
     assert whole.seed is not None  # chosen once, for all
     assert whole.catalogue
+    assert whole.given_holder
     ours = copy.copy(whole)
     for name in OWN:
         ours.__dict__.pop(name, None)

@@ -56,7 +56,8 @@ class SandboxSite:
 
     @contextmanager
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> Iterator[Guarded]:
-        yield Guarded(cluster=cluster, guard=RunGuard())
+        guarded = Guarded(cluster=cluster, guard=RunGuard(), again=lambda wanted: guarded)
+        yield guarded
 
     def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
         if self._life is None:

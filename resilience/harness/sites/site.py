@@ -60,11 +60,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarded:
-    """What a run needs: its cluster, its guard, and its journals in addition to the local file."""
+    """What a run needs: its cluster, its guard, and its journals in addition to the local file.
+    `again` is called for each further run under the same locks: it has limits of its own. It
+    returns None if those locks are not its own, and raises Refused if the run may not begin."""
 
     cluster: HttpCluster
     guard: RunGuard
     sinks: Sequence[Sink] = ()
+    again: Callable[[Wanted], Guarded | None] = lambda wanted: None
 
 
 class Site(Protocol):

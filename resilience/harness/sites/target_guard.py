@@ -193,13 +193,14 @@ def guard_of(
     wanted: Wanted,
     terms: Terms,
 ) -> TargetGuard:
-    """The guard of a run whose locks are held; a lost lock ends the run."""
-    _keep(terms.locks, terms.sink, wanted.aborter)
+    """The guard of a run whose locks are held."""
     kind = StepwiseGuard if wanted.reach is None else TargetGuard
     return kind(shared, clock, cluster, wanted, terms)
 
 
-def _keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
+def keep(locks: Locks, sink: JournalMap, aborter: Aborter) -> None:
+    """Renew the locks until they are released; a lost one ends the run."""
+
     def lost(why: str) -> None:
         sink.mute = True
         aborter.abort(f"{why}; nothing more is written", Why.LOCK)

@@ -25,7 +25,7 @@ from resilience.engine.journal.journal_configmap import JournalMap
 from resilience.engine.plan.scenario_reach import of_scenario
 from resilience.harness.sites import recovering
 from resilience.harness.sites.site import Guarded, Shared, Wanted
-from resilience.harness.sites.target_guard import LimitsOnly, Terms, guard_of
+from resilience.harness.sites.target_guard import LimitsOnly, Terms, guard_of, keep
 from resilience.model.scenario import Scenario
 from resilience.model.step_reach import ANY, Reach
 from resilience.verbs.context import Refused
@@ -98,13 +98,25 @@ class TargetSite:
         ensure_namespace(books, journal)
         locks = Locks(books, journal, names(agreed.reach), holder(wanted.run), clock, shared.tell)
         locks.acquire(settings.lock_wait)
+        sink = JournalMap(books, wanted.run, journal)
+
+        def under_locks(run: Wanted, limits: Limits) -> Guarded:
+            terms = Terms(agreed=agreed, limits=limits, locks=locks, sink=sink)
+            guard = guard_of(shared, self.clock, cluster, run, terms)
+            acting = agreed.given_to(calm, f"run {run.run}", lambda: locks.lost)
+            return Guarded(cluster=acting, guard=guard, sinks=[sink], again=again)
+
+        def again(run: Wanted) -> Guarded | None:
+            if run.reach != wanted.reach:
+                return None
+            fresh = Limits(agreed.target, calm, acted_in, self.clock.wall)
+            fresh.open_now()
+            return under_locks(run, fresh)
+
         try:
             self._undo_dead(cluster, wanted, locks)
-            terms = Terms(agreed=agreed, limits=limits, locks=locks,
-                          sink=JournalMap(books, wanted.run, journal))  # fmt: skip
-            guard = guard_of(shared, self.clock, cluster, wanted, terms)
-            acting = agreed.given_to(calm, f"run {wanted.run}", lambda: locks.lost)
-            yield Guarded(cluster=acting, guard=guard, sinks=[terms.sink])
+            keep(locks, sink, aborter)
+            yield under_locks(wanted, limits)
         finally:
             locks.release()
 

@@ -77,6 +77,12 @@ class ScenarioForm:
         default=None,
         example="{share: [1/3, 50%], grace: [0s, 30s]}",
     )
+    share: Literal["given"] | None = parameter(
+        "`given`: scenarios of a folder that follow one another, in one file or several, and have "
+        "the same actions under `given` set them up once. Before each of them everything is as "
+        "`given` left it, or is set up anew.",
+        default=None,
+    )
     given: Annotated[Steps, Phase.GIVEN] = parameter(
         "Creates and checks the starting state.", default=()
     )
@@ -104,6 +110,10 @@ class PlanForm:
     )
     given: Annotated[Steps, Phase.GIVEN] = parameter(
         "Creates the subject of the plan if there is none yet, as on the sandbox.", default=()
+    )
+    share: Literal["given"] | None = parameter(
+        "`given`: the tests of the plan set up `given` once; a snapshot in it is taken for each.",
+        default=None,
     )
     kinds: tuple[str, ...] = parameter(
         "Kinds to include, by plural name or pattern: `secrets`, `deployments.apps`, "

@@ -17,6 +17,7 @@ from resilience.language.shape.reading import WRONG, Entry, Reading, child
 from resilience.language.text.near import quoted
 from resilience.model.place import Problem
 from resilience.model.scenario import DEFAULT_SETTLE, Plan, Scenario, Step
+from resilience.model.verb import Family
 
 Values = Mapping[str, Any]
 Entries = Mapping[str, Entry]
@@ -115,6 +116,7 @@ def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> 
     for key in ("given", "while", "then"):
         if key in entries and _no_items(entries[key].node):
             reading.wrong(entries[key].node, f"`{key}` has no steps", "steps, or remove the key")
+    sharing(values, entries, reading)
     probes: Sequence[Step] = given(values, "while_") or ()
     if "while" not in entries and "then" not in entries:
         reading.wrong(
@@ -129,6 +131,28 @@ def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> 
         for probe in probes:
             node = _node(entries, "while", probes, probe)
             promises.check(probe, node, when, settle, reading, given(values, "baseline"))
+
+
+def sharing(values: Values, entries: Entries, reading: Reading) -> None:
+    """What is shared must be an action whose effect is checked again for each scenario."""
+    if not given(values, "share") or values.get("given") is WRONG:
+        return
+    steps: Sequence[Step] = given(values, "given") or ()
+    actions = [step for step in steps if step.verb.family in (Family.ACTION, Family.FLOW)]
+    if not actions:
+        reading.wrong(
+            entries["share"].node,
+            "`share: given` shares nothing: `given` has no action",
+            "an `apply` under `given:`, or remove the key",
+        )
+    for step in actions:
+        if not step.verb.repeatable:
+            reading.wrong(
+                _node(entries, "given", steps, step),
+                f"`{step.verb.name}` under a shared `given`: the next scenario could not check "
+                "whether its effect still holds",
+                "`apply`, `snapshot` and checks only, or remove `share:`",
+            )
 
 
 def _no_items(node: Node) -> bool:
@@ -166,6 +190,7 @@ def plan(values: Values, entries: Entries, reading: Reading) -> None:
     """Check what a plan as a whole must have."""
     if "given" in entries and _no_items(entries["given"].node):
         reading.wrong(entries["given"].node, "`given` has no steps", "steps, or remove the key")
+    sharing(values, entries, reading)
     for node, name in _items("namespaces", values, entries):
         plans.namespace(node, name, reading)
     for name, rule in plans.RULES.items():

@@ -11,7 +11,7 @@ import pytest
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.interface import Object
 from resilience.engine.base import seeds
-from resilience.engine.run.replay import Known, Repeated, of
+from resilience.engine.base.replay import Known, Repeated, of
 from resilience.verbs.context import Refused
 from tests.real_cluster import scenarios
 
