@@ -122,9 +122,10 @@ class GivenHolder:
             self.release()
             return None
         guarded = held.guarded.again(wanted)
-        why = held.shared.differs(RealClock(wanted.aborter.check)) if guarded else "its reach"
-        if guarded is None or why:
+        why = held.shared.differs(RealClock(wanted.aborter.check)) if guarded else ""
+        if why:
             self._tell(f"`given` is set up anew: {shown(why)}")
+        if guarded is None or why:
             self.release()
             return None
         self._held, held.guarded = None, guarded

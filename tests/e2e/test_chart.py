@@ -164,6 +164,11 @@ def test_one_value_moves_the_journal_and_one_the_time_zone() -> None:
         ("push.url=pushgateway:9091", "push"),
         ("image.digest=latest", "digest"),
         ("images.tag=1", "images"),
+        ("watch.every=0s", "every"),
+        ("watch.every=1ms", "every"),
+        ("push.secret=Bad_Name", "secret"),
+        ("helperImage=a b", "helperImage"),
+        ("env[0].value=b", "name"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(value: str, complaint: str) -> None:
@@ -171,6 +176,73 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(value: str, complaint: s
         helm_template(value)
     assert re.search(complaint, refused.value.stderr)
     assert "Traceback" not in refused.value.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (("watch.enabled=true", "watch.files={no.scenario.yaml}"),
+         "watch names no.scenario.yaml, which is not in files/"),
+        (("jobs.proof.command={pytest,old.plan.yaml::shop-fresh}",),
+         "proof names old.plan.yaml, which is not in files/"),
+        (("env[0].name=RESILIENCE_CONTEXT", "env[0].value=x"), "RESILIENCE_CONTEXT a second time"),
+        (("env[0].name=A", "env[1].name=A"), "env sets A a second time"),
+        (("prometheusRule.enabled=true", "prometheusRule.backupJob=no"), "could never fire"),
+        (("prometheusRule.enabled=true", "jobs.backup.enabled=false"), "could never fire"),
+        (("reports.keep=90d",), "reports.keep needs reports.url"),
+        (("reports.claim.enabled=false",), "they would end with the Pod; set store.url"),
+    ],
+)  # fmt: skip
+def test_values_that_contradict_one_another_are_refused(
+    values: tuple[str, ...], complaint: str
+) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        helm_template(*values)
+    assert complaint in refused.value.stderr
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("reports.claim.enabled=false", "store.url=s3://backups/here"),
+        ("reports.keep=90d", "reports.url=s3://reports/here"),
+        ("jobs.backup.enabled=false", "jobs.proof.command={python,/elsewhere/a.plan.yaml}"),
+        ("env[0].name=A", "env[0].value=b", "jobs.drill=null", "prometheusRule.enabled=true"),
+    ],
+)
+def test_values_that_fit_are_not_refused(values: tuple[str, ...]) -> None:
+    assert helm_template(*values)
+
+
+MAY_BE_NULL = (
+    "imagePullSecrets", "helperImage", "resources", "nodeSelector", "tolerations", "env", "envFrom",
+    "image.tag", "image.digest", "store.url", "reports.url", "reports.keep", "push.url",
+    "push.secret", "reports.claim.storageClassName", "serviceAccount.annotations", "target.nodes",
+    "target.maxPods", "target.maxNodes", "watch.incident", "watch.windows", "watch.podMonitor",
+    "prometheusRule.labels", "dashboard.labels", "jobs.proof",
+)  # fmt: skip
+"""Values without which the templates have a sense. A null takes a default away in helm."""
+
+
+def test_a_default_that_the_templates_need_cannot_be_taken_away() -> None:
+    def needed(schema: dict[str, Any], values: dict[str, Any], path: str) -> set[str]:
+        found = {f"{path}{key}" for key in values if key not in schema["required"]}
+        for key, value in values.items():
+            inner = schema["properties"].get(key, {})
+            if isinstance(value, dict) and "properties" in inner:
+                found |= needed(inner, value, f"{path}{key}.")
+        return found
+
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert needed(schema, values, "") == {*MAY_BE_NULL} - {"jobs.proof"}
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        helm_template("target.windows=null")
+    assert "target: windows is required" in refused.value.stderr
+    wide = ("watch.enabled", "prometheusRule.enabled", "dashboard.enabled")
+    nulls = [f"{name}=null" for name in MAY_BE_NULL]
+    text = yaml.safe_dump_all(helm_template(*(f"{name}=true" for name in wide), *nulls))
+    assert "<nil>" not in text
 
 
 def test_a_chart_that_names_no_cluster_says_how_to_name_it() -> None:
