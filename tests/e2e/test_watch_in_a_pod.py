@@ -22,6 +22,8 @@ from tests.e2e.kubectl import FOUND, WEB
 from tests.e2e.pods_of_deploy import DEPLOY, HELM, Everywhere, helm_template, printed
 from tests.spoken import rest, said
 
+pytestmark = pytest.mark.alone  # a minute, most of which Pods take to start
+
 SCENARIO = """
 scenario: web loses one Pod
 namespace: shop
