@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -89,7 +89,7 @@ def group(tmp_path: Path) -> Group:
     return Group(here)
 
 
-def texts(entries: list[Entry]) -> str:
+def texts(entries: Sequence[Entry]) -> str:
     return "\n".join(entry.text for entry in entries)
 
 
