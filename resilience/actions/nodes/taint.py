@@ -1,7 +1,8 @@
 """`taint`: a taint on nodes. `NoExecute` removes Pods at once, regardless of budgets.
 
-At the end only this taint is removed. An existing taint with the same key and effect is an error,
-because the undo could not tell the two apart.
+These are Pods of every namespace, so limits, pauses and system namespaces count as for a drain, and
+a Pod that nothing recreates has to be allowed. At the end only this taint is removed. An existing
+taint with the same key and effect is an error, because the undo could not tell the two apart.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.actions.nodes import node_choice
+from resilience.actions.nodes import drain, node_choice
 from resilience.actions.undo import reverting
 from resilience.cluster.interface import NODES, PODS, Object
 from resilience.kube import objects, tolerations
-from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
-from resilience.verbs.context import ActionContext, NothingToDo
+from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
+from resilience.verbs.context import ActionContext, NothingToDo, Refused
 
 _TAINT = re.compile(r"(?P<key>[^\s=:]+)(?:=(?P<value>[^\s=:]*))?:(?P<effect>\w+)")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -34,6 +35,7 @@ class Taint:
     taint: str = parameter(
         "KEY=VALUE:EFFECT or KEY:EFFECT, as in kubectl.", example="maintenance:NoExecute"
     )
+    bare: bool = parameter("Also remove bare Pods (no controller recreates them).", default=False)
 
     @property
     def body(self) -> dict[str, str]:
@@ -59,9 +61,13 @@ def run(taint: Taint, context: ActionContext) -> None:
         if _same(_taints(node), taint.body):
             raise NothingToDo(f"{objects.name(node)} already has the taint {taint.taint}"
                               "; nothing was changed")  # fmt: skip
-    context.may_harm([pod for node in chosen for pod in _driven_out(taint, node, context)])
+    removed = {objects.name(node): _driven_out(taint, node, context) for node in chosen}
+    everyone = [pod for pods in removed.values() for pod in pods]
+    drain.spare_ourselves(everyone)
+    _spare_bare(taint, everyone)
+    context.may_harm(everyone)
     for node in chosen:
-        _one(taint, node, context)
+        _one(taint, node, removed[objects.name(node)], context)
 
 
 def _driven_out(taint: Taint, node: Object, context: ActionContext) -> list[Object]:
@@ -69,21 +75,40 @@ def _driven_out(taint: Taint, node: Object, context: ActionContext) -> list[Obje
         return []
     return [
         pod
-        for pod in context.view(PODS, context.namespace).objects()
-        if objects.node(pod) == objects.name(node) and not tolerations.tolerates(pod, taint.body)
+        for pod in drain.pods_on([objects.name(node)], context)
+        if not objects.is_finished(pod) and not tolerations.tolerates(pod, taint.body)
     ]
 
 
-def _one(taint: Taint, node: Object, context: ActionContext) -> None:
+def _spare_bare(taint: Taint, pods: Sequence[Object]) -> None:
+    from resilience.drain.filters import is_volume_helper
+
+    bare = [objects.title(pod) for pod in pods
+            if objects.controller(pod) is None and not is_volume_helper(pod)]  # fmt: skip
+    if bare and not taint.bare:
+        raise Refused(
+            f"{', '.join(sorted(bare))} would be deleted for good: nothing would recreate it (a "
+            "bare Pod). Choose another node, or allow it with `bare: true`; nothing was tainted"
+        )
+
+
+def _one(taint: Taint, node: Object, removed: Sequence[Object], context: ActionContext) -> None:
     name, text = objects.name(node), taint.taint
     context.affected(node, f"{name} gets the taint {text}")
-    for pod in _driven_out(taint, node, context):
+    for pod in removed:
         context.victim(pod, f"does not tolerate {text}")
     after = reverting.change(
         context, NODES, node, lambda now: _add(taint, now), f"remove the taint {text} from {name}"
     )
     if _same(_taints(after), taint.body):
         context.proof(f"{name} has the taint {text}", {"uid": objects.uid(after)})
+
+
+def _rights(taint: Taint, namespace: str) -> Sequence[Right]:
+    """`NoExecute` removes Pods of all namespaces, so they are listed."""
+    everywhere = [Right(verb="list", group="", resource=PODS.plural)]
+    needed = everywhere if taint.taint.endswith(":NoExecute") else []
+    return [*node_choice.rights(taint, namespace), *needed]
 
 
 def _add(taint: Taint, node: Object) -> None:
@@ -111,7 +136,7 @@ VERB = Verb(
     rehearse=run,
     describe=lambda taint: f"taint {node_choice.describe(taint.node)} with {taint.taint}",
     check=_check,
-    rights=node_choice.rights,
+    rights=_rights,
     undo=reverting.undo,
     undo_text="This taint is removed, unless someone changed it since.",
     proof="The API server's answer contains the taint.",

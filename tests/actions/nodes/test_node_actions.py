@@ -12,6 +12,7 @@ from resilience.actions.nodes.node_choice import NodeQuery, pick
 from resilience.actions.nodes.taint import VERB as TAINT
 from resilience.cluster import errors, interface
 from resilience.cluster.interface import NODES, Object
+from resilience.engine.base.run_guard import RunGuard
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.kube.tolerations import tolerates
@@ -168,6 +169,64 @@ def test_exactly_the_taint_that_was_put_on_is_taken_off(here: World) -> None:
     assert spec(here, "node-1")["taints"] == [other]
     victims = [entry for entry in record.timeline if entry.what is What.VICTIM]
     assert len(victims) == 3
+
+
+def standing(here: World, name: str, namespace: str, **more: Any) -> None:
+    """A Pod on node-1, of a ReplicaSet or bare."""
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": "a",
+             "controller": True}  # fmt: skip
+    metadata = {"name": name, "namespace": namespace, "ownerReferences": [owner]} | more
+    here.cluster.put(interface.PODS, {"kind": "Pod", "metadata": metadata, "spec": {
+        "nodeName": "node-1"}, "status": {"phase": "Running"}})  # fmt: skip
+
+
+@pytest.mark.parametrize(("effect", "harmed"), [("NoExecute", {"shop", "bank"}),
+                                                ("NoSchedule", set())])  # fmt: skip
+def test_pods_of_every_namespace_count_that_a_taint_removes(
+    here: World, effect: str, harmed: set[str]
+) -> None:
+    standing(here, "elsewhere", "bank")
+    record = here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint=f"fire=yes:{effect}")])
+    struck = [entry.text for entry in record.timeline if entry.what is What.VICTIM]
+    assert {each.partition("/")[0] for each in struck} == harmed
+
+
+def test_a_taint_that_removes_pods_of_the_system_is_refused_by_the_limits(here: World) -> None:
+    standing(here, "dns", "kube-system")
+    guard = Limited()
+    record = here.run(
+        when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire:NoExecute")], guard=guard
+    )
+    assert record.outcome is Outcome.REFUSED
+    assert "kube-system" in record.message
+    assert not spec(here, "node-1").get("taints")
+
+
+class Limited(RunGuard):
+    """Refuses to harm a system's Pods, as a target's limits do."""
+
+    def may_harm(self, chosen: Any) -> None:
+        if any(objects.namespace(each) == "kube-system" for each in chosen):
+            raise Refused("Pods of kube-system would be harmed")
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_bare_pod_is_removed_by_a_taint_only_if_that_is_allowed(here: World, bare: bool) -> None:
+    standing(here, "alone", "bank", ownerReferences=[])
+    record = here.run(
+        when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire:NoExecute", bare=bare)]
+    )
+    if bare:
+        assert record.outcome is Outcome.PASSED, record.message
+    else:
+        assert "bank/alone would be deleted for good" in record.message
+        assert not spec(here, "node-1").get("taints")
+
+
+@pytest.mark.parametrize(("effect", "everywhere"), [("NoExecute", True), ("NoSchedule", False)])
+def test_a_taint_that_removes_pods_needs_to_see_all_of_them(effect: str, everywhere: bool) -> None:
+    asked = TAINT.rights(TAINT.parameters(node="n", taint=f"a:{effect}"), "shop")
+    assert any(each.resource == "pods" and not each.namespace for each in asked) is everywhere
 
 
 @pytest.mark.parametrize("replaced", [True, False])
