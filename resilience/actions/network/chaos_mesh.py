@@ -52,6 +52,7 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
     """Apply it and return once it is injected, or, with `duration`, once it has recovered."""
     resource, body = _read(chaos, context)
     namespace = objects.namespace(body)
+    context.may_harm(_known_beforehand(body, context))
     data = object_undo.creation(resource, body, str(context.run))
     undo = context.will_undo(data, f"delete {resource.kind} {objects.title(body)}")
     made = context.cluster.create(resource, body, namespace)
@@ -67,6 +68,22 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
         context.clock.wait(chaos.duration.seconds)
         _recovered(resource, made, context)
         context.forget_undo(undo)
+
+
+def _known_beforehand(body: Object, context: ActionContext) -> list[Object]:
+    """The Pods that a fault of mode `all` is injected into, by namespaces and labels. Only Chaos
+    Mesh knows what another mode or another selector chooses: that is counted once it has."""
+    spec = body.get("spec") or {}
+    selector = spec.get("selector") or {}
+    if spec.get("mode") != "all" or not selector.keys() <= {"namespaces", "labelSelectors"}:
+        return []
+    wanted = (selector.get("labelSelectors") or {}).items()
+    return [
+        pod
+        for space in selector.get("namespaces") or [objects.namespace(body)]
+        for pod in context.view(PODS, space).objects()
+        if wanted <= objects.labels(pod).items() and not objects.is_finished(pod)
+    ]
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from resilience.actions.network.chaos_mesh import VERB as CHAOS_MESH
 from resilience.cluster.interface import PODS, Object, Resource
+from resilience.engine.base.run_guard import RunGuard
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
+from resilience.verbs.context import Refused
 from tests.engine.helpers import World, step, world
 
 KIND = Resource("chaos-mesh.org", "v1alpha1", "networkchaos", "NetworkChaos")
@@ -89,6 +91,45 @@ def test_injected_into_nothing_proves_nothing(here: World) -> None:
     record = here.run(when=[slow()])
     assert record.outcome is Outcome.NOT_MEASURED
     assert "its selector matches no Pod" in record.message
+
+
+class Limited(RunGuard):
+    """Allows to harm so many Pods, as a target's limits do."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def may_harm(self, chosen: Any) -> None:
+        if len(chosen) > self.most:
+            raise Refused(f"{len(chosen)} Pods are too many")
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["{labelSelectors: {app: web}}", "{namespaces: [shop], labelSelectors: {app: web}}", "{}"],
+)
+def test_pods_beyond_the_limits_are_not_injected(here: World, selector: str) -> None:
+    Controller(here)
+    manifest = MANIFEST.replace("{labelSelectors: {app: web}}", selector)
+    (here.directory / "slow.yaml").write_text(manifest)
+    record = here.run(when=[slow()], guard=Limited(2))
+    assert record.outcome is Outcome.REFUSED, record.message
+    assert "3 Pods are too many" in record.message
+    assert not [entry for entry in record.timeline if "is applied" in entry.text]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [("mode: all", "mode: one"), ("app: web}}", "app: web}, nodes: [a]}"), ("app: web", "app: x")],
+)
+def test_what_only_chaos_mesh_can_choose_counts_once_it_has(
+    here: World, was: str, now: str
+) -> None:
+    Controller(here, targets=1)
+    (here.directory / "slow.yaml").write_text(MANIFEST.replace(was, now))
+    record = here.run(when=[slow()], guard=Limited(1))
+    assert record.outcome is Outcome.PASSED, record.message
 
 
 def test_without_its_controller_the_message_says_so(here: World) -> None:
