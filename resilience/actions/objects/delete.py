@@ -9,14 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resilience.actions.pods.members import pods_of
 from resilience.actions.shared import kinds
-from resilience.actions.shared.workload import instead
+from resilience.actions.shared.workload import RESOURCES, instead
 from resilience.backup.objects.kind_identity import is_built_in
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.interface import PODS, REPLICASETS, Cluster, Object, Resource
 from resilience.kube import objects
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
 from resilience.verbs.context import ActionContext, ActionFailed
+
+_WORKLOADS = {
+    (RESOURCES[kind].group, RESOURCES[kind].plural)
+    for kind in ("deployment", "statefulset", "daemonset", "replicaset", "replicationcontroller",
+                 "job")
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,7 @@ def _check(lose: Lose) -> Sequence[Complaint]:
 def run(lose: Lose, context: ActionContext) -> None:
     """Find all objects, then delete them by uid; return once all are gone."""
     found = [_find(text, context) for text in lose.objects]
+    _require_within_limits(found, context)
     for resource, obj in found:
         context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
         context.cluster.delete(
@@ -52,6 +60,19 @@ def run(lose: Lose, context: ActionContext) -> None:
             raise ActionFailed(f"{resource.kind} {objects.title(obj)} was deleted, but still "
                                f"exists after {context.step.within}")  # fmt: skip
         context.proof(f"{resource.kind} {objects.title(obj)} is gone", {"uid": objects.uid(obj)})
+
+
+def _require_within_limits(
+    found: Sequence[tuple[Resource, Object]], context: ActionContext
+) -> None:
+    """The Pods among them, and those of workloads."""
+    harmed = list[Object]()
+    for resource, obj in found:
+        if (resource.group, resource.plural) in _WORKLOADS:
+            harmed += pods_of({**obj, "kind": resource.kind}, context)
+        elif (resource.group, resource.plural) == (PODS.group, PODS.plural):
+            harmed.append(obj)
+    context.may_harm(harmed)
 
 
 def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
@@ -103,16 +124,25 @@ def _gone(resource: Resource, obj: Object, cluster: Cluster, namespace: str) -> 
 
 def _rights(lose: Lose, namespace: str) -> Sequence[Right]:
     named = sorted({kinds.resource(text.partition("/")[0]) for text in lose.objects})
-    return [
+    found = [
         Right(verb=verb, group="*", resource=each, namespace=namespace)
         for each in named
         for verb in ("get", "delete")
     ]
+    if {plural for _, plural in _WORKLOADS} & set(named):  # their Pods count
+        found += [
+            Right(verb=verb, group=each.group, resource=each.plural, namespace=namespace)
+            for each in (PODS, REPLICASETS)
+            for verb in ("list", "watch")
+        ]
+    return found
 
 
 def rehearse(lose: Lose, context: ActionContext) -> None:
     """Find the objects, and ask the API server whether they could be deleted."""
-    for resource, obj in [_find(text, context) for text in lose.objects]:
+    found = [_find(text, context) for text in lose.objects]
+    _require_within_limits(found, context)
+    for resource, obj in found:
         context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
         context.cluster.delete(
             resource, objects.name(obj), context.namespace, uid=objects.uid(obj), dry_run=True

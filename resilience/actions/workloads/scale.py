@@ -49,6 +49,8 @@ def run(scale: Scale, context: ActionContext) -> None:
         raise NothingToDo(f"{scale.workload} already has {prior} replicas")
     conflicts.refuse_autoscaled(scale.workload, scale.replicas, context)
     conflicts.note(scale.workload, workload, context)
+    living = _living(workload, context)
+    context.may_harm(living[: max(0, len(living) - scale.replicas)])
     context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
     reverting.change(
         context,
@@ -61,10 +63,14 @@ def run(scale: Scale, context: ActionContext) -> None:
     _prove(scale, workload, context)
 
 
+def _living(workload: Object, context: ActionContext) -> list[Object]:
+    return [pod for pod in pods_of(workload, context)
+            if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip
+
+
 def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
     def living() -> list[Object]:
-        return [pod for pod in pods_of(workload, context)
-                if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip
+        return _living(workload, context)
 
     if not new_pods.shown(scale.workload, lambda: len(living()) == scale.replicas, context):
         raise ActionFailed(

@@ -48,6 +48,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     if container["image"] == chosen.image:
         raise NothingToDo(f"{chosen.workload} already has the image {chosen.image}")
     conflicts.note(chosen.workload, workload, context)
+    context.may_harm(pods_of(workload, context))
     context.affected(workload, f"{chosen.workload} gets the image {chosen.image}")
     reverting.change(
         context,

@@ -1,0 +1,79 @@
+"""What removes or replaces the Pods of a workload counts towards a target's limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.actions.objects.delete import VERB as DELETE
+from resilience.actions.workloads.restart import VERB as RESTART
+from resilience.actions.workloads.scale import VERB as SCALE
+from resilience.actions.workloads.set_image import VERB as SET_IMAGE
+from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.engine.base.run_guard import RunGuard
+from resilience.kube import objects
+from resilience.model.scenario import Step
+from resilience.model.values import Reference
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
+from resilience.verbs.context import Refused
+from tests.engine.helpers import World, step, world
+
+WEB = Reference.parse("deployment/web")
+
+
+class Limited(RunGuard):
+    """Counts as a target's limits do, and allows so many Pods."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.counted = most, set[str]()
+
+    def may_harm(self, chosen: Any) -> None:
+        self.counted |= {objects.uid(pod) for pod in chosen}
+        if len(self.counted) > self.most:
+            raise Refused(f"{len(self.counted)} Pods are too many")
+
+
+@pytest.fixture
+def here() -> World:
+    made = world()
+    made.deploy()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("action", "pods"),
+    [
+        (step(SCALE, Phase.WHEN, workload=WEB, replicas=1), 2),
+        (step(SCALE, Phase.WHEN, workload=WEB, replicas=0), 3),
+        (step(SET_IMAGE, Phase.WHEN, workload=WEB, image="other:1"), 3),
+        (step(RESTART, Phase.WHEN, workload=WEB), 3),
+        (step(DELETE, Phase.WHEN, objects=("deployment/web",), lasting=True), 3),
+    ],
+)
+def test_the_pods_that_an_action_takes_away_are_within_the_limits(
+    here: World, action: Step, pods: int
+) -> None:
+    [before] = here.cluster.find(DEPLOYMENTS, "shop")
+    record = here.run(when=[action], guard=Limited(pods - 1))
+    assert record.outcome is Outcome.REFUSED, record.message
+    assert f"{pods} Pods are too many" in record.message
+    [after] = here.cluster.find(DEPLOYMENTS, "shop")
+    assert after["spec"] == before["spec"]
+
+
+def test_a_deleted_pod_counts(here: World) -> None:
+    name = objects.name(here.cluster.find(PODS, "shop")[0])
+    limited = Limited(0)
+    record = here.run(
+        when=[step(DELETE, Phase.WHEN, objects=(f"pod/{name}",), lasting=True)], guard=limited
+    )
+    assert record.outcome is Outcome.REFUSED, record.message
+    assert len(here.cluster.find(PODS, "shop")) == 3
+
+
+def test_scaling_up_harms_nobody(here: World) -> None:
+    record = here.run(when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=5)], guard=Limited(0))
+    assert record.outcome is Outcome.PASSED, record.message
