@@ -68,7 +68,10 @@ def unread(namespace: str, error: ClusterError) -> str:
 
 def no_nodes(context: str, target: Target | None) -> str:
     """Nodes."""
-    return f"nothing allows acting on nodes of {context!r}; set `nodes = true` in {some(target)}"
+    return (
+        f"nothing allows acting on nodes of {context!r}, as cordon, drain and a manifest with "
+        f"privileged Pods do; set `nodes = true` in {some(target)}"
+    )
 
 
 def not_listed(context: str, kinds: Sequence[str], target: Target | None) -> str:
