@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.objects.delete import VERB as DELETE
 from resilience.actions.workloads.restart import VERB as RESTART
 from resilience.actions.workloads.scale import VERB as SCALE
@@ -62,6 +64,29 @@ def test_the_pods_that_an_action_takes_away_are_within_the_limits(
     assert f"{pods} Pods are too many" in record.message
     [after] = here.cluster.find(DEPLOYMENTS, "shop")
     assert after["spec"] == before["spec"]
+
+
+TEMPLATE = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec: {template: {spec: {containers: [{name: web, image: "other:1"}]}}}
+"""
+FEWER = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 1}\n"
+LABELLED = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, labels: {a: b}}\n"
+
+
+@pytest.mark.parametrize(("manifest", "pods"), [(TEMPLATE, 3), (FEWER, 2), (LABELLED, 0)])
+def test_the_pods_that_a_changed_manifest_takes_away_count(
+    here: World, tmp_path: Path, manifest: str, pods: int
+) -> None:
+    here.directory = tmp_path
+    here.cluster.change(DEPLOYMENTS, "shop", "web", lambda obj: obj.update(status={"replicas": 3}))
+    (tmp_path / "web.yaml").write_text(manifest)
+    limited = Limited(max(0, pods - 1))
+    record = here.run(when=[step(APPLY, Phase.WHEN, file=Path("web.yaml"))], guard=limited)
+    assert len(limited.counted) == pods
+    assert (record.outcome is Outcome.REFUSED) is bool(pods), record.message
 
 
 def test_a_deleted_pod_counts(here: World) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.actions.objects import manifest_reach
+from resilience.actions.objects.replaced_pods import replaced
 from resilience.actions.shared import manifest_errors
 from resilience.actions.shared.manifests import Manifest, read
 from resilience.actions.undo import object_undo, reverting, set_claims
@@ -153,6 +154,7 @@ class _Application:
 
     def _change(self, resource: Resource, there: Object, body: Object, manifest: Manifest) -> None:
         context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
+        context.may_harm(replaced(resource, there, body))
         try:
             now = reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
