@@ -13,6 +13,7 @@ from resilience.backup.format.errors import RestoreRefused
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object
 from resilience.kube.namespace_deletion import is_going, why_it_stays
+from resilience.model.progress import track
 
 _PAUSE = 0.5
 
@@ -23,12 +24,19 @@ def require_settled(
     """Wait up to `patience` seconds for those that are being deleted; `RestoreRefused` names one
     that does not go, and what keeps it."""
     until = clock.monotonic() + patience
-    wanted = sorted(namespaces)
-    while going := list(_going(cluster, wanted)):
-        if clock.monotonic() >= until:
-            raise RestoreRefused(_stays(going[0], patience))
-        clock.wait(_PAUSE)
-        wanted = [each["metadata"]["name"] for each in going]
+    going = list(_going(cluster, sorted(namespaces)))
+    if not going:
+        return
+    names = [each["metadata"]["name"] for each in going]
+    what = f"wait until {', '.join(names)} is deleted"
+    with track(what, total=len(names), unit="namespace") as done:
+        while going:
+            if clock.monotonic() >= until:
+                raise RestoreRefused(_stays(going[0], patience))
+            clock.wait(_PAUSE)
+            before = len(going)
+            going = list(_going(cluster, [each["metadata"]["name"] for each in going]))
+            done(before - len(going))
 
 
 def _going(cluster: Cluster, names: Iterable[str]) -> Iterator[Object]:
