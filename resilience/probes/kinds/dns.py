@@ -27,6 +27,7 @@ from resilience.probes.prober.launch import (
     launcher,
     remove,
 )
+from resilience.probes.service import shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -61,10 +62,7 @@ class Dns:
         "Namespace of the prober's Pod, if not the scenario's: its search list begins there.",
         default="",
     )
-    timeout: Duration = parameter(
-        "A query without an answer after this time has failed.",
-        default=Duration.of(1), example="1s",
-    )  # fmt: skip
+    timeout: Duration = shared_keys.timeout("query")
     via: Literal["pod", "direct"] = parameter(
         "Where the prober runs: `pod` in the cluster, with the DNS of its Pods; `direct` next to "
         "the test.",

@@ -15,31 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from resilience.kube.selectors import Selector
-from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach, within
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
-from resilience.probes.complaints import of_expression, of_timeout
+from resilience.probes.complaints import of_expression
 from resilience.probes.kinds.web import http_trust, json_place
 from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
-from resilience.probes.prober.backing import doubt
-from resilience.probes.prober.launch import (
-    AGENTS_DOC,
-    MOST_AGENTS,
-    UNDO_TEXT,
-    VIA_DOC,
-    Launch,
-    Via,
-    incluster_helpers,
-    incluster_reach,
-    incluster_rights,
-    launcher,
-    of_agents,
-    placed,
-    remove,
-)
+from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
+from resilience.probes.service import placement, service_probe, shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -75,12 +60,8 @@ class Http:
         default="",
         example="http",
     )
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
-    depends_on: Selector | None = parameter(
-        "Other Pods that the Service depends on: harm to them counts as harm to it.",
-        default=None,
-        example="app=database",
-    )
+    namespace: str = shared_keys.namespace()
+    depends_on: Selector | None = shared_keys.depends_on()
     scheme: Literal["http", "https"] = parameter("The scheme of the requests.", default="http")
     path: str = parameter("Path and query.", default="/", example="/healthz")
     method: Literal["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] = parameter(
@@ -99,12 +80,8 @@ class Http:
         "Values that the JSON body must contain, by path.",
         default_factory=dict, example="{status: ready, 'items[0].count': 3}",
     )  # fmt: skip
-    timeout: Duration = parameter(
-        "A request without an answer after this time has failed.",
-        default=Duration.of(1),
-        example="1s",
-    )
-    keepalive: bool = parameter("Keep connections open between requests.", default=False)
+    timeout: Duration = shared_keys.timeout("request")
+    keepalive: bool = shared_keys.keepalive("requests")
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
     ca_from: Authorities | None = parameter(
         "Where the certificates to trust are in the cluster.", default=None,
@@ -124,8 +101,8 @@ class Http:
         default=None,
         example="{secret: checkout-api, key: token}",
     )
-    via: Via = parameter(VIA_DOC, default="auto")
-    agents: int = parameter(AGENTS_DOC, default=1, at_least=1, at_most=MOST_AGENTS)
+    via: Via = shared_keys.via()
+    agents: int = shared_keys.agents()
     answered_by: str = parameter(
         "Response header with the Pod's name; `body` if the body is the name, as under /hostname.",
         default="",
@@ -194,8 +171,7 @@ def _text_complaints(http: Http) -> Iterator[Complaint]:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", text):
             yield Complaint(field="headers", message=f"{name!r} cannot be sent as a header")
     yield from of_expression("matches", http.matches)
-    yield from of_timeout(http.timeout)
-    yield from of_agents(http.via, http.agents)
+    yield from service_probe.complaints(http)
 
 
 def _statuses(http: Http) -> tuple[int, ...]:
@@ -227,28 +203,14 @@ def _describe(http: Http) -> str:
 
 
 def _rights(http: Http, namespace: str) -> Sequence[Right]:
-    where = http.namespace or namespace
-    own = http_trust.rights(http, where)
-    via, inside = placed(http.via, http.agents), incluster_rights(where, http.agents)
-    if http.url:
-        return (*own, *(inside if via == "pod" else ()))
-    service = Right(verb="get", group="", resource="services", namespace=where)
-    return (service, *own, *(() if via == "direct" else inside))
-
-
-def _helpers(http: Http, namespace: str, cluster: Any) -> Sequence[Any]:
-    where = http.namespace or namespace
-    via = placed(http.via, http.agents)
-    return incluster_helpers(via, where, cluster, service=bool(http.service))
+    own = http_trust.rights(http, http.namespace or namespace)
+    return service_probe.rights(http, namespace, own)
 
 
 def _touches(http: Http, namespace: str) -> Reach:
-    where = http.namespace or namespace
-    asked = where if http.service else namespace_in(_url(http).hostname or "")
-    written = within(asked) if http.method not in READS else Reach()
-    via = placed(http.via, http.agents)
-    beside = http.url and via != "pod"
-    return written if beside else written | incluster_reach(via, where)
+    asked = placement.asked(http, namespace, _url(http).hostname or "")
+    written = Reach() if http.method in READS else asked
+    return written | service_probe.reach(http, namespace)
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
@@ -299,32 +261,18 @@ def _asked(http: Http, context: Asking) -> tuple[dict[str, Any], str]:
     return told, f"{host}:{port}"
 
 
-def _launch(http: Http, context: Asking) -> Launch:
-    namespace = http.namespace or context.namespace
-    return launcher(context, http.via, namespace, service=bool(http.service))
-
-
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
-    from resilience.probes.fleet.fleet_probe import FleetProbe
-    from resilience.probes.prober.running import AgentProbe
-
     http: Http = step.parameters
     given, address = _asked(http, context)
-    facts = {"kind": "http", "address": address, "keepalive": http.keepalive, "via": http.via}
-    behind = doubt(context, http.service, http.namespace)
-    if http.agents > 1:
-        return FleetProbe(step, context, given, _describe(http), facts, behind)
-    return AgentProbe(step, context, given, _describe(http), facts, _launch(http, context), behind)
+    facts = {"address": address, "keepalive": http.keepalive}
+    return service_probe.run(step, context, given, _describe(http), facts)
 
 
 def ask(http: Http, context: Asking) -> str:
     """Send one request; raise NotMet unless the answer is good."""
-    from resilience.probes.prober.once import ask_once
-
     given, _ = _asked(http, context)
-    behind = doubt(context, http.service, http.namespace)
-    return ask_once(given, _describe(http), _launch(http, context), behind)
+    return service_probe.ask(http, context, given, _describe(http))
 
 
 VERB = Verb(
@@ -339,7 +287,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     touches=_touches,
-    helpers=_helpers,
+    helpers=service_probe.helpers,
     undo=remove,
     undo_text=UNDO_TEXT,
     example=(

@@ -19,7 +19,8 @@ from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_source
-from resilience.probes.prober.server import rights
+from resilience.probes.service import shared_keys
+from resilience.probes.service.server import rights
 
 if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
@@ -35,7 +36,7 @@ class Prometheus:
     url: str = parameter("URL of the Prometheus.", default="",
                          example="https://prometheus.example.com", one_of="place")  # fmt: skip
     port: int | str = parameter("Port of the Service, by name or number.", default="")
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    namespace: str = shared_keys.namespace()
     query: str = parameter("The expression in PromQL.", example="sum(rate(http_errors_total[30s]))")
     at_most: str = parameter("The largest good value.", default="", example="0.5")
     at_least: str = parameter("The smallest good value.", default="", example="3")

@@ -20,7 +20,7 @@ from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Result, Window
 from resilience.model.words import many, span
 from resilience.probes.findings import watched
-from resilience.probes.prober.server import token
+from resilience.probes.service.server import token
 from resilience.verbs.context import NotMet, ProbeContext
 
 if TYPE_CHECKING:

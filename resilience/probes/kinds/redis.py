@@ -15,9 +15,9 @@ from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
-from resilience.probes.prober import server
 from resilience.probes.prober.asker import Ask, Reply, Tell
-from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
+from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
+from resilience.probes.service import placement, server, shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -35,22 +35,19 @@ READS = (
 class Redis:
     """Where to send which command, and what to expect."""
 
-    service: str = parameter("Service to ask.", default="", example="cache", one_of="place")
-    host: str = parameter("Host outside the cluster.", default="", one_of="place")
-    port: int | str = parameter("Port, by name or number.", default=6379)
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    service: str = shared_keys.service("cache")
+    host: str = shared_keys.host()
+    port: int | str = shared_keys.port(6379)
+    namespace: str = shared_keys.namespace()
     username: str = parameter("Name to log in with.", default="")
-    password: Credential | None = parameter("Source of the password.", default=None)
+    password: Credential | None = shared_keys.password()
     command: tuple[str, ...] = parameter(
         "The command and its arguments; it must not write.", default=("PING",), example="[GET, x]"
     )
     expect: str = parameter("Text that the answer must be.", default="", example="PONG")
-    keepalive: bool = parameter("Keep connections open between questions.", default=False)
-    timeout: Duration = parameter(
-        "A command without an answer after this time has failed.",
-        default=Duration.of(1), example="1s",
-    )  # fmt: skip
-    via: Via = parameter(VIA_DOC, default="auto")
+    keepalive: bool = shared_keys.keepalive("questions")
+    timeout: Duration = shared_keys.timeout("command")
+    via: Via = shared_keys.via()
 
 
 def _check(redis: Redis) -> Iterator[Complaint]:
@@ -126,20 +123,13 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
-    from resilience.probes.prober.running import AgentProbe
-
     redis: Redis = step.parameters
-    facts = {"kind": "redis", "keepalive": redis.keepalive, "via": redis.via}
-    return AgentProbe(step, context, configuration(redis, context), _describe(redis), facts,
-                      server.launch(redis, context, opened))  # fmt: skip
+    return server.run(step, context, configuration(redis, context), _describe(redis), opened)
 
 
 def ask(redis: Redis, context: Asking) -> str:
     """Send one command; NotMet unless the answer is good."""
-    from resilience.probes.prober.once import ask_once
-
-    given = configuration(redis, context)
-    return ask_once(given, _describe(redis), server.launch(redis, context, opened))
+    return server.ask(redis, context, configuration(redis, context), _describe(redis), opened)
 
 
 VERB = Verb(
@@ -153,7 +143,7 @@ VERB = Verb(
     describe=_describe,
     check=lambda redis: list(_check(redis)),
     rights=lambda redis, namespace: server.asker_rights(redis, namespace, redis.password),
-    touches=server.reach,
+    touches=placement.reach,
     helpers=server.helpers,
     undo=remove,
     undo_text=UNDO_TEXT,

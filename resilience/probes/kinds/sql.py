@@ -6,17 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach, within
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
-from resilience.probes.prober import server
 from resilience.probes.prober.asker import Ask, Reply, Tell
-from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
+from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
+from resilience.probes.service import placement, server, shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -31,13 +30,13 @@ ALIVE = "SELECT 1"
 class Sql:
     """Where to send which query, and what to expect."""
 
-    service: str = parameter("Service to ask.", default="", example="db", one_of="place")
-    host: str = parameter("Host outside the cluster.", default="", one_of="place")
-    port: int | str = parameter("Port, by name or number.", default=5432)
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    service: str = shared_keys.service("db")
+    host: str = shared_keys.host()
+    port: int | str = shared_keys.port(5432)
+    namespace: str = shared_keys.namespace()
     database: str = parameter("Name of the database.", default="postgres")
     user: str = parameter("Role to log in as.", default="postgres")
-    password: Credential | None = parameter("Source of the password.", default=None)
+    password: Credential | None = shared_keys.password()
     query: str = parameter(
         "One query; it runs in a read-only transaction.", default=ALIVE,
         example="SELECT count(*) > 0 FROM orders",
@@ -45,11 +44,8 @@ class Sql:
     expect: str = parameter(
         "Text that the first column of the first row must be.", default="", example="true"
     )
-    timeout: Duration = parameter(
-        "A query without an answer after this time has failed.",
-        default=Duration.of(1), example="1s",
-    )  # fmt: skip
-    via: Via = parameter(VIA_DOC, default="auto")
+    timeout: Duration = shared_keys.timeout("query")
+    via: Via = shared_keys.via()
 
 
 def _check(sql: Sql) -> Iterator[Complaint]:
@@ -118,27 +114,19 @@ def _text(value: Any) -> str:
 
 def _touches(sql: Sql, namespace: str) -> Reach:
     """A query may call a function that changes something, and may end its read-only transaction."""
-    asked = (sql.namespace or namespace) if sql.service else namespace_in(sql.host)
-    written = Reach() if sql.query == ALIVE else within(asked)
-    return written | server.reach(sql, namespace)
+    written = Reach() if sql.query == ALIVE else placement.asked(sql, namespace, sql.host)
+    return written | placement.reach(sql, namespace)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
-    from resilience.probes.prober.running import AgentProbe
-
     sql: Sql = step.parameters
-    facts = {"kind": "sql", "via": sql.via}
-    return AgentProbe(step, context, configuration(sql, context), _describe(sql), facts,
-                      server.launch(sql, context, opened))  # fmt: skip
+    return server.run(step, context, configuration(sql, context), _describe(sql), opened)
 
 
 def ask(sql: Sql, context: Asking) -> str:
     """Send one query; NotMet unless the answer is good."""
-    from resilience.probes.prober.once import ask_once
-
-    given = configuration(sql, context)
-    return ask_once(given, _describe(sql), server.launch(sql, context, opened))
+    return server.ask(sql, context, configuration(sql, context), _describe(sql), opened)
 
 
 VERB = Verb(

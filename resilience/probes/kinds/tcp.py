@@ -6,33 +6,17 @@ measures as `http`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
-from resilience.kube.service_names import namespace_in
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach, within
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
-from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
-from resilience.probes.complaints import of_timeout
-from resilience.probes.prober.backing import doubt
-from resilience.probes.prober.launch import (
-    AGENTS_DOC,
-    MOST_AGENTS,
-    UNDO_TEXT,
-    VIA_DOC,
-    Launch,
-    Via,
-    incluster_helpers,
-    incluster_reach,
-    incluster_rights,
-    launcher,
-    of_agents,
-    placed,
-    remove,
-)
+from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
+from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
+from resilience.probes.service import placement, service_probe, shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -51,21 +35,13 @@ class Tcp:
     port: int | str = parameter(
         "Port, by name or number; required if the Service has several.", default="", example="5432"
     )
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
-    depends_on: Selector | None = parameter(
-        "Other Pods that the Service depends on: harm to them counts as harm to it.",
-        default=None,
-        example="app=database",
-    )
+    namespace: str = shared_keys.namespace()
+    depends_on: Selector | None = shared_keys.depends_on()
     send: str = parameter("Text to send once connected.", default="", example="PING\r\n")
     expect: str = parameter("Text that the answer must contain.", default="", example="PONG")
-    timeout: Duration = parameter(
-        "A connection without an answer after this time has failed.",
-        default=Duration.of(1),
-        example="1s",
-    )
-    via: Via = parameter(VIA_DOC, default="auto")
-    agents: int = parameter(AGENTS_DOC, default=1, at_least=1, at_most=MOST_AGENTS)
+    timeout: Duration = shared_keys.timeout("connection")
+    via: Via = shared_keys.via()
+    agents: int = shared_keys.agents()
 
 
 def _check(tcp: Tcp) -> Iterator[Complaint]:
@@ -79,36 +55,17 @@ def _check(tcp: Tcp) -> Iterator[Complaint]:
         yield Complaint(
             field="port", message="a `host` needs the number of a port", expected="1 to 65535"
         )
-    yield from of_timeout(tcp.timeout)
-    yield from of_agents(tcp.via, tcp.agents)
+    yield from service_probe.complaints(tcp)
 
 
 def _describe(tcp: Tcp) -> str:
     return f"connect to {tcp.service or tcp.host}" + (f":{tcp.port}" if tcp.port else "")
 
 
-def _rights(tcp: Tcp, namespace: str) -> Sequence[Right]:
-    where = tcp.namespace or namespace
-    via, inside = placed(tcp.via, tcp.agents), incluster_rights(where, tcp.agents)
-    if tcp.host:
-        return inside if via == "pod" else ()
-    service = Right(verb="get", group="", resource="services", namespace=where)
-    return (service, *(() if via == "direct" else inside))
-
-
-def _helpers(tcp: Tcp, namespace: str, cluster: Any) -> Sequence[Any]:
-    where = tcp.namespace or namespace
-    via = placed(tcp.via, tcp.agents)
-    return incluster_helpers(via, where, cluster, service=bool(tcp.service))
-
-
 def _touches(tcp: Tcp, namespace: str) -> Reach:
     """The sent text may be any command, so the probe counts as writing."""
-    where = tcp.namespace or namespace
-    written = within(where if tcp.service else namespace_in(tcp.host)) if tcp.send else Reach()
-    via = placed(tcp.via, tcp.agents)
-    beside = tcp.host and via != "pod"
-    return written if beside else written | incluster_reach(via, where)
+    written = placement.asked(tcp, namespace, tcp.host) if tcp.send else Reach()
+    return written | service_probe.reach(tcp, namespace)
 
 
 def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
@@ -129,32 +86,17 @@ def _asked(tcp: Tcp, context: Asking) -> tuple[dict[str, Any], str]:
     return given, f"{host}:{port}"
 
 
-def _launch(tcp: Tcp, context: Asking) -> Launch:
-    namespace = tcp.namespace or context.namespace
-    return launcher(context, tcp.via, namespace, service=bool(tcp.service))
-
-
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start connecting."""
-    from resilience.probes.fleet.fleet_probe import FleetProbe
-    from resilience.probes.prober.running import AgentProbe
-
-    given, address = _asked(step.parameters, context)
-    facts = {"kind": "tcp", "address": address, "via": step.parameters.via}
-    launch = _launch(step.parameters, context)
-    behind = doubt(context, step.parameters.service, step.parameters.namespace)
-    if step.parameters.agents > 1:
-        return FleetProbe(step, context, given, _describe(step.parameters), facts, behind)
-    return AgentProbe(step, context, given, _describe(step.parameters), facts, launch, behind)
+    tcp: Tcp = step.parameters
+    given, address = _asked(tcp, context)
+    return service_probe.run(step, context, given, _describe(tcp), {"address": address})
 
 
 def ask(tcp: Tcp, context: Asking) -> str:
     """Connect once; raise NotMet unless the answer is good."""
-    from resilience.probes.prober.once import ask_once
-
     given, _ = _asked(tcp, context)
-    behind = doubt(context, tcp.service, tcp.namespace)
-    return ask_once(given, _describe(tcp), _launch(tcp, context), behind)
+    return service_probe.ask(tcp, context, given, _describe(tcp))
 
 
 VERB = Verb(
@@ -167,9 +109,9 @@ VERB = Verb(
     ask=ask,
     describe=_describe,
     check=lambda tcp: list(_check(tcp)),
-    rights=_rights,
+    rights=service_probe.rights,
     touches=_touches,
-    helpers=_helpers,
+    helpers=service_probe.helpers,
     undo=remove,
     undo_text=UNDO_TEXT,
     example=(

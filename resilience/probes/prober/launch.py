@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from resilience.cluster.reach import is_inside
 from resilience.model.step_reach import Reach
 from resilience.model.values import RunId
-from resilience.model.verb import Complaint, Right
+from resilience.model.verb import Right
 from resilience.probes.prober.samples import SampleLog
 from resilience.verbs.context import ActionFailed
 
@@ -25,32 +25,10 @@ _NAME = re.compile(re.escape(PREFIX) + "[0-9a-f]{8}")
 
 Via = Literal["auto", "direct", "pod"]
 
-VIA_DOC = (
-    "Where the prober runs: `direct` beside the test, `pod` in the cluster; `auto` uses a Pod only"
-    " if the Service cannot be reached from here."
-)
-
-
 UNDO_TEXT = "The prober's Pod and its Secret are deleted."
 
 
-AGENTS_DOC = (
-    "How many Pods share the rate, spread over nodes and zones. What one of them alone cannot see"
-    " is reported about its node, and does not fail the service."
-)
 MOST_AGENTS = 100
-
-
-def placed(via: Via, agents: int) -> Via:
-    """Where the prober runs: several agents are always Pods."""
-    return "pod" if agents > 1 else via
-
-
-def of_agents(via: Via, agents: int) -> Iterator[Complaint]:
-    """Several agents beside the test would be one machine's view."""
-    if agents > 1 and via == "direct":
-        yield Complaint(field="agents", message="several agents with `via: direct`",
-                        expected="`via: pod`, or one agent")  # fmt: skip
 
 
 class Prober(Protocol):

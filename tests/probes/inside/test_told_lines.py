@@ -21,11 +21,11 @@ from resilience.model.samples import Answer
 from resilience.model.verb import Verb
 from resilience.probes.inside import asking_pod, told_lines
 from resilience.probes.inside.told_lines import KINDS, Kind
-from resilience.probes.prober import server
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.program import AGENT, ASKER
 from resilience.probes.prober.samples import SampleLog
+from resilience.probes.service import server
 from resilience.verbs.catalogue import catalogue
 
 GIVEN = {"kind": "redis", "extra": "redis", "rate": 200, "timeout": 30.0, "limit": 20}

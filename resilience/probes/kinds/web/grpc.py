@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach, within
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
 from resilience.probes.kinds.web import json_place
-from resilience.probes.prober import server
-from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
+from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
+from resilience.probes.service import placement, server, shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -36,10 +35,10 @@ METHOD = re.compile(r"[A-Za-z_][\w.]*/[A-Za-z_]\w*")
 class Grpc:
     """Where to send which call, and which answers are good."""
 
-    service: str = parameter("Service to ask.", default="", example="checkout", one_of="place")
-    host: str = parameter("Host outside the cluster.", default="", one_of="place")
-    port: int | str = parameter("Port, by name or number.", default="")
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    service: str = shared_keys.service("checkout")
+    host: str = shared_keys.host()
+    port: int | str = shared_keys.port("")
+    namespace: str = shared_keys.namespace()
     health: str = parameter(
         "Name of the gRPC service whose health to check (default: the whole server).",
         default="", example="shop.Checkout", one_of="question",
@@ -70,12 +69,9 @@ class Grpc:
         key="token",
         example="{secret: api, key: token}",
     )
-    keepalive: bool = parameter("Keep connections open between questions.", default=False)
-    timeout: Duration = parameter(
-        "A question without an answer after this time has failed.",
-        default=Duration.of(1), example="1s",
-    )  # fmt: skip
-    via: Via = parameter(VIA_DOC, default="auto")
+    keepalive: bool = shared_keys.keepalive("questions")
+    timeout: Duration = shared_keys.timeout("question")
+    via: Via = shared_keys.via()
 
 
 def _check(grpc: Grpc) -> Iterator[Complaint]:
@@ -115,8 +111,8 @@ def _describe(grpc: Grpc) -> str:
 
 def _touches(grpc: Grpc, namespace: str) -> Reach:
     """A custom method may change something; the health check does not."""
-    asked = (grpc.namespace or namespace) if grpc.service else namespace_in(grpc.host)
-    return (within(asked) if grpc.call else Reach()) | server.reach(grpc, namespace)
+    asked = placement.asked(grpc, namespace, grpc.host) if grpc.call else Reach()
+    return asked | placement.reach(grpc, namespace)
 
 
 def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:
@@ -138,21 +134,16 @@ def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Start asking."""
     from resilience.probes.kinds.web.grpc_calls import opened
-    from resilience.probes.prober.running import AgentProbe
 
     grpc: Grpc = step.parameters
-    facts = {"kind": "grpc", "keepalive": grpc.keepalive, "via": grpc.via}
-    return AgentProbe(step, context, configuration(grpc, context), _describe(grpc), facts,
-                      server.launch(grpc, context, opened))  # fmt: skip
+    return server.run(step, context, configuration(grpc, context), _describe(grpc), opened)
 
 
 def ask(grpc: Grpc, context: Asking) -> str:
     """One question, good or NotMet."""
     from resilience.probes.kinds.web.grpc_calls import opened
-    from resilience.probes.prober.once import ask_once
 
-    given = configuration(grpc, context)
-    return ask_once(given, _describe(grpc), server.launch(grpc, context, opened))
+    return server.ask(grpc, context, configuration(grpc, context), _describe(grpc), opened)
 
 
 VERB = Verb(

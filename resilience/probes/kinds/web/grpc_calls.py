@@ -16,7 +16,7 @@ from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.probes.kinds.web import json_place
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
-from resilience.probes.prober.server import library
+from resilience.probes.service.server import library
 
 CHECK = "/grpc.health.v1.Health/Check"
 SERVING = 1

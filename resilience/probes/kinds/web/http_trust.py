@@ -18,7 +18,7 @@ from resilience.cluster.interface import CONFIGMAPS
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Right, parameter
 from resilience.probes.complaints import of_source
-from resilience.probes.prober.server import token
+from resilience.probes.service.server import token
 from resilience.verbs.context import NotMet
 
 if TYPE_CHECKING:

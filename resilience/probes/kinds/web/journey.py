@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from resilience.kube.service_names import namespace_in
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach, within
+from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
 from resilience.probes.complaints import of_source, of_timeout
 from resilience.probes.kinds.web import json_place
 from resilience.probes.kinds.web.json_place import USE
 from resilience.probes.kinds.web.redirects import READS
-from resilience.probes.prober import server
-from resilience.probes.prober.launch import UNDO_TEXT, VIA_DOC, Via, remove
+from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
+from resilience.probes.service import placement, server, shared_keys
 
 if TYPE_CHECKING:
     from resilience.probes.prober.once import Asking
@@ -66,11 +65,11 @@ class Stop:
 class Journey:
     """Where to send the requests, and the steps."""
 
-    service: str = parameter("Service to ask.", default="", example="shop", one_of="place")
+    service: str = shared_keys.service("shop")
     url: str = parameter("URL to begin with, outside of the cluster.", default="",
                          example="https://shop.example.com", one_of="place")  # fmt: skip
     port: int | str = parameter("Port of the Service, by name or number.", default="")
-    namespace: str = parameter("Namespace of the Service, if not the scenario's.", default="")
+    namespace: str = shared_keys.namespace()
     scheme: Literal["http", "https"] = parameter("The scheme of a Service.", default="http")
     http2: bool = parameter("Whether to use HTTP/2 (over TLS, by negotiation).", default=False)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
@@ -80,7 +79,7 @@ class Journey:
         "A journey that has not ended after this time has failed.",
         default=Duration.of(5), example="5s",
     )  # fmt: skip
-    via: Via = parameter(VIA_DOC, default="auto")
+    via: Via = shared_keys.via()
 
 
 def _check(journey: Journey) -> Iterator[Complaint]:
@@ -133,10 +132,9 @@ def _describe(journey: Journey) -> str:
 
 def _touches(journey: Journey, namespace: str) -> Reach:
     """The requests may change something, unless all of them only read."""
-    asked = (journey.namespace or namespace) if journey.service else ""
-    asked = asked or namespace_in(urlsplit(journey.url).hostname or "")
+    asked = placement.asked(journey, namespace, urlsplit(journey.url).hostname or "")
     reads = all(stop.method in READS for stop in journey.steps)
-    return (Reach() if reads else within(asked)) | server.reach(journey, namespace)
+    return (Reach() if reads else asked) | placement.reach(journey, namespace)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -17,11 +17,11 @@ from resilience.model.scenario import Step
 from resilience.model.verdict import Window
 from resilience.model.words import counts, span
 from resilience.probes.kinds.web.travel import opened
-from resilience.probes.prober import server
 from resilience.probes.prober.asker import Never
 from resilience.probes.prober.launch import Launch
 from resilience.probes.prober.news import Part
 from resilience.probes.prober.running import AgentProbe
+from resilience.probes.service import server
 from resilience.verbs.context import NotMet
 
 if TYPE_CHECKING:

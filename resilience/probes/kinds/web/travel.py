@@ -18,7 +18,7 @@ from resilience.probes.kinds.web.json_place import USE, found
 from resilience.probes.kinds.web.redirects import answered, body
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.news import Part
-from resilience.probes.prober.server import library
+from resilience.probes.service.server import library
 
 NEAR = 1 << 16
 """Bytes of an answer among which its excerpt is masked."""

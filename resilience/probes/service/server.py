@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
-from resilience.model.step_reach import Reach
+from resilience.model.scenario import Step
 from resilience.model.verb import Complaint, Right
 from resilience.probes.complaints import of_source, of_timeout
 from resilience.probes.prober.asker import Never, Opened
-from resilience.probes.prober.launch import (
-    Launch,
-    asker_launcher,
-    incluster_helpers,
-    incluster_reach,
-    incluster_rights,
-)
+from resilience.probes.prober.launch import Launch, asker_launcher
+from resilience.probes.service import placement
 from resilience.verbs.context import NotMet
+
+if TYPE_CHECKING:
+    from resilience.probes.prober.once import Asking
+    from resilience.verbs.context import ProbeContext, RunningProbe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,33 +97,24 @@ def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence
     """The rights of a probe with `service` and `namespace`: to find the Service, and to read the
     Secret of the password or token that it holds."""
     where = parameters.namespace or namespace
-    found = []
-    if parameters.service:
-        found.append(Right(verb="get", group="", resource="services", namespace=where))
-    if held and held.secret:
-        found.append(Right(verb="get", group="", resource="secrets", namespace=where,
-                           name=held.secret))  # fmt: skip
-    return found
+    return [*placement.service_right(parameters.service, where), *_secret_right(held, where)]
 
 
 def asker_rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
     """The same of a probe with `via`, and to run its prober in a Pod where that may be."""
-    where = parameters.namespace or namespace
-    inside = incluster_rights(where) if _may_be_inside(parameters) else ()
-    return [*rights(parameters, namespace, held), *inside]
+    own = _secret_right(held, parameters.namespace or namespace)
+    return placement.rights(parameters, namespace, own)
+
+
+def _secret_right(held: Credential | None, namespace: str) -> Sequence[Right]:
+    if not held or not held.secret:
+        return []
+    return [Right(verb="get", group="", resource="secrets", namespace=namespace, name=held.secret)]
 
 
 def helpers(parameters: Any, namespace: str, cluster: Any) -> Sequence[Any]:
     """The Pod of its prober, if there will be one."""
-    where = parameters.namespace or namespace
-    return incluster_helpers(parameters.via, where, cluster, service=bool(parameters.service),
-                             asks=True)  # fmt: skip
-
-
-def reach(parameters: Any, namespace: str) -> Reach:
-    """Where the Pod and the Secret of its prober go."""
-    where = parameters.namespace or namespace
-    return incluster_reach(parameters.via, where) if _may_be_inside(parameters) else Reach()
+    return placement.helpers(parameters, namespace, cluster, asks=True)
 
 
 def launch(parameters: Any, context: Any, opened: Opened) -> Launch:
@@ -134,8 +124,24 @@ def launch(parameters: Any, context: Any, opened: Opened) -> Launch:
                           service=bool(parameters.service))  # fmt: skip
 
 
-def _may_be_inside(parameters: Any) -> bool:
-    return parameters.via == "pod" or bool(parameters.service and parameters.via == "auto")
+def run(
+    step: Step, context: ProbeContext, given: Mapping[str, Any], target: str, opened: Opened
+) -> RunningProbe:
+    """Start asking."""
+    from resilience.probes.prober.running import AgentProbe
+
+    facts = {key: given[key] for key in ("kind", "keepalive") if key in given}
+    facts["via"] = step.parameters.via
+    return AgentProbe(step, context, given, target, facts, launch(step.parameters, context, opened))
+
+
+def ask(
+    parameters: Any, context: Asking, given: Mapping[str, Any], target: str, opened: Opened
+) -> str:
+    """Ask once; NotMet unless the answer is good."""
+    from resilience.probes.prober.once import ask_once
+
+    return ask_once(given, target, launch(parameters, context, opened))
 
 
 def readable(path: Path | None, directory: Path, field: str) -> bytes:

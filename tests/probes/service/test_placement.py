@@ -1,0 +1,67 @@
+"""What a prober may touch and needs, by its keys: for every kind of probe the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from resilience.model.step_reach import Reach, within
+from resilience.model.verb import Right
+from resilience.probes.prober.launch import Via
+from resilience.probes.service import placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    service: str = ""
+    namespace: str = ""
+    via: Via = "auto"
+
+
+TABLE: tuple[tuple[Probe, int, bool, bool], ...] = (
+    (Probe(service="web"), 1, True, True),
+    (Probe(service="web", via="pod"), 1, True, True),
+    (Probe(service="web", via="direct"), 1, True, False),
+    (Probe(service="web", via="direct"), 3, True, True),
+    (Probe(), 1, False, False),
+    (Probe(), 3, False, True),
+    (Probe(via="pod"), 1, False, True),
+    (Probe(via="direct"), 1, False, False),
+)
+"""Probe, agents -> does it look up a Service, may its prober be a Pod."""
+
+
+@pytest.mark.parametrize(("probe", "agents", "looks_up", "inside"), TABLE)
+def test_permissions_follow_from_the_service_and_the_place(
+    probe: Probe, agents: int, looks_up: bool, inside: bool
+) -> None:
+    own = Right(verb="get", group="", resource="secrets", namespace="shop", name="token")
+    found = [
+        (right.verb, right.resource)
+        for right in placement.rights(probe, "shop", [own], agents=agents)
+    ]
+    assert (("get", "services") in found) is looks_up
+    assert ("get", "secrets") in found
+    assert (("create", "pods") in found) is inside
+    assert (("create", "jobs") in found) is (agents > 1)
+
+
+@pytest.mark.parametrize(("probe", "agents", "looks_up", "inside"), TABLE)
+def test_only_a_prober_in_a_pod_writes_to_the_namespace(
+    probe: Probe, agents: int, looks_up: bool, inside: bool
+) -> None:
+    expected = Reach(namespaces=frozenset({"shop"})) if inside else Reach()
+    assert placement.reach(probe, "shop", agents=agents) == expected
+
+
+def test_the_probes_own_namespace_comes_before_the_scenarios() -> None:
+    probe = Probe(service="web", namespace="other", via="pod")
+    assert {right.namespace for right in placement.rights(probe, "shop")} == {"other"}
+    assert placement.reach(probe, "shop") == Reach(namespaces=frozenset({"other"}))
+    assert placement.asked(probe, "shop", "") == within("other")
+
+
+def test_a_host_with_a_services_name_is_in_that_services_namespace() -> None:
+    assert placement.asked(Probe(), "shop", "db.data.svc.cluster.local") == within("data")
+    assert placement.asked(Probe(), "shop", "db.example.com") == within("")
