@@ -34,7 +34,8 @@ from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.s3 import S3Settings, S3Store
 from resilience.backup.store.snapshot_files import Files
 from resilience.backup.take.scope import Scope
@@ -235,7 +236,7 @@ def volume_row(cluster: Cluster, store: S3Store) -> Row:
         f"for n in range({VOLUME_FILES}):\n"
         "    open('/volume/%d' % n, 'wb').write(os.urandom(1 << 22))\n"
     )
-    with tar.mounted("bench-volume", "data", writing=True) as pod:
+    with tar.mounts.mounted("bench-volume", "data", writing=True) as pod:
         exec_.run("bench-volume", pod, "volume", ["python", "-c", fill_volume])
     size = VOLUME_FILES << 22
     mine = seconds(lambda: tar.take(Files(store), [("bench-volume", "data", "bound")]))

@@ -178,7 +178,7 @@ def _read(node: ast.AST) -> ast.expr | None:
 CUTS = {
     "backup/drills/drill.py": "the name of a snapshot",
     "backup/drills/negative_controls.py": "the name of a snapshot",
-    "backup/data/helper_pod.py": "the name of a claim",
+    "backup/data/helper/helper_pod.py": "the name of a claim",
     "backup/data/snapshot_clones.py": "the name of a claim",
     "backup/data/container_stream.py": "the library's own",
     "backup/format/archive.py": "bytes of a header",

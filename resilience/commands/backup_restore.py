@@ -31,7 +31,8 @@ from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import DRY, RestoreReport
 from resilience.backup.restore.places import places
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.waiting import wait_ready
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted

@@ -6,7 +6,7 @@ webhooks all apply. Nothing is created. A namespace that does not exist yet cann
 
 from __future__ import annotations
 
-from resilience.backup.data.helper_pod import helper
+from resilience.backup.data.helper.helper_pod import helper
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ApiError, ClusterError, Forbidden, NotFound
 from resilience.cluster.helper_pods import HelperAccess, HelperPod

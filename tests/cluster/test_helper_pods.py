@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.data.helper_pod import helper, in_place_of
+from resilience.backup.data.helper.helper_pod import helper, in_place_of
 from resilience.backup.drills.canary import canary
 from resilience.cluster import helper_pods
 from resilience.cluster.helper_pods import HelperAccess, HelperPod

@@ -25,7 +25,8 @@ from resilience.backup.format.errors import (
 )
 from resilience.backup.plans.lifecycle import remove
 from resilience.backup.proof.compare import with_cluster
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.s3 import S3Store
 from resilience.backup.take.scope import Scope

@@ -12,7 +12,7 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.format.errors import BackupError, RestoreRefused, VolumeFailed
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Selection
-from resilience.backup.restore.restore import RestoreRequest
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

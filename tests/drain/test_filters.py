@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilience.backup.data.helper_pod import helper
+from resilience.backup.data.helper.helper_pod import helper
 from resilience.drain.filters import Allow, Decision, Fate, controller_of, decide, leaving
 from tests.drain.objects import pod
 

@@ -157,8 +157,8 @@ def _brought_back(
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.objects.mapping import Targets
     from resilience.backup.objects.selection import Selection
-    from resilience.backup.restore.restore import RestoreRequest
     from resilience.backup.restore.restore import restore as bring_back
+    from resilience.backup.restore.restore_request import RestoreRequest
 
     plan = context.plan(restore.plan) if restore.plan else None
     clock, exec_ = BorrowedClock(context.clock), ClusterExec(context.cluster)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from resilience.backup.data.helper_pod import in_place_of
+from resilience.backup.data.helper.helper_pod import in_place_of
 from resilience.backup.format.velero import Found
 from resilience.cluster.stand_in import NOBODY, StandIn
 

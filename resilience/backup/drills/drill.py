@@ -53,7 +53,8 @@ from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.proof.compare import differing, objects, with_cluster
 from resilience.backup.proof.drill_terms import drill_terms, plural_names
 from resilience.backup.restore.outcome import Outcome, RestoreReport
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import StandIn

@@ -15,7 +15,7 @@ from resilience.backup.data.sentinel import look
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.restore.restore import Filling
+from resilience.backup.restore.restore_request import Filling
 from resilience.cluster.interface import Cluster
 from resilience.model.scenario import Plan
 

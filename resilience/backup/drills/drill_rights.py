@@ -16,8 +16,8 @@ from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.format.velero import understood
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.skips import reason_to_skip
-from resilience.backup.restore.recorded_roles import BINDINGS, ROLES, RecordedRoles
-from resilience.backup.restore.restore import Adjust
+from resilience.backup.restore.rehearsal.recorded_roles import BINDINGS, ROLES, RecordedRoles
+from resilience.backup.restore.restore_request import Adjust
 from resilience.cluster.interface import Cluster, Object
 from resilience.cluster.permit.held_rights import HeldRights
 

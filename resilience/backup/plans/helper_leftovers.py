@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from resilience.backup.data.helper_holder import HOLDER, runs_here
-from resilience.backup.data.helper_pod import RUN
+from resilience.backup.data.helper.helper_holder import HOLDER, runs_here
+from resilience.backup.data.helper.helper_pod import RUN
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import PODS, Cluster, Object

@@ -7,18 +7,14 @@ snapshot does not declare, or that a closed mapping does not map, refuses the re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.contents import namespace_of
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.format.manifest import ObjectLine
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.cluster.interface import Object, Resource
 from resilience.kube.path_segments import is_segment
-
-if TYPE_CHECKING:
-    from resilience.backup.restore.restore import RestoreRequest
 
 _SHOWN = 5
 

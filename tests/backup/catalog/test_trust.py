@@ -20,7 +20,8 @@ from resilience.backup.format.sign import seal
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans.lifecycle import Keys, newest
 from resilience.backup.restore.outcome import RestoreReport
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

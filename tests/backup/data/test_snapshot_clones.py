@@ -24,7 +24,7 @@ from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Invalid
 from resilience.cluster.interface import Object
 from resilience.model.inside import Volumes
-from tests.backup.data.test_volumes import SCOPE, LocalExec, claimed
+from tests.backup.data.local_volumes import SCOPE, LocalExec, claimed
 from tests.backup.fakes import FakeClock, FakeCluster
 
 READY = {"readyToUse": True, "restoreSize": "2Gi"}

@@ -23,7 +23,8 @@ from resilience.backup.plans.cli_output import row, shown, table
 from resilience.backup.plans.lifecycle import due, newest, of_plan, prune, run_due, sweep
 from resilience.backup.plans.plan_judge import fresh, intact
 from resilience.backup.restore.outcome import Outcome
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.interface import Object
 from resilience.commands.backup_restore import _namespaces, _reach

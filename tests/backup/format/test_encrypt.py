@@ -14,7 +14,8 @@ from resilience.backup.catalog.verify_record import record
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.format import encrypt, layout
 from resilience.backup.format.errors import BadRequest, StoreUnreachable, Tampered
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

@@ -30,7 +30,8 @@ from resilience.backup.format.errors import BackupError, BadArchive, Tampered
 from resilience.backup.format.sign import seal
 from resilience.backup.plans.cli_output import row, shown
 from resilience.backup.proof.compare import with_cluster
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.interface import Object
 from tests.backup.catalog.test_verify import stored

@@ -16,7 +16,8 @@ from resilience.backup.catalog.velero_check import require_intact
 from resilience.backup.format.errors import BadArchive, NoSnapshot, Tampered
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.restore.outcome import Outcome
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, shop

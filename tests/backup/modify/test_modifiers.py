@@ -15,10 +15,11 @@ from resilience.backup.modify.modifiers import Modifiers
 from resilience.backup.modify.shorthands import Registry, Replicas
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.restore.outcome import RestoreReport
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, deployment
-from tests.backup.restore.test_rehearsal_of_restore import kept
+from tests.backup.restore.rehearsal.test_rehearsal_of_restore import kept
 
 
 def written(folder: Path, *listed: Any) -> str:

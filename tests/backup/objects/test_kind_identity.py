@@ -17,10 +17,11 @@ from resilience.backup.objects.related import needs
 from resilience.backup.objects.rules import strip
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.proof.compare import with_cluster
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.cluster.interface import Object, Resource
 from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster
-from tests.backup.restore.test_restore import stored
+from tests.backup.restore.restoring import stored
 
 KINDS = [
     "APIService",

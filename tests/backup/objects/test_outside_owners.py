@@ -15,7 +15,7 @@ from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.interface import Object, Resource
 from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster, config_map, shop
-from tests.backup.restore.test_restore import brought_back, owned, stored
+from tests.backup.restore.restoring import brought_back, owned, stored
 
 TENANTS = Resource("capsule.example.com", "v1", "tenants", "Tenant", False)
 

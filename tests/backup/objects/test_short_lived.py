@@ -13,7 +13,7 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.proof.compare import with_cluster
 from resilience.backup.restore.outcome import Outcome
 from tests.backup.fakes import FakeCluster, config_map, shop
-from tests.backup.restore.test_restore import brought_back, stored
+from tests.backup.restore.restoring import brought_back, stored
 
 
 def owner(kind: str, name: str, cluster: FakeCluster, api: str = "v1", **more: Any) -> Any:

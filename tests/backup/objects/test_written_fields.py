@@ -15,7 +15,7 @@ from resilience.backup.restore.outcome import Outcome
 from resilience.cluster.errors import Invalid
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeCluster, secret, shop
-from tests.backup.restore.test_restore import brought_back, stored
+from tests.backup.restore.restoring import brought_back, stored
 
 PORTS: dict[str, Any] = {
     "f:spec": {

@@ -11,7 +11,8 @@ from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.merge import merge_patch
 from resilience.backup.proof.compare import between, with_cluster
 from resilience.backup.proof.diff import differences
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

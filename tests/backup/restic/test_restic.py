@@ -37,7 +37,8 @@ from resilience.backup.format.errors import (
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans.lifecycle import copy, remove
 from resilience.backup.restic import restic, restic_program
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store import Store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.backup.store.memory import MemoryStore
@@ -45,7 +46,7 @@ from resilience.backup.store.s3 import S3Settings, S3Store
 from resilience.backup.take.data_request import Inside, with_data
 from resilience.backup.take.snapshot import Request, create
 from resilience.model.inside import Volumes
-from tests.backup.data.test_volumes import LOST, SCOPE, LocalExec, claimed, contents, volumes
+from tests.backup.data.local_volumes import LOST, SCOPE, LocalExec, claimed, contents, volumes
 from tests.backup.fakes import FakeClock, FakeCluster
 from tests.backup.servers import KEYS, moto
 

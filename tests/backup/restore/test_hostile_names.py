@@ -11,7 +11,8 @@ import pytest
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.format.errors import BackupError
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.base import Store
 from resilience.backup.store.url import open_store
 from resilience.cluster.interface import Object

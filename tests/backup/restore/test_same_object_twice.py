@@ -10,7 +10,8 @@ import pytest
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.restore.outcome import Outcome, RestoreReport
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.interface import Object
 from tests.backup.drills.test_velero_drills import NAME, NAMESPACE, backup

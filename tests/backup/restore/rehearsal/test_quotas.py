@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.restore.quotas import Quotas
+from resilience.backup.restore.rehearsal.quotas import Quotas
 from resilience.cluster.interface import Object, Resource
 from tests.backup.fakes import RESOURCES, FakeCluster, config_map, deployment
 

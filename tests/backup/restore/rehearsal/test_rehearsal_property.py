@@ -19,14 +19,14 @@ from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.data.volume_decisions import Decision
 from resilience.backup.format.errors import RestoreRefused, VolumeFailed
 from resilience.backup.objects.related import Need
-from resilience.backup.restore.cluster_needs import ClusterNeeds
 from resilience.backup.restore.outcome import Outcome
-from resilience.backup.restore.quotas import Quotas
+from resilience.backup.restore.rehearsal.cluster_needs import ClusterNeeds
+from resilience.backup.restore.rehearsal.quotas import Quotas
 from resilience.cluster.errors import Forbidden, Invalid
 from resilience.cluster.interface import Object, Resource
 from tests.backup.fakes import RESOURCES, FakeCluster, config_map, deployment, secret
-from tests.backup.restore.test_cluster_needs import OneVolume
-from tests.backup.restore.test_rehearsal_of_restore import act, kept
+from tests.backup.restore.rehearsal.test_cluster_needs import OneVolume
+from tests.backup.restore.rehearsal.test_rehearsal_of_restore import act, kept
 from tests.twin import kind_of
 
 SERVED = (

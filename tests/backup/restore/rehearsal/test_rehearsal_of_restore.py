@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.restore.outcome import Outcome, RestoreReport
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from resilience.backup.data.helper_holder import HOLDER, holder
+from resilience.backup.data.helper.helper_holder import HOLDER, holder
 from resilience.cluster.helper_pods import HelperAccess, HelperPod, Mount
 from resilience.cluster.interface import Object
 from resilience.cluster.stand_in import NOBODY, StandIn

@@ -13,12 +13,13 @@ from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Selection
-from resilience.backup.restore.restore import RestoreRequest, restore
+from resilience.backup.restore.restore import restore
+from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, deployment
-from tests.backup.restore.test_rehearsal_of_restore import kept
+from tests.backup.restore.rehearsal.test_rehearsal_of_restore import kept
 
 CLAIM: Object = {
     "apiVersion": "v1",

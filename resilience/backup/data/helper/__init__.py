@@ -1,0 +1,1 @@
+"""The Pod that mounts a claim for a backup or a restore."""

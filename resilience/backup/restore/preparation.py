@@ -1,0 +1,67 @@
+"""An object of a snapshot as a restore writes it: stripped, changed on request, mapped."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from resilience.backup.objects.rules import strip, with_allocations
+from resilience.backup.restore.kept_owners import KeptOwners
+from resilience.backup.restore.outcome import STATUS_LEFT
+from resilience.backup.restore.restore_request import RestoreRequest
+from resilience.backup.restore.served_kinds import Kinds
+from resilience.cluster.interface import Object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """`status` is written back once the object exists; `rewrites` are the pointers by rule;
+    `left_out` says why the object is not restored, None if it is."""
+
+    status: Any
+    rewrites: Mapping[str, list[str]]
+    left_out: str | None = None
+
+
+class Preparation:
+    """Changes objects in place, by the rules and by request."""
+
+    def __init__(self, request: RestoreRequest, kinds: Kinds, owners: KeptOwners) -> None:
+        self._request, self._kinds, self._owners = request, kinds, owners
+        self._rules = with_allocations(request.allocations)
+
+    def prepare(self, kind: str, obj: Object, *, asking: bool) -> Prepared:
+        """Make an object of the snapshot one of this cluster."""
+        recorded = obj.get("status")
+        rewrites: dict[str, list[str]] = strip(obj, self._rules)
+        status = self._status_of(kind, obj, rewrites)
+        rewrites |= self._owners.rewrite(obj, asking=asking)
+        rewrites |= self._modified(kind, obj, recorded)
+        self._request.targets.apply(obj)
+        adjusted = self._request.adjust(obj)
+        if isinstance(adjusted, str):
+            return Prepared(status=status, rewrites={}, left_out=adjusted)
+        return Prepared(status=status, rewrites=rewrites | adjusted)
+
+    def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
+        """The status to write back. A create ignores it if it is a subresource."""
+        if not self._kinds.has_status(kind) or "status" not in obj:
+            return None
+        status = obj.pop("status")
+        if any(fnmatchcase(kind, pattern) for pattern in self._request.status):
+            return status
+        rewrites[STATUS_LEFT] = ["/status"]
+        return None
+
+    def _modified(self, kind: str, obj: Object, recorded: Any) -> Mapping[str, list[str]]:
+        """The requested changes. One may read the status that was recorded, also where it is not
+        restored: a handle of a volume is nowhere else."""
+        if recorded is None or "status" in obj:
+            return self._request.modify(kind, obj)
+        obj["status"] = copy.deepcopy(recorded)
+        changed = self._request.modify(kind, obj)
+        obj.pop("status", None)
+        return changed
