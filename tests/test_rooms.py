@@ -97,7 +97,7 @@ PURE = (
     "backup/proof/may_differ.py",
     "backup/objects/kind_identity.py",
     "backup/objects/written_fields.py",
-    "backup/drills/canary_guises.py",
+    "backup/drills/wall/canary_guises.py",
     "backup/drills/publishing.py",
     "backup/drills/safety.py",
     "backup/catalog/retention.py",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.backup.data.helper.helper_pod import helper, in_place_of
-from resilience.backup.drills.canary import canary
+from resilience.backup.drills.wall.canary import canary
 from resilience.cluster import helper_pods
 from resilience.cluster.helper_pods import HelperAccess, HelperPod
 from resilience.cluster.interface import Means, Object

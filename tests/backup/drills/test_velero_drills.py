@@ -15,7 +15,8 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.velero_check import check, require_intact
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify_record import record, recorded
-from resilience.backup.drills.drill import DrillReport, run
+from resilience.backup.drills.drill import run
+from resilience.backup.drills.drill_report import DrillReport
 from resilience.backup.format.archive import Compressor, Writer
 from resilience.backup.format.errors import BadRequest, NoSnapshot, RestoreRefused, Tampered
 from resilience.backup.objects.mapping import Targets

@@ -14,7 +14,8 @@ import pytest
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
-from resilience.backup.drills.drill import DrillReport, run
+from resilience.backup.drills.drill import run
+from resilience.backup.drills.drill_report import DrillReport
 from resilience.backup.drills.scratch import EXPIRES, LEASE, OWNER, WALL
 from resilience.backup.format import layout
 from resilience.backup.format.archive import Compressor, Writer

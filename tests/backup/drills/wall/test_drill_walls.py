@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.drills.canary import NAME, canary
-from resilience.backup.drills.canary_guises import Guise, guises
-from resilience.backup.drills.drill import DrillReport, run
+from resilience.backup.drills.drill import run
+from resilience.backup.drills.drill_report import DrillReport
 from resilience.backup.drills.scratch import WALL, torn_down, wall
+from resilience.backup.drills.wall.canary import NAME, canary
+from resilience.backup.drills.wall.canary_guises import Guise, guises
 from resilience.backup.format.errors import NoWall, RestoreRefused
 from resilience.backup.plans.lifecycle import newest
 from resilience.cluster.interface import PODS, Object, Resource

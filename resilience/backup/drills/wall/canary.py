@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from resilience.backup.drills.canary_guises import PLAIN, Guise
+from resilience.backup.drills.wall.canary_guises import PLAIN, Guise
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import NoWall
 from resilience.cluster import helper_pods, wall_canary

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from resilience.backup.drills.canary_guises import pods
+from resilience.backup.drills.wall.canary_guises import pods
 from resilience.backup.objects.kind_identity import identity
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import Conflict

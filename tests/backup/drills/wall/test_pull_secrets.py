@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from resilience.backup.drills.pull_secrets import pull_secrets
+from resilience.backup.drills.wall.pull_secrets import pull_secrets
 from resilience.cluster.interface import Object
 from tests.backup.plans.test_plan_items import run
 

@@ -1,0 +1,1 @@
+"""What keeps a drill's copy from reaching anything, and the proof that it does."""
