@@ -15,7 +15,7 @@ from typing import Any
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.data.claim_users import ClaimUsers
 from resilience.backup.data.container_stream import Counted, Ended, Exec, last_words, packed, proven
-from resilience.backup.data.helper.claimmounts import TRIES, ClaimMounts
+from resilience.backup.data.helper.claim_mounts import TRIES, ClaimMounts
 from resilience.backup.data.helper.helper_pod import MOUNT, uses
 from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
 from resilience.backup.data.volume_decisions import (

@@ -11,7 +11,6 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from json.encoder import encode_basestring
-from types import TracebackType
 from typing import Self
 
 from resilience.backup.format.manifest import ObjectLine, object_lines
@@ -83,12 +82,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -44,7 +44,7 @@ class Preparation:
         adjusted = self._request.adjust(obj)
         if isinstance(adjusted, str):
             return Prepared(status=status, rewrites={}, left_out=adjusted)
-        return Prepared(status=status, rewrites=rewrites | adjusted)
+        return Prepared(status=status, rewrites={**rewrites, **adjusted})
 
     def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
         """The status to write back. A create ignores it if it is a subresource."""
