@@ -181,7 +181,7 @@ CUTS = {
     "backup/data/helper/helper_pod.py": "the name of a claim",
     "backup/data/snapshot_clones.py": "the name of a claim",
     "backup/data/container_stream.py": "the library's own",
-    "backup/format/archive.py": "bytes of a header",
+    "backup/format/archive_reader.py": "bytes of a header",
     "commands/backup_restore.py": "the name of a snapshot",
     "config/provenance.py": "masked",
     "convert/translation.py": "an id, of another tool's file",

@@ -17,7 +17,7 @@ from typing import Any
 from resilience.backup.catalog.contents import Contents, scanned, sealed
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
 from resilience.backup.format import encrypt, layout, limited
-from resilience.backup.format.archive import inflate
+from resilience.backup.format.archive_reader import inflate
 from resilience.backup.format.errors import (
     UNREADABLE,
     BadArchive,

@@ -14,7 +14,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 
-from resilience.backup.format.archive import Address, Exact
+from resilience.backup.format.archive import Address
+from resilience.backup.format.archive_reader import Exact
 from resilience.backup.format.errors import BadArchive, Tampered
 from resilience.backup.format.manifest import ObjectLine, object_lines
 from resilience.backup.format.object_index import Lines

@@ -17,7 +17,8 @@ from resilience.backup.catalog.contents import namespace_of
 from resilience.backup.catalog.verify_external import elsewhere
 from resilience.backup.catalog.verify_record import understood
 from resilience.backup.format import layout, limited
-from resilience.backup.format.archive import VERSION_ENTRY, Address, Exact, entries
+from resilience.backup.format.archive import VERSION_ENTRY, Address
+from resilience.backup.format.archive_reader import Exact, entries
 from resilience.backup.format.coverage import unaccepted
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
 from resilience.backup.format.manifest import Manifest

@@ -18,7 +18,8 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
 from resilience.backup.format import limited
-from resilience.backup.format.archive import Address, checked, inflate
+from resilience.backup.format.archive import Address, checked
+from resilience.backup.format.archive_reader import inflate
 from resilience.backup.format.coverage import Coverage
 from resilience.backup.format.errors import BadArchive, Tampered, UnknownFormat
 

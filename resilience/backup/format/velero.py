@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from resilience.backup.format import limited
-from resilience.backup.format.archive import VERSION_ENTRY, Address, checked, entries
+from resilience.backup.format.archive import VERSION_ENTRY, Address, checked
+from resilience.backup.format.archive_reader import entries
 from resilience.backup.format.errors import BadArchive
 from resilience.cluster.interface import Object
 

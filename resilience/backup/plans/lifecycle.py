@@ -20,7 +20,7 @@ from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record, recorded
 from resilience.backup.data.external_data import copied, swept
 from resilience.backup.format import layout
-from resilience.backup.format.archive import begun_here
+from resilience.backup.format.archive_reader import begun_here
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import UNREADABLE, NoSnapshot, Retained
 from resilience.backup.format.manifest import Manifest

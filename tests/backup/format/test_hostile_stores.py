@@ -25,7 +25,8 @@ from resilience.backup.catalog.catalog import opened, snapshots
 from resilience.backup.catalog.velero_check import require_intact
 from resilience.backup.catalog.verify import verify
 from resilience.backup.format import layout, limited
-from resilience.backup.format.archive import begun_here, entries, header, inflate
+from resilience.backup.format.archive import header
+from resilience.backup.format.archive_reader import begun_here, entries, inflate
 from resilience.backup.format.errors import BackupError, BadArchive, Tampered
 from resilience.backup.format.sign import seal
 from resilience.backup.plans.cli_output import row, shown
