@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Callable
 
-from resilience.sandbox.images.text_tools import options
+from resilience.sandbox.images.text.command_line import options
 
 _SUFFIX = ".gz"
 _ROW = 16

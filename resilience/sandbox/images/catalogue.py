@@ -52,9 +52,13 @@ PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _HERE = "resilience.sandbox.images"
 _TOOLS = {
     "toolbox": "cat date echo env false hostname kill ls mkdir rm sh sleep test touch true",
-    "text_tools": "base64 cut expr grep head md5sum printf rev seq sha1sum sha256sum sha512sum sort"
-    " tail tee tr uniq wc yes",
-    "stream_editor": "awk nproc sed xargs",
+    "text.awk": "awk",
+    "text.digests": "base64 md5sum sha1sum sha256sum sha512sum",
+    "text.grep": "grep",
+    "text.line_tools": "cut head rev sort tail uniq wc",
+    "text.printing": "expr printf seq tee tr yes",
+    "text.sed": "sed",
+    "text.xargs": "nproc xargs",
     "file_tools": "basename chmod chown cp dd dirname du find id ln mktemp mv printenv readlink"
     " rmdir stat sync timeout uname usleep which whoami",
     "tar": "tar",

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from resilience.sandbox.images.text_tools import complain, options
+from resilience.sandbox.images.text.command_line import complain, options
 
 
 def _each(name: str, paths: list[str], act: Callable[[str], object]) -> int:

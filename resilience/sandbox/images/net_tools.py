@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resilience.sandbox.images.text_tools import options
+from resilience.sandbox.images.text.command_line import options
 
 _WGET_VALUES = ("post-data", "timeout", "tries", "header", "output-document", "user-agent")
 

@@ -15,7 +15,7 @@ import time
 
 from resilience.sandbox.images.sh.shell import converse, run_file, run_line
 from resilience.sandbox.images.sh.shell_test import check
-from resilience.sandbox.images.text_tools import unescaped
+from resilience.sandbox.images.text.printing import unescaped
 
 PIECE = 1 << 16
 
