@@ -30,7 +30,6 @@ from benchmarks import Row, median_of, milliseconds, seconds
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import ClusterExec
-from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.objects.mapping import Targets
@@ -40,7 +39,7 @@ from resilience.backup.store.s3 import S3Settings, S3Store
 from resilience.backup.store.snapshot_files import Files
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
-from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, Cluster, Object
+from resilience.cluster.interface import CLAIMS, CONFIGMAPS, NAMESPACES, Cluster, Object
 from tests.backup.fakes import FakeCluster
 from tests.backup.servers import KEYS, moto
 

@@ -23,10 +23,10 @@ import yaml
 from resilience import cluster as room
 from resilience.backup.catalog.catalog import snapshots
 from resilience.backup.data.command_pods import serving
-from resilience.backup.data.snapshot_clones import CLAIMS, SNAPSHOTS
+from resilience.backup.data.snapshot_clones import SNAPSHOTS
 from resilience.backup.store import open_store
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, PODS, Resource
+from resilience.cluster.interface import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Resource
 from resilience.cluster.requests.command import Command
 from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster

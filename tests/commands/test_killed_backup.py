@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from resilience import cluster as room
-from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.objects.rules import FILLING
 from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import NAMESPACES, PODS, Object
+from resilience.cluster.interface import CLAIMS, NAMESPACES, PODS, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.kube import objects
 from resilience.kube.readiness import is_ready

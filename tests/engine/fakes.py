@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any
 
-from resilience.actions.shared.workload import CRONJOBS
 from resilience.cluster import errors
 from resilience.cluster.capabilities import processes
 from resilience.cluster.capabilities.means import SANDBOX, Means
 from resilience.cluster.interface import (
     BUDGETS,
     CONFIGMAPS,
+    CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
     ENDPOINTSLICES,
@@ -32,6 +32,7 @@ from resilience.cluster.interface import (
     NODES,
     PODS,
     REPLICASETS,
+    SECRETS,
     SERVICES,
     STATEFULSETS,
     Object,
@@ -45,7 +46,6 @@ from resilience.kube.selectors import Selector
 from tests.twin import Twin
 from tests.twin_rules import has_fields
 
-SECRETS = Resource("", "v1", "secrets", "Secret")
 KNOWN = (
     BUDGETS,
     CRONJOBS,

@@ -19,7 +19,7 @@ import yaml
 
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.errors import Conflict
-from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, Object, Resource
+from resilience.cluster.interface import CONFIGMAPS, LEASES, NAMESPACES, SECRETS, Object
 from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from tests.engine.guard.test_locks import HURRIED
@@ -30,7 +30,6 @@ from tests.real_cluster import admin, applied, deleted, embedded, folder, resili
 __all__ = ["admin", "embedded", "folder"]  # fixtures
 
 JOURNAL = "resilience-journal"
-SECRETS = Resource("", "v1", "secrets", "Secret")
 FAULTS = "/sandbox/v1/faults/apiserver"
 DEADLINE = 30.0
 LASTING = """

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from resilience.backup.data.snapshot_clones import CLAIMS
-from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS
+from resilience.cluster.interface import CLAIMS, CONFIGMAPS, NAMESPACES, NODES, PODS, SECRETS
 from resilience.cluster.transport import HttpCluster
 from resilience.kube import objects
 from tests.actions.network.chaosmesh import KIND

@@ -16,13 +16,12 @@ from resilience.actions.undo import object_undo
 from resilience.cluster import helper_pods, wall_canary
 from resilience.cluster.errors import NotFound
 from resilience.cluster.helper_pods import HelperPod
-from resilience.cluster.interface import PODS, Cluster, Object, Resource
+from resilience.cluster.interface import PODS, POLICIES, Cluster, Object, Resource
 from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.verbs.context import ActionContext, ActionFailed, Refused
 
-POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 PORT = 18080
 PART = "resilience/canary"
 _LISTEN = f"""

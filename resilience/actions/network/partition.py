@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resilience.actions.network import canary, network_policies
-from resilience.actions.network.canary import POLICIES
 from resilience.actions.undo import object_undo
-from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.interface import PODS, POLICIES, Cluster, Object
 from resilience.cluster.stand_in import StandIn
 from resilience.drain.budgets import selects
 from resilience.kube import objects

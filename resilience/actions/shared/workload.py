@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import (
+    CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
     JOBS,
@@ -22,8 +23,6 @@ from resilience.kube import objects
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint
 from resilience.verbs.context import ActionFailed, Context
-
-CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
 
 RESOURCES: Mapping[str, Resource] = {
     "deployment": DEPLOYMENTS,

@@ -21,8 +21,7 @@ from resilience.actions.undo.human_fields import of as essential
 from resilience.actions.undo.reverting import RUN as RUN
 from resilience.actions.undo.reverting import described
 from resilience.cluster.errors import Conflict, NotFound
-from resilience.cluster.interface import NAMESPACES, Object, Resource
-from resilience.cluster.permit.namespace_kinds import CLAIMS
+from resilience.cluster.interface import CLAIMS, NAMESPACES, Object, Resource
 from resilience.kube import objects
 from resilience.verbs.context import ActionFailed, ChangedSince, InUse, UndoContext
 

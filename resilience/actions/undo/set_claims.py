@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resilience.cluster.interface import STATEFULSETS, Cluster, Object, Resource
-from resilience.cluster.permit.namespace_kinds import CLAIMS
+from resilience.cluster.interface import CLAIMS, STATEFULSETS, Cluster, Object, Resource
 from resilience.kube import objects
 from resilience.model.verb import Right
 

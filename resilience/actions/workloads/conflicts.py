@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from resilience.cluster.errors import Forbidden, NotFound
-from resilience.cluster.interface import Object, Resource
+from resilience.cluster.interface import SCALERS, Object
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.values import Reference
 from resilience.model.verb import Right
 from resilience.verbs.context import ActionContext, Refused
 
-AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 KEEPERS = {
     "argocd.argoproj.io/instance": "Argo CD application",
     "argocd.argoproj.io/tracking-id": "Argo CD application",
@@ -75,12 +74,12 @@ def refuse_autoscaled(reference: Reference, replicas: int, context: ActionContex
 
 def _autoscalers(context: ActionContext) -> Sequence[Object]:
     try:
-        return context.cluster.list(AUTOSCALERS, context.namespace)
+        return context.cluster.list(SCALERS, context.namespace)
     except (Forbidden, NotFound):  # autoscalers may not be read, or are not served
         return ()
 
 
 def right(namespace: str) -> Right:
     """Permission to read autoscalers; without it they are ignored."""
-    return Right(verb="list", group=AUTOSCALERS.group, resource=AUTOSCALERS.plural,
+    return Right(verb="list", group=SCALERS.group, resource=SCALERS.plural,
                  namespace=namespace, optional=True)  # fmt: skip

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.actions.shared.workload import CRONJOBS, read
+from resilience.actions.shared.workload import read
 from resilience.actions.undo import object_undo
-from resilience.cluster.interface import JOBS, PODS, Object
+from resilience.cluster.interface import CRONJOBS, JOBS, PODS, Object
 from resilience.kube import objects, pod_state, readiness
 from resilience.model.values import Reference
 from resilience.model.verb import Family, Phase, Right, Verb, parameter

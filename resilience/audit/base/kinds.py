@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from resilience.cluster.interface import (
     BUDGETS,
+    CLAIMS,
     CONFIGMAPS,
+    CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
     ENDPOINTSLICES,
@@ -13,22 +15,20 @@ from resilience.cluster.interface import (
     NAMESPACES,
     NODES,
     PODS,
+    POLICIES,
+    QUOTAS,
     REPLICASETS,
     REPLICATIONCONTROLLERS,
+    SCALERS,
     SECRETS,
     SERVICES,
     STATEFULSETS,
     Resource,
 )
 
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
-CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
-SCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
-POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 SCHEDULES = Resource("velero.io", "v1", "schedules", "Schedule")
 VALIDATING = Resource(
     "admissionregistration.k8s.io",

@@ -22,10 +22,9 @@ from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import VolumeFailed
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.cluster.errors import Invalid, NotFound
-from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.interface import CLAIMS, Cluster, Object, Resource
 from resilience.model.inside import Volumes
 
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 SNAPSHOTS = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 LOCAL = "csi"
 """Kind of a record that has no data and refers to a VolumeSnapshot on the cluster."""

@@ -17,7 +17,7 @@ from resilience.backup.data.claim_users import ClaimUsers
 from resilience.backup.data.container_stream import Counted, Ended, Exec, last_words, packed, proven
 from resilience.backup.data.helper.claim_mounts import TRIES, ClaimMounts
 from resilience.backup.data.helper.helper_pod import MOUNT, uses
-from resilience.backup.data.snapshot_clones import CLAIMS, StandIns
+from resilience.backup.data.snapshot_clones import StandIns
 from resilience.backup.data.volume_decisions import (
     Act,
     Decision,
@@ -37,7 +37,7 @@ from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.rules import FILLED, FILLING
 from resilience.backup.store.snapshot_files import Files
 from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.interface import CLAIMS, PODS, Cluster, Object
 from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
 from resilience.model.inside import Volumes

@@ -20,7 +20,14 @@ from datetime import datetime, timedelta
 from resilience.backup.format.backup_clock import Clock, SystemClock
 from resilience.backup.format.errors import NoWall, RestoreRefused, StillThere
 from resilience.cluster.errors import ClusterError, Conflict, NotFound
-from resilience.cluster.interface import LEASES, NAMESPACES, PODS, Cluster, Object, Resource
+from resilience.cluster.interface import (
+    LEASES,
+    NAMESPACES,
+    PODS,
+    POLICIES,
+    Cluster,
+    Object,
+)
 from resilience.cluster.lease import ASK_EVERY, DURATION, Held, LeaseLock
 from resilience.cluster.permit.door import NotCovered
 from resilience.kube.namespace_deletion import is_going, why_it_stays
@@ -36,7 +43,6 @@ UNGRANTED = "resilience/ungranted"
 
 WALL = "resilience-drill"
 LEASE = "resilience-drill"
-_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 _GONE_WITHIN = 120.0
 _ABORTED_WITHIN = 15.0
 _GONE_SOON = 15.0
@@ -86,7 +92,7 @@ def scratch(
     try:
         alive.acquire(0)
         alive.keep(_lost)
-        cluster.create(_POLICIES, wall(name), name)
+        cluster.create(POLICIES, wall(name), name)
         walled = True
         yield name
         ended = True
@@ -109,7 +115,7 @@ def lease(cluster: Cluster, name: str) -> Object:
 def require_standing(cluster: Cluster, name: str) -> None:
     """`NoWall` unless the wall is unchanged."""
     try:
-        found = cluster.get(_POLICIES, WALL, name).get("spec")
+        found = cluster.get(POLICIES, WALL, name).get("spec")
     except NotFound:
         found = None
     if found != wall(name)["spec"]:
@@ -231,7 +237,7 @@ def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
 def _keep_wall(cluster: Cluster, name: str, finalizers: list[str] | None) -> None:
     body = {"metadata": {"finalizers": finalizers}}
     with suppress(NotFound):  # the wall does not exist yet, or no longer
-        cluster.patch(_POLICIES, WALL, body, name)
+        cluster.patch(POLICIES, WALL, body, name)
 
 
 def _gone(cluster: Cluster, name: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from resilience.cluster.interface import (
+    CLAIMS,
     CONFIGMAPS,
+    CRONJOBS,
     DAEMONSETS,
     DEPLOYMENTS,
     JOBS,
@@ -11,12 +13,9 @@ from resilience.cluster.interface import (
     SECRETS,
     SERVICES,
     STATEFULSETS,
-    Resource,
 )
 from resilience.model.verb import Right
 
-CRONJOBS = Resource("batch", "v1", "cronjobs", "CronJob")
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, CRONJOBS, JOBS, PODS, SERVICES)
 DATA = (CONFIGMAPS, SECRETS, CLAIMS)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.network.canary import PART, POLICIES
+from resilience.actions.network.canary import PART
 from resilience.actions.network.partition import VERB as PARTITION
-from resilience.cluster.interface import FOLLOWED, PODS, Object, Resource
+from resilience.cluster.interface import FOLLOWED, PODS, POLICIES, Object, Resource
 from resilience.cluster.wall_canary import SHUT
 from resilience.kube import objects
 from resilience.kube.selectors import Selector

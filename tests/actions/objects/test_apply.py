@@ -11,12 +11,11 @@ from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.shared import manifests
 from resilience.actions.undo.object_undo import content, differs
 from resilience.cluster import errors
-from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, Object
+from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, SECRETS, Object
 from resilience.model.report import RunRecord
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import ActionFailed
-from tests.engine.fakes import SECRETS
 from tests.engine.helpers import World, step, world
 
 

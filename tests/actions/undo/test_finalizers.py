@@ -10,13 +10,13 @@ import pytest
 from resilience.actions.undo import finalizers, object_undo
 from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import (
+    CLAIMS,
     CONFIGMAPS,
     DEPLOYMENTS,
     NAMESPACES,
     NODES,
     PODS,
     Object,
-    Resource,
 )
 from resilience.engine.journal.undo_context import Undoing
 from resilience.kube import objects
@@ -182,9 +182,6 @@ def test_a_namespaces_own_finalizer_counts_beside_those_of_its_metadata(here: Wo
     here.cluster.change(NAMESPACES, "", "b", lambda obj: obj["metadata"].pop("finalizers"))
     told = ["it waits for what it owns (kubernetes)"]
     assert finalizers.of(here.cluster, NAMESPACES, space) == told
-
-
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 
 
 @pytest.mark.parametrize("last", [False, True])

@@ -16,18 +16,19 @@ from resilience.actions.nodes.cordon import VERB as CORDON
 from resilience.actions.nodes.taint import VERB as TAINT
 from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.pods.quarantine import VERB as QUARANTINE
-from resilience.actions.shared.workload import CRONJOBS
 from resilience.actions.undo import object_undo, reverting
 from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.actions.workloads.set_image import VERB as SET_IMAGE
 from resilience.actions.workloads.suspend import VERB as SUSPEND
 from resilience.cluster.interface import (
     CONFIGMAPS,
+    CRONJOBS,
     DEPLOYMENTS,
     JOBS,
     NAMESPACES,
     NODES,
     PODS,
+    POLICIES,
     Object,
     Resource,
 )
@@ -44,7 +45,6 @@ from tests.actions.pods.test_pod_actions import let_go
 from tests.engine.helpers import World, step, world
 
 RUN = RunId("r1")
-POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 
 CHANGING = ("apply", "cordon", "drain", "quarantine", "restore", "scale", "set_image", "suspend",
             "taint", "zone")  # fmt: skip

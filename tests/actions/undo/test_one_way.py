@@ -8,7 +8,9 @@ import pytest
 
 from resilience.actions.undo import one_way
 from resilience.cluster.interface import (
+    CLAIMS,
     CONFIGMAPS,
+    CRONJOBS,
     DEPLOYMENTS,
     JOBS,
     PODS,
@@ -16,7 +18,6 @@ from resilience.cluster.interface import (
     STATEFULSETS,
     Resource,
 )
-from resilience.cluster.permit.namespace_kinds import CLAIMS, CRONJOBS
 from resilience.verbs.context import ActionFailed
 from tests.actions.undo.test_reverting import Acting, acting, merge, there
 

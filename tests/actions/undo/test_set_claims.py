@@ -8,8 +8,7 @@ import pytest
 
 from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.undo import set_claims
-from resilience.cluster.interface import DEPLOYMENTS, STATEFULSETS
-from resilience.cluster.permit.namespace_kinds import CLAIMS
+from resilience.cluster.interface import CLAIMS, DEPLOYMENTS, STATEFULSETS
 from resilience.kube import objects
 from resilience.model.report import RunRecord
 from resilience.model.verdict import Outcome

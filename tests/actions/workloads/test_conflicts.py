@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.workloads.conflicts import AUTOSCALERS, keepers, rollouts
+from resilience.actions.workloads.conflicts import keepers, rollouts
 from resilience.actions.workloads.restart import VERB as RESTART
 from resilience.actions.workloads.scale import VERB as SCALE
-from resilience.cluster.interface import DEPLOYMENTS
+from resilience.cluster.interface import DEPLOYMENTS, SCALERS
 from resilience.model.values import Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
@@ -21,14 +21,14 @@ WEB = Reference.parse("deployment/web")
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(fakes, "KNOWN", (*fakes.KNOWN, AUTOSCALERS))
+    monkeypatch.setattr(fakes, "KNOWN", (*fakes.KNOWN, SCALERS))
     made = world()
     made.deploy()
     return made
 
 
 def autoscaled(here: World, name: str = "web") -> None:
-    here.cluster.put(AUTOSCALERS, {
+    here.cluster.put(SCALERS, {
         "metadata": {"name": "web", "namespace": "shop"},
         "spec": {"scaleTargetRef": {"kind": "Deployment", "name": name}, "maxReplicas": 9},
     })  # fmt: skip

@@ -15,14 +15,14 @@ import pytest
 from resilience.backup.catalog.catalog import Snapshot, opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data.local_layer import LocalLayer
-from resilience.backup.data.snapshot_clones import CLAIMS, LOCAL, SNAPSHOTS
+from resilience.backup.data.snapshot_clones import LOCAL, SNAPSHOTS
 from resilience.backup.format.errors import RestoreRefused, StoreError, VolumeFailed
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.data_request import Inside, with_data
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Invalid
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import CLAIMS, Object
 from resilience.model.inside import Volumes
 from tests.backup.data.local_volumes import SCOPE, LocalExec, claimed
 from tests.backup.fakes import FakeClock, FakeCluster

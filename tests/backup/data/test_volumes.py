@@ -13,7 +13,6 @@ import pytest
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import Ended
-from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     VolumeFailed,
@@ -23,7 +22,7 @@ from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.snapshot import Request, create
-from resilience.cluster.interface import PODS
+from resilience.cluster.interface import CLAIMS, PODS
 from tests.backup.data.local_volumes import (
     LOST,
     SCOPE,

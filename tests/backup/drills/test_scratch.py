@@ -10,11 +10,10 @@ import pytest
 from resilience.backup.drills.scratch import HOLDER, LEASE, Origin, left_by, scratch, sweep, wall
 from resilience.backup.format.errors import RestoreRefused
 from resilience.cluster.errors import Unreachable
-from resilience.cluster.interface import LEASES, NAMESPACES, Resource
+from resilience.cluster.interface import LEASES, NAMESPACES, POLICIES
 from resilience.cluster.lease import DURATION
 from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster
 
-POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 TTL = timedelta(hours=4)
 
 

@@ -20,19 +20,19 @@ from random import Random
 
 import pytest
 
-from resilience.actions.network.canary import POLICIES
-from resilience.actions.shared.workload import CRONJOBS
 from resilience.actions.undo.object_undo import content
 from resilience.cluster import connect
 from resilience.cluster.access import embedded
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import (
     CONFIGMAPS,
+    CRONJOBS,
     DEPLOYMENTS,
     JOBS,
     NAMESPACES,
     NODES,
     PODS,
+    POLICIES,
     SERVICES,
     Cluster,
     Object,

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 from resilience.backup.data.helper.helper_holder import HOLDER, holder, runs_here
 from resilience.backup.data.helper.helper_pod import RUN, helper, in_place_of, uses
-from resilience.backup.data.snapshot_clones import CLAIMS
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import HelperLost, VolumeFailed
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError, Conflict, Forbidden, NotFound
 from resilience.cluster.helper_pods import HelperAccess
-from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.interface import CLAIMS, PODS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
 

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.related import Need, needs
 from resilience.cluster.errors import ClusterError, NotFound
-from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.interface import CLAIMS, Cluster, Object, Resource
 
 _STORAGE = "storageclasses.storage.k8s.io"
 _ASKED = {
@@ -24,7 +24,6 @@ _ASKED = {
         "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", False
     ),
 }
-CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 _VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
 
 

@@ -15,10 +15,9 @@ from typing import Any
 
 from resilience.backup.objects.kind_identity import identity
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.interface import QUOTAS, Cluster, Object
 from resilience.model.quantity import parse_quantity
 
-_QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 _BY_PLURAL = frozenset(
     {"configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas",
      "secrets", "services"}
@@ -45,7 +44,7 @@ class Quotas:
         """Namespace, quota, reason. Quotas that may not be read are left to the API server."""
         for namespace, more in sorted(self._more.items()):
             try:
-                quotas = self._cluster.list(_QUOTAS, namespace)
+                quotas = self._cluster.list(QUOTAS, namespace)
             except ClusterError:
                 continue
             for quota in quotas:
