@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from resilience.sandbox.apiserver.validation import metadata_names, pod_spec
+from resilience.sandbox.apiserver.validation import container_rules, metadata_names, pod_spec
 from resilience.sandbox.apiserver.validation.workload_rules import share
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.refusals import Cause
@@ -135,7 +135,7 @@ def _service_port(port: Obj, where: str, *, many: bool, seen: set[str]) -> list[
     elif isinstance(target, str):
         causes += [
             refusals.value_invalid(f"{where}.targetPort", target, why)
-            for why in pod_spec.port_name(target)
+            for why in container_rules.port_name(target)
         ]
     return causes
 
@@ -247,7 +247,7 @@ def claim(obj: Obj, old: Obj | None) -> list[Cause]:
     requests = (spec.get("resources") or {}).get("requests") or {}
     if "storage" not in requests:
         causes.append(refusals.value_required("spec.resources[storage]"))
-    causes += pod_spec.resources(spec.get("resources") or {}, "spec.resources")
+    causes += container_rules.resources(spec.get("resources") or {}, "spec.resources")
     if old is not None:
         before, after = clone(old.get("spec") or {}), clone(spec)
         for value in (before, after):

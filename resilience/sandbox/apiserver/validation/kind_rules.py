@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from resilience.sandbox.apiserver.validation import (
+    batch_rules,
     core_rules,
     event_rules,
     fact_rules,
@@ -37,8 +38,8 @@ _RULES: dict[tuple[str, str], Rule] = {
     ("apps", "replicasets"): workload_rules.replica_set,
     ("apps", "statefulsets"): workload_rules.stateful_set,
     ("apps", "daemonsets"): workload_rules.daemon_set,
-    ("batch", "jobs"): workload_rules.job,
-    ("batch", "cronjobs"): workload_rules.cron_job,
+    ("batch", "jobs"): batch_rules.job,
+    ("batch", "cronjobs"): batch_rules.cron_job,
     ("policy", "poddisruptionbudgets"): core_rules.budget,
     ("autoscaling", "horizontalpodautoscalers"): core_rules.autoscaler,
     ("coordination.k8s.io", "leases"): core_rules.lease,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from resilience.sandbox.apiserver.validation import metadata_names, pod_spec
+from resilience.sandbox.apiserver.validation import container_rules, metadata_names
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.refusals import Cause
 
@@ -70,7 +70,7 @@ def _port(port: Obj, where: str) -> Iterator[Cause]:
         how = "non-numeric" if first is not None else "not specified"
         yield refusals.value_invalid(end, last, f"may not be specified when `port` is {how}")
     if first is not None:
-        for why in pod_spec.port_name(first):
+        for why in container_rules.port_name(first):
             yield refusals.value_invalid(f"{where}.port", first, why)
 
 
