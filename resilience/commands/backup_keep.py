@@ -13,7 +13,9 @@ from resilience.backup.data.external_data import swept
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BackupError, BadRequest
 from resilience.backup.plans import cli_output
-from resilience.backup.plans.lifecycle import UNFINISHED_FOR, copy, plan_store, prune, remove
+from resilience.backup.plans.copying import copy
+from resilience.backup.plans.lifecycle import plan_store
+from resilience.backup.plans.pruning import UNFINISHED_FOR, prune, remove
 from resilience.backup.store import open_store
 from resilience.commands.backup_means import existing, failed_plan, plans_in
 from resilience.commands.outputs import Answers, answer

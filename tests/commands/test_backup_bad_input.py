@@ -23,7 +23,7 @@ from resilience.backup.format.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from resilience.backup.plans.lifecycle import remove
+from resilience.backup.plans.pruning import remove
 from resilience.backup.proof.compare import with_cluster
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest

@@ -13,7 +13,7 @@ import pytest
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.plans.lifecycle import copy
+from resilience.backup.plans.copying import copy
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore

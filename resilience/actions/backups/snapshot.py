@@ -102,8 +102,9 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
     from resilience.backup.format.backup_clock import BorrowedClock
     from resilience.backup.format.layout import stamped_name
     from resilience.backup.plans.keys import from_environment
-    from resilience.backup.plans.lifecycle import make, plan_store, prune
+    from resilience.backup.plans.lifecycle import make, plan_store
     from resilience.backup.plans.naming import under_free_name
+    from resilience.backup.plans.pruning import prune
     from resilience.backup.take.data_request import Inside
 
     plan, clock = context.plan(snapshot.plan), BorrowedClock(context.clock)

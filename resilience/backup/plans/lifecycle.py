@@ -1,51 +1,44 @@
-"""The life cycle of a plan's snapshots: which are due, taking, verifying and retaining them.
+"""The life cycle of a plan's snapshots: which are due, taking and verifying them.
 
 A snapshot is named after the time at which it began, not the time at which it was due, so that the
 name matches the content. A scheduled run is done once a snapshot exists that began at or after it,
 so `run_due` may be called at any time, any number of times, also concurrently. It is missed when
-none began within the plan's grace. A plan's snapshots are found by their names alone.
+none began within the plan's grace.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from resilience.backup.catalog.catalog import Listed, Snapshot, held_against, listed, opened
-from resilience.backup.catalog.retention import Candidate, KeepDecision, decide
+from resilience.backup.catalog.catalog import Listed, Snapshot, listed, opened
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import record, recorded
-from resilience.backup.data.external_data import copied, swept
+from resilience.backup.catalog.verify_record import record
 from resilience.backup.format import layout
-from resilience.backup.format.archive_reader import begun_here
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import UNREADABLE, NoSnapshot, Retained
+from resilience.backup.format.errors import NoSnapshot, Retained
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.format.sign import Signer
 from resilience.backup.plans.own_snapshots import (
     ANYWHERE,
     Here,
     advice,
-    is_early,
     newest_own,
     others,
     own,
 )
+from resilience.backup.plans.plan_snapshots import named_for, of_plan
+from resilience.backup.plans.pruning import is_this_programs, prune
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, cluster_uid, create
 from resilience.cluster.interface import Cluster
 from resilience.kube.cron import Cron
-from resilience.model.progress import track
 from resilience.model.scenario import Plan
 from resilience.model.words import many
-
-UNFINISHED_FOR = timedelta(days=1)
-"""Files without a marker are deleted when nothing was written to them for this long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +49,6 @@ class Keys:
     trusted: str = ""
     recipients: tuple[str, ...] = ()
     identities: tuple[object, ...] = ()
-
-
-def belongs(name: str, plan: str) -> bool:
-    """Whether a snapshot's name has this plan's form: PLAN-YYYYMMDDhhmmss."""
-    return re.fullmatch(re.escape(plan) + r"-\d{14}(-\d)?", name) is not None
-
-
-def of_plan(store: Store, plan: str) -> list[Listed]:
-    """Visible snapshots that this program took for a plan, oldest first (their names sort by
-    time). Velero names the backups of a schedule in the same way: those never belong to a plan."""
-    return [each for each in named_for(store, plan) if each.ours]
-
-
-def named_for(store: Store, plan: str) -> list[Listed]:
-    """Visible snapshots with a name of the plan, Velero's included."""
-    return [each for each in listed(store) if each.marker and belongs(each.name, plan)]
 
 
 def plan_store(plan: Plan, url: str = "") -> Store:
@@ -240,7 +217,7 @@ def _free_name(store: Store, base: str) -> str:
     name, number = base, 1
     while remains := next(iter(listed(store, name)), None):
         try:
-            if remains.marker or not _ours(store, remains):
+            if remains.marker or not is_this_programs(store, remains):
                 raise Retained(f"{name} is taken")
             for entry in remains.entries:
                 store.delete(entry.key)
@@ -248,121 +225,3 @@ def _free_name(store: Store, base: str) -> str:
             number += 1
             name = f"{base}-{number}"
     return name
-
-
-@dataclass(slots=True)
-class Decisions:
-    """The retention decision for each snapshot of a plan. `kept` are snapshots that retention does
-    not apply to, `damaged` those that cannot be read; each has a reason, and all of them stay."""
-
-    made: list[KeepDecision] = field(default_factory=list)
-    kept: dict[str, str] = field(default_factory=dict)
-    damaged: dict[str, str] = field(default_factory=dict)
-
-
-def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
-    """Snapshots compete only with those of the same cluster; one from the future does not compete
-    at all."""
-    found, candidates = Decisions(), dict[str, list[Candidate]]()
-    for each in named_for(store, plan.id):
-        if not each.ours and not each.leftover:
-            found.kept[each.name] = "Velero's"
-            continue
-        try:
-            snapshot = Snapshot(store, each)
-            verified = recorded(snapshot) is not None
-            if is_early(snapshot.started, now):
-                found.kept[each.name] = "it began in the future"
-                continue
-            uid = snapshot.manifest.cluster_uid if snapshot.manifest else ""
-            candidate = Candidate(snapshot.started, each.name, verified)
-            candidates.setdefault(uid, []).append(candidate)
-        except UNREADABLE as problem:
-            found.damaged[each.name] = str(problem)
-    for group in candidates.values():
-        found.made += decide(group, plan.keep, timezone=plan.timezone)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What `prune` did, a line for each snapshot. `damaged` says that some snapshots cannot be read
-    and stay."""
-
-    lines: list[str]
-    damaged: bool
-
-
-def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> Pruned:
-    """Delete snapshots that retention no longer keeps, and leftovers older than a day."""
-    decided = decisions(plan, store, clock.now())
-    names = [each.candidate.name for each in decided.made if not each.keep]
-    done = {name: remove(store, name, dry_run) for name in names}
-    gone = [name for name, what in done.items() if not what.startswith("kept")]
-    now = clock.now()
-    stay = decided.kept | decided.damaged
-    lines = [
-        *(f"{name}: kept: {reason}" for name, reason in stay.items()),
-        *(f"{name}: {what}" for name, what in done.items()),
-        *sweep(store, now, dry_run=dry_run),
-        *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
-    ]
-    return Pruned(lines, bool(decided.damaged))
-
-
-def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
-    """Leftovers of interrupted snapshots. Only directories of this program, recognized by their
-    files; others are left alone."""
-    told = []
-    for each in listed(store):
-        if each.marker or each.newest >= now - UNFINISHED_FOR:
-            continue
-        if _ours(store, each):
-            told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
-    if not dry_run:
-        store.sweep(now - UNFINISHED_FOR)
-    return told
-
-
-def _ours(store: Store, each: Listed) -> bool:
-    """By a file that only this program writes, or by an archive that it began: Velero gives its
-    archive the same name, and may still be working on it."""
-    if any(layout.is_ours(entry.key) for entry in each.entries):
-        return True
-    keys = {entry.key for entry in each.entries}
-    if keys != {layout.archive(each.name)}:
-        return False
-    return begun_here(store.stream(layout.archive(each.name)))
-
-
-def remove(store: Store, name: str, dry_run: bool = False) -> str:
-    """Delete one snapshot, its marker first, so that a partial one is never visible."""
-    if dry_run:
-        return "would be deleted"
-    markers = (layout.marker(name), layout.sealed_marker(name))
-    keys = [entry.key for entry in store.list(layout.directory(name))]
-    try:
-        for key in sorted(keys, key=lambda key: key not in markers):
-            store.delete(key)
-    except Retained as problem:
-        return f"kept: {problem}"
-    return "deleted"
-
-
-def copy(source: Store, target: Store, name: str, *, clock: Clock) -> int:
-    """Copy a snapshot to another store, file by file, its marker last; returns the bytes. A file
-    that differs from the original ends the copy, which stays invisible."""
-    snapshot = opened(source, name)
-    keys = [entry.key for entry in snapshot.listed.entries if entry.key != snapshot.listed.marker]
-    total = copied(snapshot, target, clock)
-    files = {each.key: each for each in snapshot.manifest.files} if snapshot.manifest else {}
-    whole = sum(entry.size for entry in snapshot.listed.entries)
-    with track(f"copy {name}", total=whole, unit="byte") as done:
-        for key in (*keys, snapshot.listed.marker):
-            written = files.get(key)
-            with target.upload(key) as upload:
-                for chunk in held_against(source, written) if written else source.stream(key):
-                    upload.write(chunk)
-                    done(len(chunk))
-                total += upload.commit().size
-    return total

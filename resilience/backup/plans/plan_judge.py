@@ -18,8 +18,9 @@ from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import UNREADABLE, NoSnapshot, StoreError
 from resilience.backup.format.velero_backup import PARTIAL
 from resilience.backup.plans.enough import holds_enough, is_empty
-from resilience.backup.plans.lifecycle import Keys, missed, named_for, newest, of_plan
+from resilience.backup.plans.lifecycle import Keys, missed, newest
 from resilience.backup.plans.own_snapshots import Here, advice, others, why_not
+from resilience.backup.plans.plan_snapshots import named_for, of_plan
 from resilience.backup.store import Store
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration

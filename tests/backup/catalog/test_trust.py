@@ -28,7 +28,7 @@ from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.interface import Object
 from tests.backup.catalog.test_verify import SIGNER, THIEF, stored
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
-from tests.backup.plans.test_plan_judge import KEYS, PLAN, lived_in
+from tests.backup.plans.shop_plan import KEYS, PLAN, lived_in
 
 ADMIN: Object = {
     "apiVersion": "rbac.authorization.k8s.io/v1",

@@ -21,8 +21,10 @@ from resilience.backup.format.archive import Compressor, Writer
 from resilience.backup.format.errors import BadRequest, NoSnapshot, RestoreRefused, Tampered
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.plans.cli_output import row, shown, table
-from resilience.backup.plans.lifecycle import due, newest, of_plan, prune, run_due, sweep
+from resilience.backup.plans.lifecycle import due, newest, run_due
 from resilience.backup.plans.plan_judge import fresh, intact
+from resilience.backup.plans.plan_snapshots import of_plan
+from resilience.backup.plans.pruning import prune, sweep
 from resilience.backup.restore.outcome import Outcome
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -33,7 +35,7 @@ from resilience.model.finding import Result
 from resilience.model.scenario import Drill
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
 from tests.backup.format.test_velero import body, path, tarball
-from tests.backup.plans.test_plan_judge import KEYS, PLAN, due_run, running
+from tests.backup.plans.shop_plan import KEYS, PLAN, due_run, running
 
 NAME = "shop-20260301013000"
 EVENT: Object = {

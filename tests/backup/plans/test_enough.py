@@ -11,15 +11,17 @@ import pytest
 from resilience.backup.drills.drill import run
 from resilience.backup.format.errors import BadRequest, Incomplete, NoSnapshot
 from resilience.backup.plans.cli_output import shown
-from resilience.backup.plans.lifecycle import due, make, missed, newest, of_plan, prune
+from resilience.backup.plans.lifecycle import due, make, missed, newest
 from resilience.backup.plans.own_snapshots import Here
 from resilience.backup.plans.plan_judge import fresh, intact
+from resilience.backup.plans.plan_snapshots import of_plan
+from resilience.backup.plans.pruning import prune
 from resilience.backup.store.memory import MemoryStore
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Keep, Plan
 from resilience.model.verdict import Finding, Result
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
-from tests.backup.plans.test_plan_judge import KEYS, PLAN, lived_in
+from tests.backup.plans.shop_plan import KEYS, PLAN, lived_in
 
 A, B = "uid-of-a", "uid-of-b"
 

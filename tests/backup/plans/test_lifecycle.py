@@ -1,192 +1,154 @@
-"""Retention and locks: the life of a snapshot after it was made."""
+"""A plan is made once per scheduled run, whoever else runs, and named after its beginning."""
 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from resilience.backup.catalog.retention import Candidate, decide
-from resilience.backup.format.errors import Busy, Retained, StoreUnreachable
-from resilience.backup.store.memory import MemoryStore
-from resilience.backup.store.store_lock import MARGIN, Lock
-from resilience.model.scenario import Keep
-from tests.backup.fakes import FakeClock
-
-DAY = timedelta(days=1)
-
-
-def at(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def daily(count: int, verified: tuple[int, ...] = ()) -> list[Candidate]:
-    """`count` snapshots, the newest (number 0) of Sunday 1 March 2026 at two."""
-    newest = at("2026-03-01T02:00")
-    return [Candidate(newest - n * DAY, f"d{n}", n in verified) for n in range(count)]
-
-
-def kept(candidates: list[Candidate], keep: Keep) -> dict[str, str]:
-    return {
-        each.candidate.name: "+".join(each.reasons)
-        for each in decide(candidates, keep)
-        if each.keep
-    }
-
-
-def test_each_period_keeps_its_newest() -> None:
-    assert kept(daily(80), Keep(last=2, daily=3, weekly=2, monthly=3)) == {
-        "d0": "last+daily+weekly+monthly",
-        "d1": "last+daily+monthly",
-        "d2": "daily",
-        "d7": "weekly",
-        "d29": "monthly",
-    }
-
-
-def test_the_last_verified_one_is_never_deleted() -> None:
-    assert kept(daily(30, verified=(20, 25)), Keep(last=1)) == {
-        "d0": "last",
-        "d20": "last verified",
-    }
-
-
-def test_without_a_rule_nothing_is_deleted() -> None:
-    assert len(kept(daily(30), Keep())) == 30
-
-
-def test_two_of_one_day_leave_the_newer() -> None:
-    two = [Candidate(at("2026-03-01T02:00"), "early"), Candidate(at("2026-03-01T14:00"), "late")]
-    assert kept(two, Keep(daily=5)) == {"late": "daily"}
-
-
-@given(
-    st.lists(st.integers(0, 4000), unique=True, max_size=60),
-    st.integers(0, 5),
-    st.integers(0, 5),
-    st.integers(0, 5),
+from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.verify import verify
+from resilience.backup.format.errors import (
+    BackupError,
+    Busy,
+    StoreError,
 )
-def test_retention_keeps_at_most_what_was_asked_and_always_the_newest(
-    hours: list[int], last: int, day: int, week: int
-) -> None:
-    candidates = [Candidate(at("2026-01-01") + n * timedelta(hours=1), str(n)) for n in hours]
-    found = kept(candidates, Keep(last=last, daily=day, weekly=week, yearly=1))
-    assert len(found) <= last + day + week + 1
-    assert not candidates or max(candidates).name in found
-    assert (
-        kept(
-            [c for c in candidates if c.name in found],
-            Keep(last=last, daily=day, weekly=week, yearly=1),
-        ).keys()
-        == found.keys()
-    )
+from resilience.backup.plans.lifecycle import due, make, newest
+from resilience.backup.plans.plan_judge import fresh
+from resilience.backup.plans.plan_snapshots import of_plan
+from resilience.backup.store.store_lock import Lock
+from resilience.model.scenario import Exclude
+from resilience.model.verdict import Result
+from tests.backup.fakes import config_map, shop
+from tests.backup.plans.shop_plan import KEYS, PLAN, begun, clocked, due_run
 
 
-def lock(store: MemoryStore, holder: str, clock: FakeClock) -> Lock:
-    return Lock(store, "plan-shop", holder, clock=clock)
+def test_a_scheduled_run_is_made_once_and_named_by_the_moment_it_began() -> None:
+    clock, store = clocked()
+    clock.wait(600)
+    report = due_run(shop(), store, clock)
+    assert report.made
+    assert report.made.name == "shop-20260301021000"
+    assert due(PLAN, store, clock.now()) is None
+    assert due_run(shop(), store, clock).made is None
+    clock.wait(86400)
+    assert due_run(shop(), store, clock).made.name == "shop-20260302021000"
 
 
-def test_a_held_lock_names_its_holder() -> None:
-    store, clock = MemoryStore(), FakeClock()
-    with lock(store, "pod-1", clock).held(), pytest.raises(Busy, match="by pod-1; its lock ends"):
-        lock(store, "pod-2", clock).take()
-    lock(store, "pod-2", clock).take()
+def test_a_snapshot_made_by_hand_after_the_schedule_answers_it() -> None:
+    clock, store = clocked()
+    clock.wait(300)
+    make(PLAN, shop(), store, name="shop-20260301020500", clock=clock, keys=KEYS)
+    clock.wait(300)
+    assert due(PLAN, store, clock.now()) is None
 
 
-def test_a_dead_holder_is_waited_out_with_a_margin() -> None:
-    store, clock = MemoryStore(), FakeClock()
-    lock(store, "dead", clock).take()
-    clock.wait(600 + MARGIN.total_seconds() - 1)
-    with pytest.raises(Busy):
-        lock(store, "next", clock).take()
-    clock.wait(1)
-    lock(store, "next", clock).take()
+def test_a_snapshot_from_before_the_schedule_does_not_answer_it() -> None:
+    clock, store = clocked()
+    make(PLAN, shop(), store, name="shop-20260301015959", clock=clock, keys=KEYS)
+    assert due(PLAN, store, clock.now()) is not None
 
 
-def test_a_holder_that_comes_back_late_knows_that_it_lost() -> None:
-    store, clock = MemoryStore(), FakeClock()
-    late = lock(store, "late", clock)
-    late.take()
-    clock.wait(7200)
-    lock(store, "next", clock).take()
-    with pytest.raises(Busy, match="took its lock"):
-        late.renew()
-    late.free()
-    with pytest.raises(Busy, match="by next"):
-        lock(store, "third", clock).take()
+def test_a_snapshot_later_than_the_grace_counts_as_missed() -> None:
+    clock, store = clocked()
+    due_run(shop(), store, clock)
+    clock.wait(86400 + 5 * 3600)
+    late = due_run(shop(), store, clock)
+    assert late.made.name == "shop-20260302070000"
+    assert newest(store, PLAN).name == late.made.name
+    found = {each.name: each for each in fresh(PLAN, store, clock=clock)}
+    assert found["missed"].result is Result.FAILED
+    assert found["rpo"].result is Result.PASSED
 
 
-def test_a_renewed_lock_holds_longer() -> None:
-    store, clock = MemoryStore(), FakeClock()
-    mine = lock(store, "mine", clock)
-    mine.take()
-    clock.wait(500)
-    mine.renew()
-    clock.wait(500)
-    with pytest.raises(Busy):
-        lock(store, "other", clock).take()
+def test_two_runs_at_once_make_one_snapshot() -> None:
+    clock, store = clocked()
+    start, results = threading.Barrier(4), list[object]()
 
-
-class _Keeping(MemoryStore):
-    """A bucket with a default retention: nothing can be deleted."""
-
-    def delete(self, key: str) -> None:
-        raise Retained(f"{key} is locked until 2027-01-01 00:00 UTC")
-
-
-def test_records_that_a_retention_lock_keeps_are_left() -> None:
-    store, clock = _Keeping(), FakeClock()
-    for holder in ("one", "two", "three", "four"):
-        mine = lock(store, holder, clock)
-        mine.take()
-        mine.renew()
-        mine.free()
-    lock(store, "five", clock).take()
-    with pytest.raises(Busy, match="by five"):
-        lock(store, "six", clock).take()
-
-
-def test_a_lock_that_cannot_be_freed_fails_nothing() -> None:
-    down: list[str] = []
-
-    def trouble(key: str) -> None:
-        if down:
-            raise StoreUnreachable("no answer")
-
-    store, clock = MemoryStore(on_write=trouble), FakeClock()
-    with lock(store, "mine", clock).held():
-        down.append("now")
-    down.clear()
-    with pytest.raises(Busy, match="by mine"):
-        lock(store, "next", clock).take()
-
-
-def test_of_many_at_once_exactly_one_gets_it() -> None:
-    store, clock, winners = MemoryStore(), FakeClock(), list[int]()
-    start = threading.Barrier(16)
-
-    def contend(number: int) -> None:
+    def compete(number: int) -> None:
         start.wait()
         try:
-            lock(store, f"pod-{number}", clock).take()
-        except Busy:
-            return
-        winners.append(number)
+            results.append(due_run(shop(), store, clock, f"pod-{number}").made)
+        except Busy as busy:
+            results.append(busy)
 
-    threads = [threading.Thread(target=contend, args=(number,)) for number in range(16)]
+    threads = [threading.Thread(target=compete, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(winners) == 1
+    assert len([each for each in results if each and not isinstance(each, Busy)]) == 1
+    assert len(of_plan(store, "shop")) == 1
 
 
-def test_a_lock_leaves_two_records_whatever_its_age() -> None:
-    store, clock = MemoryStore(), FakeClock()
-    for _ in range(10):
-        with lock(store, "pod", clock).held():
-            pass
-    assert len(store.files) == 2
+def test_what_was_cut_short_is_made_again_under_its_own_name() -> None:
+    clock, store = clocked()
+    store.put("backups/shop-20260301020000/shop-20260301020000.tar.gz", begun())
+    assert due(PLAN, store, clock.now())
+    assert due_run(shop(), store, clock).made.name == "shop-20260301020000"
+    assert verify(opened(store, "shop-20260301020000")).intact
+
+
+def test_locked_remains_are_left_and_another_name_is_taken() -> None:
+    clock, store = clocked()
+    store.put(
+        "backups/shop-20260301020000/shop-20260301020000.tar.gz",
+        begun(),
+        retain_until=clock.now() + timedelta(days=30),
+    )
+    assert due_run(shop(), store, clock).made.name == "shop-20260301020000-2"
+    assert due(PLAN, store, clock.now()) is None
+
+
+def test_a_run_that_fails_frees_its_lock_and_is_still_due() -> None:
+    clock, store = clocked()
+    failing = [True]
+
+    def refuse(key: str) -> None:
+        if failing and key.startswith("backups/"):
+            raise StoreError("the bucket is gone")
+
+    store._on_write = refuse
+    with pytest.raises(StoreError):
+        due_run(shop(), store, clock)
+    failing.clear()
+    assert due_run(shop(), store, clock).made
+
+
+def test_a_run_that_lost_its_lock_shows_nothing() -> None:
+    clock, store = clocked()
+    cluster = shop()
+
+    def very_slow(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("list", "secrets"):
+            clock.wait(2 * 3600)
+
+    cluster.faults.append(very_slow)
+    with pytest.raises(Busy, match="expired before the work was done"):
+        due_run(cluster, store, clock)
+    assert of_plan(store, "shop") == []
+
+
+def test_a_plan_takes_what_it_names_and_leaves_what_it_excludes() -> None:
+    clock, store = clocked()
+    cluster = shop()
+    cluster.namespace("shop-test")
+    cluster.add(config_map("there", "shop-test"))
+    plan = replace(
+        PLAN,
+        namespaces=("shop*",),
+        exclude=Exclude(namespaces=("shop-test",), kinds=("secrets",)),
+    )
+    make(plan, cluster, store, name="one", clock=clock, keys=KEYS)
+    lines = [line.address for line in opened(store, "one").contents]
+    assert {each.namespace for each in lines if each.namespace} == {"shop"}
+    assert "secrets" not in {each.resource for each in lines}
+
+
+def test_a_lock_that_is_held_is_told_with_its_holder() -> None:
+    clock, store = clocked()
+    with Lock(store, "plan-shop", "pod-7", clock=clock).held():
+        with pytest.raises(BackupError, match="by pod-7"):
+            due_run(shop(), store, clock)

@@ -35,7 +35,8 @@ from resilience.backup.format.errors import (
     VolumeFailed,
 )
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.plans.lifecycle import copy, remove
+from resilience.backup.plans.copying import copy
+from resilience.backup.plans.pruning import remove
 from resilience.backup.restic import restic, restic_program
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest

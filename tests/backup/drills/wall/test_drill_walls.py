@@ -20,7 +20,7 @@ from resilience.model.scenario import Drill
 from resilience.model.verdict import Result
 from tests.backup.drills.test_scratch import Clock, made
 from tests.backup.fakes import FakeCluster, deployment
-from tests.backup.plans.test_plan_judge import (
+from tests.backup.plans.shop_plan import (
     KEYS,
     PLAN,
     clocked,

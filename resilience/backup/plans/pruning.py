@@ -1,0 +1,121 @@
+"""Deletes the snapshots of a plan that its retention no longer keeps, and leftovers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from resilience.backup.catalog.catalog import Listed, Snapshot, listed
+from resilience.backup.catalog.retention import Candidate, KeepDecision, decide
+from resilience.backup.catalog.verify_record import recorded
+from resilience.backup.data.external_data import swept
+from resilience.backup.format import layout
+from resilience.backup.format.archive_reader import begun_here
+from resilience.backup.format.backup_clock import Clock
+from resilience.backup.format.errors import UNREADABLE, Retained
+from resilience.backup.plans.own_snapshots import is_early
+from resilience.backup.plans.plan_snapshots import named_for
+from resilience.backup.store import Store
+from resilience.model.scenario import Plan
+
+UNFINISHED_FOR = timedelta(days=1)
+"""Files without a marker are deleted when nothing was written to them for this long."""
+
+
+@dataclass(slots=True)
+class Decisions:
+    """The retention decision for each snapshot of a plan. `kept` are snapshots that retention does
+    not apply to, `damaged` those that cannot be read; each has a reason, and all of them stay."""
+
+    made: list[KeepDecision] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+
+def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
+    """Snapshots compete only with those of the same cluster; one from the future does not compete
+    at all."""
+    found, candidates = Decisions(), dict[str, list[Candidate]]()
+    for each in named_for(store, plan.id):
+        if not each.ours and not each.leftover:
+            found.kept[each.name] = "Velero's"
+            continue
+        try:
+            snapshot = Snapshot(store, each)
+            verified = recorded(snapshot) is not None
+            if is_early(snapshot.started, now):
+                found.kept[each.name] = "it began in the future"
+                continue
+            uid = snapshot.manifest.cluster_uid if snapshot.manifest else ""
+            candidate = Candidate(snapshot.started, each.name, verified)
+            candidates.setdefault(uid, []).append(candidate)
+        except UNREADABLE as problem:
+            found.damaged[each.name] = str(problem)
+    for group in candidates.values():
+        found.made += decide(group, plan.keep, timezone=plan.timezone)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` did, a line for each snapshot. `damaged` says that some snapshots cannot be read
+    and stay."""
+
+    lines: list[str]
+    damaged: bool
+
+
+def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> Pruned:
+    """Delete snapshots that retention no longer keeps, and leftovers older than a day."""
+    decided = decisions(plan, store, clock.now())
+    names = [each.candidate.name for each in decided.made if not each.keep]
+    done = {name: remove(store, name, dry_run) for name in names}
+    gone = [name for name, what in done.items() if not what.startswith("kept")]
+    now = clock.now()
+    stay = decided.kept | decided.damaged
+    lines = [
+        *(f"{name}: kept: {reason}" for name, reason in stay.items()),
+        *(f"{name}: {what}" for name, what in done.items()),
+        *sweep(store, now, dry_run=dry_run),
+        *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
+    ]
+    return Pruned(lines, bool(decided.damaged))
+
+
+def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
+    """Leftovers of interrupted snapshots. Only directories of this program, recognized by their
+    files; others are left alone."""
+    told = []
+    for each in listed(store):
+        if each.marker or each.newest >= now - UNFINISHED_FOR:
+            continue
+        if is_this_programs(store, each):
+            told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
+    if not dry_run:
+        store.sweep(now - UNFINISHED_FOR)
+    return told
+
+
+def is_this_programs(store: Store, each: Listed) -> bool:
+    """Whether files are this program's: one that only it writes, or an archive that it began.
+    Velero gives its archive the same name, and may still be working on it."""
+    if any(layout.is_ours(entry.key) for entry in each.entries):
+        return True
+    keys = {entry.key for entry in each.entries}
+    if keys != {layout.archive(each.name)}:
+        return False
+    return begun_here(store.stream(layout.archive(each.name)))
+
+
+def remove(store: Store, name: str, dry_run: bool = False) -> str:
+    """Delete one snapshot, its marker first, so that a partial one is never visible."""
+    if dry_run:
+        return "would be deleted"
+    markers = (layout.marker(name), layout.sealed_marker(name))
+    keys = [entry.key for entry in store.list(layout.directory(name))]
+    try:
+        for key in sorted(keys, key=lambda key: key not in markers):
+            store.delete(key)
+    except Retained as problem:
+        return f"kept: {problem}"
+    return "deleted"
