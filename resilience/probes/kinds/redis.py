@@ -78,7 +78,6 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     """A connection's questions."""
     module = server.library("redis", "redis")
     seconds = given["timeout"]
-    errors = module.exceptions
     kept: list[Any] = []
 
     def connected() -> Any:
@@ -92,26 +91,7 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
 
     def ask() -> Reply:
         client = connected()
-        try:
-            said = client.execute_command(*given["command"])
-        except errors.AuthenticationError as error:
-            hint = "" if given["password"] else f"; {server.NO_PASSWORD}"
-            reply = Reply(Answer.WRONG, f"the login is refused: {error}{hint}")
-        except errors.TimeoutError as error:
-            reply = Reply(Answer.TIMEOUT, str(error))
-        except errors.ConnectionError as error:
-            refused = "refused" in str(error).lower()
-            reply = Reply(Answer.REFUSED if refused else Answer.RESET, str(error))
-        except (errors.RedisError, OSError, ValueError) as error:
-            reply = Reply(Answer.WRONG, str(error))
-        else:
-            text = "PONG" if said is True else str(said)
-            right = not given["expect"] or text == given["expect"]
-            reply = (
-                Reply(Answer.GOOD)
-                if right
-                else Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
-            )
+        reply = _answered(client, given, module.exceptions)
         if given["keepalive"] and reply.answer is Answer.GOOD:
             kept.append(client)
         else:
@@ -119,6 +99,25 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
         return reply
 
     return ask
+
+
+def _answered(client: Any, given: Mapping[str, Any], errors: Any) -> Reply:
+    try:
+        said = client.execute_command(*given["command"])
+    except errors.AuthenticationError as error:
+        hint = "" if given["password"] else f"; {server.NO_PASSWORD}"
+        return Reply(Answer.WRONG, f"the login is refused: {error}{hint}")
+    except errors.TimeoutError as error:
+        return Reply(Answer.TIMEOUT, str(error))
+    except errors.ConnectionError as error:
+        refused = "refused" in str(error).lower()
+        return Reply(Answer.REFUSED if refused else Answer.RESET, str(error))
+    except (errors.RedisError, OSError, ValueError) as error:
+        return Reply(Answer.WRONG, str(error))
+    text = "PONG" if said is True else str(said)
+    if given["expect"] and text != given["expect"]:
+        return Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
+    return Reply(Answer.GOOD)
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -49,16 +49,7 @@ class Tokens:
         accounts = self._registry.resource("serviceaccounts")
         account = self._registry.get(accounts, namespace, name)
         spec = request.get("spec") or {}
-        seconds = spec.get("expirationSeconds") or _DEFAULT
-        if seconds < _LEAST or seconds > _MOST:
-            why = (
-                "may not specify a duration less than 10 minutes"
-                if seconds < _LEAST
-                else "may not specify a duration larger than 2^32 seconds"
-            )
-            raise refusals.invalid(
-                _REQUEST, "", [refusals.value_invalid("spec.expirationSeconds", seconds, why)]
-            )
+        seconds = _seconds(spec)
         now, bound = int(time.time()), self._bound(namespace, spec)
         audiences = spec.get("audiences") or [ISSUER]
         about: dict[str, Any] = {
@@ -188,3 +179,18 @@ class Tokens:
             if found is None or found["metadata"]["uid"] != reference["uid"]:
                 return False
         return True
+
+
+def _seconds(spec: Obj) -> int:
+    """For how long a token is asked for; ApiError 422 for too short or too long."""
+    seconds: int = spec.get("expirationSeconds") or _DEFAULT
+    if _LEAST <= seconds <= _MOST:
+        return seconds
+    why = (
+        "may not specify a duration less than 10 minutes"
+        if seconds < _LEAST
+        else "may not specify a duration larger than 2^32 seconds"
+    )
+    raise refusals.invalid(
+        _REQUEST, "", [refusals.value_invalid("spec.expirationSeconds", seconds, why)]
+    )

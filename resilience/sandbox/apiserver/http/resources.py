@@ -200,6 +200,17 @@ class Resources:
         )
         return answer.plain(made, 201, call.warnings)
 
+    async def _scale(
+        self, request: web.BaseRequest, resource: Resource, route: Route, call: Call
+    ) -> web.StreamResponse:
+        obj = requests.mapping(await requests.decoded(request))
+        strict.check("V1Scale", obj, call)
+        check_names(resource, obj, route.namespace, route.name)
+        done = await self._hooks.settle(
+            lambda: self._registry.update(resource, obj, "scale", call=call), call
+        )
+        return answer.plain(done)
+
     async def update(
         self, request: web.BaseRequest, kind: Kind, route: Route, user: Identity
     ) -> web.StreamResponse:
@@ -207,13 +218,7 @@ class Resources:
         call = requests.call(request, user, "UpdateOptions")
         resource = kind.resource
         if route.subresource == "scale":
-            obj = requests.mapping(await requests.decoded(request))
-            strict.check("V1Scale", obj, call)
-            check_names(resource, obj, route.namespace, route.name)
-            done = await self._hooks.settle(
-                lambda: self._registry.update(resource, obj, "scale", call=call), call
-            )
-            return answer.plain(done)
+            return await self._scale(request, resource, route, call)
         obj = await self._object(request, kind, route, call)
         check_names(resource, obj, route.namespace, route.name)
         about = obj["metadata"]

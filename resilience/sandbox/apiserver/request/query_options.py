@@ -5,7 +5,7 @@ Source: k8s.io/apimachinery/pkg/apis/meta/v1 (ListOptions, CreateOptions ...) an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from resilience.sandbox.apiserver.request import field_selectors as fields
@@ -13,9 +13,11 @@ from resilience.sandbox.host.sandbox_config import Identity
 from resilience.sandbox.kube import labels, refusals
 from resilience.sandbox.kube.api import ApiError, Obj, Resource
 from resilience.sandbox.kube.call import Call
+from resilience.sandbox.kube.refusals import Cause
 
 _TRUE = frozenset({"true", "1", "True", "TRUE", "t", "T"})
 _META = "meta.k8s.io"
+_MATCH = "resourceVersionMatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,61 +110,41 @@ def list_options(
 
 def _check_match(options: ListOptions) -> None:
     """The rules that connect resourceVersionMatch with the other parameters."""
-    causes = []
-    if options.watch:
-        if options.match and options.initial_events is None:
-            causes.append(
-                refusals.value_forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is"
-                    " provided",
-                )
-            )
-        if options.initial_events is not None and options.match != "NotOlderThan":
-            causes.append(
-                refusals.value_forbidden(
-                    "resourceVersionMatch",
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                )
-            )
-    else:
-        if options.initial_events is not None:
-            causes.append(
-                refusals.value_forbidden(
-                    "sendInitialEvents", "sendInitialEvents is forbidden for list"
-                )
-            )
-        if options.match and options.version is None:
-            causes.append(
-                refusals.value_forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
-                )
-            )
-        if options.match and options.token:
-            causes.append(
-                refusals.value_forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden when continue is provided",
-                )
-            )
-        if options.match == "Exact" and options.version == 0:
-            causes.append(
-                refusals.value_forbidden(
-                    "resourceVersionMatch",
-                    'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-                )
-            )
+    causes = [*(_of_watches(options) if options.watch else _of_lists(options))]
     if options.match not in ("", "Exact", "NotOlderThan"):
-        causes.append(
-            refusals.value_unsupported(
-                "resourceVersionMatch", options.match, ["Exact", "NotOlderThan"]
-            )
-        )
+        causes.append(refusals.value_unsupported(_MATCH, options.match, ["Exact", "NotOlderThan"]))
     if causes:
         raise refusals.invalid(_options_kind("ListOptions"), "", causes)
     if options.token and options.version not in (None, 0):
         raise refusals.bad_request("specifying resource version is not allowed when using continue")
+
+
+def _of_watches(options: ListOptions) -> Iterator[Cause]:
+    if options.match and options.initial_events is None:
+        yield refusals.value_forbidden(
+            _MATCH, f"{_MATCH} is forbidden for watch unless sendInitialEvents is provided"
+        )
+    if options.initial_events is not None and options.match != "NotOlderThan":
+        yield refusals.value_forbidden(
+            _MATCH, f"sendInitialEvents requires setting {_MATCH} to NotOlderThan"
+        )
+
+
+def _of_lists(options: ListOptions) -> Iterator[Cause]:
+    if options.initial_events is not None:
+        yield refusals.value_forbidden(
+            "sendInitialEvents", "sendInitialEvents is forbidden for list"
+        )
+    if options.match and options.version is None:
+        yield refusals.value_forbidden(
+            _MATCH, f"{_MATCH} is forbidden unless resourceVersion is provided"
+        )
+    if options.match and options.token:
+        yield refusals.value_forbidden(_MATCH, f"{_MATCH} is forbidden when continue is provided")
+    if options.match == "Exact" and options.version == 0:
+        yield refusals.value_forbidden(
+            _MATCH, f'{_MATCH} "exact" is forbidden for resourceVersion "0"'
+        )
 
 
 def _options_kind(kind: str) -> Resource:
