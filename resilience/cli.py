@@ -17,7 +17,8 @@ from resilience.commands import backup_parsers as backup
 from resilience.commands.outputs import add_output
 from resilience.commands.parsing import Parser
 from resilience.commands.saying import say, warn
-from resilience.config.settings import OPTIONS, BadSetting
+from resilience.config.options import OPTIONS
+from resilience.config.settings import BadSetting
 from resilience.model.masks import MASKS
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from resilience.config.options import OPTIONS, Option
 from resilience.config.root import project_root
-from resilience.config.settings import OPTIONS, BadSetting, Option, resolve
+from resilience.config.settings import BadSetting, resolve
 from resilience.harness import FIXTURE, NEXT, SESSION, SETTINGS, naming
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add every option of `settings` to the command line and to the ini file."""
+    """Add every option of `options` to the command line and to the ini file."""
     group = parser.getgroup("resilience", "Kubernetes resilience scenarios")
     for option in OPTIONS:
         how: dict[str, Any] = {"metavar": option.metavar}

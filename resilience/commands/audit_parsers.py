@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from resilience.config.settings import OPTIONS
+from resilience.config.options import OPTIONS
 
 FORMS = ("table", "json", "sarif", "junit")
 LEVELS = ("error", "warning", "info", "never")

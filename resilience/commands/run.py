@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from resilience.commands.saying import warn
-from resilience.config.settings import OPTIONS
+from resilience.config.options import OPTIONS
 from resilience.model.nearest import asked, nearest
 
 PLUGIN = "resilience.plugin"

@@ -1,4 +1,4 @@
-"""docs/reference/options.md, generated from `settings.OPTIONS` so that it cannot become outdated.
+"""docs/reference/options.md, generated from `options.OPTIONS` so that it cannot become outdated.
 
 `python -m resilience.reference.options_reference docs/reference` writes it; a test compares the
 two.
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from resilience.config.settings import OPTIONS
+from resilience.config.options import OPTIONS
 
 NAME = "options.md"
 

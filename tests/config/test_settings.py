@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from resilience.config.settings import OPTIONS, BadSetting, Option, Settings, nothing, resolve
+from resilience.config.options import OPTIONS, Option
+from resilience.config.settings import BadSetting, Settings, nothing, resolve
 
 
 def source(**values: Any) -> Any:
