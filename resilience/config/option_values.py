@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
 """At least two letters: `c:` is no scheme, and such folders are rare."""
+
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
 

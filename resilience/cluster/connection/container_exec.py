@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from resilience.cluster.connection.server_refusal import excerpt, refusal
 from resilience.cluster.connection.websocket import HandshakeRefused, WebSocket
-from resilience.cluster.connection.wire import excerpt, refusal
 from resilience.cluster.errors import ClusterError, Invalid, Unreachable
 from resilience.cluster.interface import PODS
 from resilience.cluster.requests.command import Cancelled, Command, Result, Sink

@@ -16,7 +16,8 @@ from typing import Any
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from resilience.cluster.connection.wire import CHUNK, Wire, excerpt, refusal
+from resilience.cluster.connection.server_refusal import excerpt, refusal
+from resilience.cluster.connection.wire import CHUNK, Wire
 from resilience.cluster.errors import Unreachable
 from resilience.cluster.interface import WatchEvent
 from resilience.cluster.requests.request import Request

@@ -9,8 +9,6 @@ something other than an API server.
 from __future__ import annotations
 
 import json
-import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,17 +16,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError
+from urllib3.exceptions import HTTPError
 
 from resilience import __version__
 from resilience.cluster.access.access import Access
+from resilience.cluster.connection.failure_words import by_way_of, reason, was_never_sent
+from resilience.cluster.connection.pool import manager, ssl_context
+from resilience.cluster.connection.server_refusal import excerpt, refusal, seconds
 from resilience.cluster.errors import (
     ApiError,
     ClusterEnded,
     ClusterError,
     NeverSent,
     Unreachable,
-    error_for,
 )
 from resilience.cluster.requests.request import Request
 from resilience.kube.clock import ServerClock
@@ -40,20 +40,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10.0
 """Seconds for TCP and TLS, as long as the official client's own plugins allow."""
 
-CONNECTIONS = 32
-"""Connections kept open; more may be in use at once. Each view uses one."""
-
 CHUNK = 256 * 1024
-
-_KEEPALIVE = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    # A host that stopped answering is detected after 20 s, not after the read timeout.
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-]
-
 
 Gate = Callable[[str, str, Mapping[str, str], Any], None]
 """Receives (method, path, query, body) of each request before it is sent; raises to prevent it. A
@@ -75,8 +62,8 @@ class Wire:
         loopback = parts.hostname.startswith("127.") or parts.hostname in ("localhost", "::1")
         # Over a real network gzip makes lists 15 times smaller; on loopback it only costs time.
         self._encoding = "identity" if loopback else "gzip"
-        self._tls = _ssl_context(access) if parts.scheme == "https" else None
-        self._manager = _manager(access, self._tls)
+        self._tls = ssl_context(access) if parts.scheme == "https" else None
+        self._manager = manager(access, self._tls)
 
     def close(self) -> None:
         """Close idle connections; those in use end with their request."""
@@ -149,7 +136,7 @@ class Wire:
         final."""
         if why := self.access.ended():
             return ClusterEnded(f"{request}: {why}")
-        where = f"{self.access.server} (context {self.access.context!r}{_by_way_of(self.access)})"
+        where = f"{self.access.server} (context {self.access.context!r}{by_way_of(self.access)})"
         kind = NeverSent if was_never_sent(error) else Unreachable
         return kind(f"{request}: {where} gave no answer: {reason(error)}")
 
@@ -213,7 +200,7 @@ class Wire:
             response.status,
             found,
             str(request),
-            retry_after=_seconds(response.headers.get("Retry-After")),
+            retry_after=seconds(response.headers.get("Retry-After")),
             otherwise=excerpt(content) or response.reason or "",
         )
 
@@ -231,122 +218,3 @@ def _encoded(body: Any) -> bytes | None:
     if body is None or isinstance(body, bytes):
         return body
     return json.dumps(body).encode()
-
-
-def refusal(
-    code: int,
-    status: Mapping[str, Any],
-    request: str,
-    *,
-    retry_after: float | None = None,
-    otherwise: str = "",
-) -> ApiError:
-    """The error for a Status, from an answer or from inside a watch."""
-    details = status.get("details")
-    if retry_after is None and isinstance(details, dict):
-        retry_after = _seconds(details.get("retryAfterSeconds"))
-    message = str(status.get("message") or otherwise or "no reason given")
-    return error_for(code)(
-        code,
-        f"{message} (HTTP {code})" if not status.get("message") else message,
-        reason=str(status.get("reason") or ""),
-        status=status,
-        retry_after=retry_after,
-        request=request,
-    )
-
-
-def _by_way_of(access: Access) -> str:
-    """The proxy, without the password that its URL may hold."""
-    if not access.proxy:
-        return ""
-    parsed = urlsplit(access.proxy)
-    port = f":{parsed.port}" if parsed.port else ""
-    return f", through the proxy {parsed.scheme}://{parsed.hostname or ''}{port}"
-
-
-def was_never_sent(error: BaseException) -> bool:
-    """Whether no connection was made. A kept-alive connection that broke may have carried the
-    request."""
-    if isinstance(error, ProxyError):
-        return was_never_sent(error.original_error)
-    return isinstance(error, NewConnectionError | ConnectTimeoutError | ConnectionRefusedError)
-
-
-def reason(error: BaseException) -> str:
-    """The innermost cause in plain words: urllib3 wraps the socket's error several times."""
-    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return "timed out"
-    inner = getattr(error, "reason", None)
-    if isinstance(inner, BaseException):
-        return reason(inner)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    cause = next((arg for arg in error.args if isinstance(arg, BaseException)), error.__cause__)
-    text = str(error)
-    return reason(cause) if cause is not None else text.rpartition(": ")[2] or type(error).__name__
-
-
-def excerpt(content: bytes, length: int = 120) -> str:
-    """The beginning of a body, on one line, for an error message."""
-    return " ".join(content[: 4 * length].decode("utf-8", "replace").split())[:length]
-
-
-def _seconds(text: Any) -> float | None:
-    """Retry-After in seconds; its date form is not used by API servers and is ignored."""
-    try:
-        seconds = float(text)
-    except (TypeError, ValueError):
-        return None
-    return seconds if 0 <= seconds < 86400 else None
-
-
-def _manager(access: Access, tls: ssl.SSLContext | None) -> urllib3.PoolManager:
-    options: dict[str, Any] = {"maxsize": CONNECTIONS, "socket_options": _KEEPALIVE}
-    if tls is not None:
-        options["ssl_context"] = tls
-        if access.server_name:
-            options["server_hostname"] = access.server_name
-            options["assert_hostname"] = access.server_name if access.verify else False
-        elif not access.verify:
-            options["assert_hostname"] = False
-    manager = (
-        urllib3.ProxyManager(access.proxy, **options)
-        if access.proxy
-        else urllib3.PoolManager(**options)
-    )
-    if not access.verify:
-        manager.pool_classes_by_scheme = {**manager.pool_classes_by_scheme, "https": _Unverified}
-    return manager
-
-
-class _Unverified(urllib3.HTTPSConnectionPool):
-    """`insecure-skip-tls-verify` is the user's own choice: like kubectl, we do not warn with each
-    connection."""
-
-    def _validate_conn(self, conn: Any) -> None:
-        if conn.is_closed:
-            conn.connect()
-
-
-def _ssl_context(access: Access) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(
-            cafile=access.ca_file or None if not access.ca_data else None,
-            cadata=access.ca_data or None,
-        )
-        if access.certificate:
-            context.load_cert_chain(*access.certificate)
-    except (OSError, ValueError) as error:
-        raise Unreachable(
-            f"context {access.context!r}: its certificates cannot be used: {error}"
-        ) from error
-    # Clusters have private authorities, often without key identifiers; Go's client accepts them as
-    # well.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not access.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
