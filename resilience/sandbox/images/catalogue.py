@@ -59,8 +59,9 @@ _TOOLS = {
     "text.printing": "expr printf seq tee tr yes",
     "text.sed": "sed",
     "text.xargs": "nproc xargs",
-    "file_tools": "basename chmod chown cp dd dirname du find id ln mktemp mv printenv readlink"
-    " rmdir stat sync timeout uname usleep which whoami",
+    "file_tools": "basename chmod chown cp dd dirname du find ln mktemp mv readlink rmdir stat"
+    " sync",
+    "system_tools": "id printenv timeout uname usleep which whoami",
     "tar": "tar",
     "byte_tools": "gunzip gzip hexdump uptime zcat",
 }
