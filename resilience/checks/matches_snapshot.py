@@ -55,7 +55,7 @@ class _Compared:
 
 def run(same: Same, context: CheckContext) -> str:
     """One sentence; NotMet names the objects and JSON pointers that differ."""
-    from resilience.backup.drills.scratch import WALL
+    from resilience.backup.drills.wall.egress_wall import WALL
     from resilience.backup.format.errors import BackupError
     from resilience.backup.proof.compare import added, differing, with_cluster
 
@@ -103,14 +103,7 @@ def run(same: Same, context: CheckContext) -> str:
 def _recorded(context: CheckContext) -> _Compared:
     """The snapshot that the namespace was restored from, by its annotations."""
     from resilience.backup.catalog.catalog import opened
-    from resilience.backup.drills.scratch import (
-        CUSTOM,
-        OWNER,
-        SNAPSHOT,
-        SOURCE,
-        STORE,
-        UNGRANTED,
-    )
+    from resilience.backup.drills.scratch import CUSTOM, OWNER, SNAPSHOT, SOURCE, STORE, UNGRANTED
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.proof.compare import AS_RESTORED
     from resilience.backup.proof.drill_terms import drill_terms_of

@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from resilience.backup.drills.drill import run
-from resilience.backup.drills.scratch import EXPIRES, LEASE, OWNER, WALL
+from resilience.backup.drills.scratch import EXPIRES, LEASE, OWNER
+from resilience.backup.drills.wall.egress_wall import WALL
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     RestoreRefused,

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from resilience.backup.drills.scratch import HOLDER, LEASE, Origin, left_by, scratch, sweep, wall
+from resilience.backup.drills.scratch import HOLDER, LEASE, Origin, left_by, scratch, sweep
+from resilience.backup.drills.wall.egress_wall import wall
 from resilience.backup.format.errors import RestoreRefused
 from resilience.cluster.errors import Unreachable
 from resilience.cluster.interface import LEASES, NAMESPACES, POLICIES

@@ -14,9 +14,10 @@ from datetime import timedelta
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.drills.drill_report import DrillRecord
 from resilience.backup.drills.drill_rights import Ungranted
-from resilience.backup.drills.scratch import Origin, lease, require_standing, scratch
+from resilience.backup.drills.scratch import Origin, lease, scratch
 from resilience.backup.drills.wall.canary import require_wall
 from resilience.backup.drills.wall.canary_guises import PLAIN, Guise, guises, stand_in
+from resilience.backup.drills.wall.egress_wall import require_standing
 from resilience.backup.drills.wall.pull_secrets import copied, pull_secrets
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import NoWall

@@ -10,9 +10,10 @@ import pytest
 
 from resilience.backup.drills.drill import run
 from resilience.backup.drills.drill_report import DrillReport
-from resilience.backup.drills.scratch import WALL, torn_down, wall
+from resilience.backup.drills.scratch_deletion import torn_down
 from resilience.backup.drills.wall.canary import NAME, canary
 from resilience.backup.drills.wall.canary_guises import Guise, guises
+from resilience.backup.drills.wall.egress_wall import WALL, wall
 from resilience.backup.format.errors import NoWall, RestoreRefused
 from resilience.backup.plans.lifecycle import newest
 from resilience.cluster.interface import PODS, Object, Resource
