@@ -38,16 +38,16 @@ lint: $(VENV)/.lint  ## types and style
 zoo: $(VENV)/.test  ## 50 services, each with one known defect or none, ten times: the confusion matrix
 	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
 
-ledger: $(VENV)/.test  ## the ledger's store, right and wrong in five ways, fifty times each
+ledger: $(VENV)/.test  ## the ledger's store, correct and with five defects, fifty times each
 	LEDGER_SEEDS=50 $(BIN)/python -m pytest tests/ledger/test_trials.py
 
-bench: $(VENV)/.test  ## speed, memory and growth, beside a peer or the physical limit
+bench: $(VENV)/.test  ## speed, memory and growth, compared with a peer or the physical limit
 	$(BIN)/python -m benchmarks
 
-bench-verdicts: $(VENV)/.test  ## verdicts beside 4 and 8 busy processes: wrong ones and usable ones (ROUNDS=5)
+bench-verdicts: $(VENV)/.test  ## wrong and usable verdicts next to 4 and 8 busy processes (ROUNDS=5)
 	$(BIN)/python -m benchmarks verdicts
 
-bench-backup: $(VENV)/.test  ## snapshots and restores beside the raw requests they are made of
+bench-backup: $(VENV)/.test  ## snapshots and restores, compared with the raw requests they consist of
 	$(BIN)/python -m benchmarks backup
 
 referee-conformance: $(VENV)/.test  ## Kubernetes' own [Conformance] specs against the sandbox: E2E_TEST=path of e2e.test
@@ -61,13 +61,13 @@ referee-clients: $(VENV)/.test  ## Python clients' own suites against the sandbo
 	$(BIN)/python -m tests.referee.clients --out $(CLIENTS) $(if $(OFFICIAL),--official $(OFFICIAL)) \
 	  $(if $(KR8S),--kr8s $(KR8S)) $(if $(LIGHTKUBE),--lightkube $(LIGHTKUBE))
 
-mutants: $(VENV)/.test  ## small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long, MUTANTS=more options
+mutants: $(VENV)/.test  ## try small wrong changes to guards, journal, drains and undos: SECONDS_OF_MUTANTS=how long, MUTANTS=more options
 	$(BIN)/python -m tests.mutants --seconds $(or $(SECONDS_OF_MUTANTS),1500) $(MUTANTS)
 
-killed: $(VENV)/.test  ## every verb and command killed at random moments, and what is left: MOMENTS=100
+killed: $(VENV)/.test  ## kill every verb and command at random moments, and report what is left: MOMENTS=100
 	$(BIN)/python -m tests.killed --moments $(or $(MOMENTS),100)
 
-referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, both ways: VELERO=binary PLUGINS=folder of its AWS plugin
+referee-velero: $(VENV)/.test  ## a real Velero server on the sandbox, each reading the other's backups: VELERO=binary PLUGINS=folder of its AWS plugin
 	@test -x "$(VELERO)" -a -x "$(PLUGINS)/velero-plugin-for-aws" || \
 	  { echo "VELERO must be the velero binary, PLUGINS a folder with velero-plugin-for-aws; see docs/explanation/referee.md"; exit 2; }
 	$(BIN)/python -m tests.referee.velero $(VELERO) $(PLUGINS) --out $(VELERO_REPORT)

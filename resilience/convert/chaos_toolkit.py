@@ -40,7 +40,7 @@ def translated(document: Mapping[str, Any]) -> Translation:
         _activity(activity, draft)
     for activity in keys.take("rollbacks", default=[]):
         name = activity.get("name") if isinstance(activity, Mapping) else activity
-        made.notes.append(f"rollback {name}: not needed for what a scenario changes, it is undone")
+        made.notes.append(f"rollback {name}: not needed, because a scenario undoes its changes")
     keys.take("version", "description", "tags", "configuration", "secrets", "contributions",
               "extensions", "runtime", "dry")  # fmt: skip
     draft.missing += keys.rest()
@@ -136,7 +136,7 @@ def _ready(called: str, keys: Keys, draft: Draft) -> dict[str, Any] | None:
 def _place(keys: Keys, draft: Draft) -> None:
     space = translation.namespace(keys.text("ns"), "ns", draft.missing)
     if draft.namespace and space and space != draft.namespace:
-        draft.missing.append(f"ns={space}: the scenario acts in {draft.namespace}")
+        draft.missing.append(f"ns={space}: this scenario acts in {draft.namespace}")
     draft.namespace = draft.namespace or space
 
 
@@ -239,7 +239,7 @@ def _on_node(verb: str) -> Callable[[Keys, Draft], None]:
             return
         query = {"labels": wanted, "running": running}
         if not name and not wanted and not running:
-            missing.append(f"{verb} without name and selector would mean all nodes: name one")
+            missing.append(f"{verb} without a name or a selector would mean all nodes: name one")
             return
         node = name or translation.sorted_out({**query, "count": count})
         more = {"empty_dir": True} if keys.take("delete_pods_with_local_storage",

@@ -101,7 +101,7 @@ def in_manifest(document: Any) -> Iterator[dict[str, str]]:
 
 def _unread(values: Mapping[str, Any]) -> dict[str, str]:
     """Values beside `chaoskube`, where the old chart had them. The chart ignores them, so that
-    chaoskube acts everywhere; whoever wrote them meant fewer Pods."""
+    chaoskube acts everywhere, although its user meant fewer Pods."""
     return {f"{_OLD_CHART[key]}, which the chart only reads in chaoskube.args": str(values[key])
             for key in _CHOOSING if values.get(key)}  # fmt: skip
 
@@ -182,8 +182,8 @@ def _namespaces(keys: Keys, made: Translation, missing: Missing) -> str:
     parts += [f"{NAME}={scope}"] if scope else []
     if not wanted and not scope:
         parts.insert(0, "resilience/consent=allow")
-        made.notes.append("without --namespaces chaoskube acts in every namespace; here in those"
-                          " with the label resilience/consent=allow")  # fmt: skip
+        made.notes.append("without --namespaces chaoskube acts in every namespace; the scenario "
+                          "acts in those with the label resilience/consent=allow")  # fmt: skip
     return translation.labels(",".join(parts), "--namespaces", missing)
 
 

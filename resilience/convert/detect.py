@@ -28,7 +28,7 @@ def translated(text: str) -> Translation:
 
 
 def _documents(text: str) -> list[Any]:
-    """[] for what is no YAML (nor JSON, which is YAML) but perhaps a command line."""
+    """[] for text that is not YAML (nor JSON, which is YAML) but perhaps a command line."""
     try:
         return documents(text)
     except TooMuch as error:

@@ -84,8 +84,8 @@ def _config(document: Mapping[str, Any], made: Translation) -> None:
                     "kubevirt_checks", "tunings", "resiliency"):  # fmt: skip
         if section in document:
             made.missing.append(
-                f"{section}: no counterpart in a scenario; a target's `gate`, a probe under `while`"
-                " and the report are what is there"
+                f"{section}: no counterpart in a scenario; use a target's `gate`, a probe under "
+                "`while` and the report"
             )
 
 
@@ -120,7 +120,7 @@ def _listed(entry: Any, made: Translation) -> None:
 
 
 def _namespace(keys: Keys, key: str, missing: Missing) -> str:
-    """krkn goes on with an empty pattern, which matches every namespace."""
+    """krkn accepts an empty pattern, which matches every namespace."""
     text = keys.text(key)
     if not text:
         missing.refuse(f"{key}: it names no namespace, and krkn would look in all of them")
@@ -135,7 +135,7 @@ def _container(keys: Keys, made: Translation) -> None:
     action = keys.text("action") or "1"
     if action not in ("9", "SIGKILL"):
         missing.append(
-            f"action={action}: `crash` sends SIGKILL, the signal of process 1 that counts"
+            f"action={action}: `crash` sends SIGKILL, the only signal that always ends process 1"
         )
     crash = {
         "pods": pods,
@@ -157,9 +157,7 @@ def _added(
         draft.when.append({verb: translation.sorted_out(choice)})
         draft.recovers(recovery)
     else:
-        draft.missing.append(
-            f"no labels say which Pods are meant: write `{verb}: {{pods: LABELS}}`"
-        )
+        draft.missing.append(f"no labels select the Pods: write `{verb}: {{pods: LABELS}}`")
     made.drafts.append(draft)
 
 

@@ -134,8 +134,8 @@ def _namespaces(keys: Keys, made: Translation, missing: Missing) -> str:
         wanted = []
     for each in (*wanted, *without):
         if set(each) & set("*?["):
-            missing.refuse(f"a pattern of namespaces, {each!r}: namespaces are chosen by labels;"
-                           " label those that are meant")  # fmt: skip
+            missing.refuse(f"a pattern of namespaces, {each!r}: namespaces are chosen by labels; "
+                           "label the intended ones")  # fmt: skip
             return ""
     if wanted:
         if left := [each for each in wanted if each not in without]:
@@ -145,8 +145,8 @@ def _namespaces(keys: Keys, made: Translation, missing: Missing) -> str:
         return ""
     parts = ["resilience/consent=allow"]
     parts += [f"{NAME} notin ({', '.join(without)})"] if without else []
-    made.notes.append("without whitelisted_namespaces kube-monkey acts in every namespace; here in"
-                      " those with the label resilience/consent=allow")  # fmt: skip
+    made.notes.append("without whitelisted_namespaces kube-monkey acts in every namespace; the "
+                      "scenario acts in those with the label resilience/consent=allow")  # fmt: skip
     return translation.labels(",".join(parts), "blacklisted_namespaces", missing)
 
 
@@ -172,9 +172,9 @@ def _times(keys: Keys, made: Translation) -> None:
             f'start_hour, end_hour, time_zone: windows = ["* {start}-{end - 1} * * {days}"] and'
             f' timezone = "{zone}" in the target'
         )
-    made.notes.append(f"run_hour={run}: one run a day, at a moment of your own: a CronJob, or"
+    made.notes.append(f"run_hour={run}: one run a day, at a time that you choose: use a CronJob, or"
                       " resilience watch --every 1d --jitter 6h")  # fmt: skip
     if keys.take("dry_run", default=True):
-        made.notes.append("dry_run is true without another word: --resilience-dry-run")
+        made.notes.append("dry_run is true by default: use --resilience-dry-run")
     if host := keys.text("host"):
         made.notes.append(f"host={host}: --resilience-context names the cluster")

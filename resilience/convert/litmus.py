@@ -142,7 +142,7 @@ def _node(name: str, env: Keys, draft: Draft, whole: int, made: Translation) -> 
     wanted = translation.labels(env.take("NODE_LABEL"), "NODE_LABEL", missing)
     made.notes.append("nodes: `nodes = true` in the target; node_down and reboot need a `driver`")
     if not node and not wanted:
-        missing.append("neither TARGET_NODE nor NODE_LABEL: write which node")
+        missing.append("neither TARGET_NODE nor NODE_LABEL: name a node")
         return
     if why := translation.placeholder(node, "TARGET_NODE"):
         missing.refuse(why)
@@ -156,7 +156,7 @@ def _node(name: str, env: Keys, draft: Draft, whole: int, made: Translation) -> 
     elif name == "node-taint":
         taint = env.text("TAINTS")
         if not taint:
-            missing.append("TAINTS: which taint is not said")
+            missing.append("TAINTS does not say which taint")
             return
         draft.when.append({"taint": {"node": query, "taint": taint}})
     else:
@@ -186,7 +186,7 @@ def _scale(pods: str, env: Keys, draft: Draft) -> None:
 
 
 def _probe(keys: Keys, draft: Draft) -> None:
-    """HTTP probes are measured throughout; each other kind is named."""
+    """HTTP probes are measured throughout; all other kinds are listed."""
     name, kind = keys.text("name"), keys.text("type")
     inputs = keys.take("httpProbe/inputs", "cmdProbe/inputs", "k8sProbe/inputs",
                        "promProbe/inputs", default={})  # fmt: skip

@@ -113,7 +113,7 @@ class Keys:
         try:
             return int(float(text))
         except (ValueError, OverflowError):
-            into.append(f"{name}: {text!r} is no number")
+            into.append(f"{name}: {text!r} is not a number")
             return default
 
     def rest(
@@ -137,7 +137,7 @@ def _shown(value: Any) -> str:
 
 
 def labels(text: Any, what: str, into: Missing) -> str:
-    """A label selector in the canonical form; "" and a line in `into` for what is none."""
+    """A label selector in the canonical form; "" and a line in `into` for any other text."""
     if isinstance(text, Mapping):
         text = ",".join(f"{key}={value}" for key, value in text.items())
     if not str(text).strip():
@@ -148,12 +148,12 @@ def labels(text: Any, what: str, into: Missing) -> str:
     try:
         return str(Selector.parse(str(text).strip()))
     except ValueError:
-        into.refuse(f"{what}: {text!r} is no label selector")
+        into.refuse(f"{what}: {text!r} is not a label selector")
         return ""
 
 
 def namespace(text: str, what: str, into: Missing) -> str:
-    """A namespace's name; of a regular expression, the only name that it can mean."""
+    """A namespace's name; for a regular expression, the only name that it can mean."""
     plain = text.removeprefix("^").removesuffix("$").replace("\\-", "-")
     if not text or NAME.fullmatch(plain):
         return plain
@@ -165,8 +165,8 @@ def namespace(text: str, what: str, into: Missing) -> str:
 
 
 def placeholder(text: str, what: str) -> str:
-    """Why a value that was left to be filled in cannot be used; "" for any other."""
-    return f"{what}: {text!r} was left to be filled in" if PLACEHOLDER.search(text) else ""
+    """Why a value that is still a placeholder cannot be used; "" for any other."""
+    return f"{what}: {text!r} is still a placeholder" if PLACEHOLDER.search(text) else ""
 
 
 def seconds(value: Any, what: str, into: list[str]) -> str:
@@ -179,7 +179,7 @@ def seconds(value: Any, what: str, into: list[str]) -> str:
     if re.fullmatch(r"(\d{1,9}(\.\d{1,9})?(ms|s|m|h|d))+", text):
         return text
     if text:
-        into.append(f"{what}: {text!r} is no duration")
+        into.append(f"{what}: {text!r} is not a duration")
     return ""
 
 

@@ -22,7 +22,7 @@ def probe_of(url: str, status: int, missing: list[str]) -> dict[str, Any] | None
     except ValueError:
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        missing.append(f"url {url!r}: no http or https address")
+        missing.append(f"url {url!r}: not an http or https address")
         return None
     found = _SERVICE.fullmatch(parts.hostname)
     if not found:

@@ -37,7 +37,7 @@ class FailedFile:
             said = self._path.read_text(encoding="utf-8").strip() or "a run failed"
         except (FileNotFoundError, NotADirectoryError):
             return self._unwritten
-        return f"{said}; to go on: rm {self._path}"
+        return f"{said}; to continue: rm {self._path}"
 
     def keep(self, text: str) -> None:
         """If it cannot be written, it is kept until the process ends."""

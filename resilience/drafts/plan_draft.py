@@ -39,7 +39,7 @@ def _lines(namespace: str, users: Sequence[Workload], made: str) -> Iterator[str
     yield f"namespaces: [{namespace}]  # all kinds in it, and what they need outside of namespaces"
     if made:
         yield "given:"
-        yield f"  - apply: {scalar(made)}  # its subject, where there is none yet"
+        yield f"  - apply: {scalar(made)}  # creates the subject if there is none yet"
         yield "  - ready: all"
         yield "  - snapshot: this"
     yield "store: file:../.resilience/backups  # for a first try; use s3://BUCKET/PREFIX"

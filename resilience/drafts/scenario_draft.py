@@ -86,7 +86,7 @@ def _nodes(subject: Subject, place: Place) -> Iterator[str]:
         yield _document(
             subject, place, "survives the loss of one of its nodes", "node-down", ["nodes"],
             [f"- node_down: {{node: {choose}}}  # no warning", "  within: 2m"],
-            why="Kubernetes gives the node up after minutes; until then the others must do",
+            why="Kubernetes gives the node up after minutes; until then the others must suffice",
         )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _document(
             f"  - apply: {scalar(file)}  # made here, deleted at the end"
             for file in place.manifests
         ),
-        f"  - ready: {workload.reference}  # nothing is broken that is broken already",
+        f"  - ready: {workload.reference}  # do not break what is broken already",
         "    within: 2m",
         *_probe(subject, dead_node=name == "node-down"),
         "when:",
@@ -137,13 +137,13 @@ def _id(name: str, what: str) -> str:
 def _then(name: str, subject: Subject) -> Iterator[str]:
     several = (subject.workload.replicas or 0) > 1
     if name == "node-down" and several and subject.question is not None:
-        yield f"  - {_ask(subject.question)}  # by those that are left; the lost one is replaced"
+        yield f"  - {_ask(subject.question)}  # the remaining Pods answer; the lost one is replaced"
         yield "    within: 30s  # the replacement follows five minutes later"
     elif name == "node-down":
         yield "  - recovered: {}  # after the node is back, or its Pods are elsewhere"
         yield "    within: 10m"
     else:
-        yield f"  - ready: {subject.workload.reference}  # and it stays so"
+        yield f"  - ready: {subject.workload.reference}  # and it stays ready"
         yield "    within: 1m"
 
 
@@ -154,7 +154,7 @@ def _probe(subject: Subject, *, dead_node: bool) -> Iterator[str]:
         return
     yield "while:"
     if question.status:
-        yield f"  - {_ask(question)}  # answered so when this was written"
+        yield f"  - {_ask(question)}  # it answered like this when the draft was written"
     else:
         asked = f"no HTTP answer: {question.reason}" if question.reason else "not asked"
         yield f"  - {_ask(question)}  # {asked}"

@@ -20,6 +20,6 @@ namespaces = [{held}]  # nothing else is touched
 nodes = {str(nodes).lower()}  # drains and node losses; false refuses them
 max_nodes = 1  # of one run
 max_share = "1/2"  # of the Pods of a namespace, in one run
-# windows = ["* 9-16 * * mon-fri"]  # when; always where nothing is written
+# windows = ["* 9-16 * * mon-fri"]  # when actions are allowed; always if not set
 # gate = {{ alertmanager = "http://alertmanager:9093", unless = "severity=critical" }}
 """

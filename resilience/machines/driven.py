@@ -41,8 +41,8 @@ class DrivenMachines:
     stops_kubelets: bool = False
 
     def rehearse(self, via: Sender, order: Order, node: str) -> str:
-        """Check that the machine is the node's and would accept the order; returns a description of
-        it."""
+        """Check that the machine is the node's and would accept the command; returns a description
+        of it."""
         return self.driver.rehearse(order, self._identity(via, node), 30.0)
 
     def down(self, via: Sender, node: str, seconds: float) -> None:
@@ -68,7 +68,7 @@ class DrivenMachines:
 
     def _carry_out(self, order: Order, node: NodeIdentity, seconds: float) -> None:
         """Send the command, again while the machine cannot accept it, until its API shows the
-        result. An API may not answer in between, as a BMC during a power transition."""
+        result. An API may stop answering for a while, as a BMC does during a power transition."""
         deadline = self.now() + seconds
         sent, machine = False, node.name
         while True:

@@ -112,7 +112,7 @@ class Ec2:
             )
         if found.get("InstanceLifecycle") == "spot":
             raise Refused(f"instance {name} is a Spot instance, which EC2 may not start again;"
-                          " use `reboot`, or a node on demand")  # fmt: skip
+                          " use `reboot`, or an on-demand node")  # fmt: skip
         if found.get("RootDeviceType") == "instance-store":
             raise Refused(f"instance {name} has its root on an instance store: EC2 cannot stop it")
 

@@ -111,7 +111,7 @@ class Redfish:
     def _reset(
         self, order: Order, node: NodeIdentity, system: Mapping[str, Any]
     ) -> tuple[str, str]:
-        """The URL that the order is posted to, on the system's own host, and its ResetType."""
+        """The URL to which the command is posted, on the system's own host, and its ResetType."""
         url = self._url(node)
         action = (system.get("Actions") or {}).get("#ComputerSystem.Reset") or {}
         target = str(action.get("target") or "")
@@ -166,9 +166,9 @@ def _decoded(text: bytes, where: str) -> Mapping[str, Any]:
         found = json.loads(text)
     except ValueError as error:
         said = text.decode(errors="replace")
-        raise MachineFailed(f"{where}: the answer is no JSON: {excerpt(said, 80)!r}") from error
+        raise MachineFailed(f"{where}: the answer is not JSON: {excerpt(said, 80)!r}") from error
     if not isinstance(found, dict):
-        raise MachineFailed(f"{where}: the answer is no JSON object")
+        raise MachineFailed(f"{where}: the answer is not a JSON object")
     return found
 
 

@@ -161,18 +161,18 @@ MISSING: dict[str, tuple[str, int, str]] = {
         0, "--namespaces, which the chart only reads in chaoskube.args=test-namespace"),
     "an exclusion that cannot be read": (
         krkn_pods(namespace_pattern="shop", label_selector="app=web", exclude_label="a b"),
-        0, "exclude_label: 'a b' is no label selector"),
-    "left to be filled in": (
+        0, "exclude_label: 'a b' is not a label selector"),
+    "a placeholder": (
         "application_outage: {namespace: <namespace>, pod_selector: {app: web}}",
-        0, "was left to be filled in"),
-    "a template": (engine("pod-delete", TARGET_PODS="{{ pod }}"), 0, "was left to be filled in"),
+        0, "is still a placeholder"),
+    "a template": (engine("pod-delete", TARGET_PODS="{{ pod }}"), 0, "is still a placeholder"),
     "no Pods named": (engine("pod-delete").replace("applabel: app=web, ", ""), 0,
                       "neither applabel nor TARGET_PODS"),
     "no node named would mean all": (
         toolkit("chaosk8s.node.actions.drain_nodes"), 0, "would mean all nodes"),
     "included names of chaoskube": (
         "chaoskube --no-dry-run --included-pod-names=^web", 0, "--included-pod-names=^web"),
-    "labels of chaoskube that are none": ("chaoskube --labels='a ? b'", 0, "no label selector"),
+    "labels of chaoskube that are none": ("chaoskube --labels='a ? b'", 0, "not a label selector"),
     "an exclusion of krkn's outage": (
         "application_outage: {namespace: shop, pod_selector: {app: web}, exclude_label: 'a=b'}",
         0, "exclude_label=a=b"),
@@ -192,7 +192,7 @@ MISSING: dict[str, tuple[str, int, str]] = {
     "a debug table": ("[kubemonkey]\n[debug]\nenabled = true\n", 1, "debug.enabled=True"),
     "cloud zones": ("zone_outage: [{cloud_type: aws}]", 0, "zone outage"),
     "numbers that are none": (engine("pod-delete", CHAOS_INTERVAL="30s"), 1,
-                              "CHAOS_INTERVAL: '30s' is no number"),
+                              "CHAOS_INTERVAL: '30s' is not a number"),
 }  # fmt: skip
 
 

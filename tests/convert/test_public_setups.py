@@ -146,7 +146,7 @@ CHAOSKUBES: dict[str, tuple[str, dict[str, Any] | None, str]] = {
     "a script: variables that a shell fills in": (
         "chaoskube \\\n  --no-dry-run \\\n  --labels=\"service!=chaoskube\" \\\n"
         "  --namespaces=${NAMESPACE} \\\n  --excluded-weekdays=\"Sat,Sun\"",
-        None, "was left to be filled in"),
+        None, "is still a placeholder"),
     "README: names by a pattern": (
         "chaoskube --included-pod-names 'foo|bar' --excluded-pod-names 'prod'",
         None, "--included-pod-names=foo|bar"),

@@ -84,7 +84,7 @@ def test_a_failed_verdict_outlives_the_process_and_ends_with_its_file(tmp_path: 
     path = tmp_path / "state" / "watch-failed"
     assert halts.FailedFile(path).why() == ""
     halts.FailedFile(path).keep("a failed")
-    assert halts.FailedFile(path).why() == f"a failed; to go on: rm {path}"
+    assert halts.FailedFile(path).why() == f"a failed; to continue: rm {path}"
     path.unlink()
     assert halts.FailedFile(path).why() == ""
 

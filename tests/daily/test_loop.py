@@ -126,10 +126,10 @@ def test_a_failed_verdict_stops_it_until_someone_has_looked(here: World, code: i
 
 
 def test_a_failed_verdict_of_a_process_before_this_one_is_told_once(here: World) -> None:
-    here.memory.text = "a failed; to go on: rm watch-failed"
+    here.memory.text = "a failed; to continue: rm watch-failed"
     here.watch(3)
     assert here.ran == []
-    assert here.told == ["left out: a failed; to go on: rm watch-failed"]
+    assert here.told == ["left out: a failed; to continue: rm watch-failed"]
     assert here.status.skipped["failed"] > 1
 
 

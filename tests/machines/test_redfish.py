@@ -152,8 +152,8 @@ def test_a_redirect_is_not_followed(bmc: Bmc) -> None:
     [
         (401, b'{"error": {"message": "bad password"}}', "HTTP 401 bad password"),
         (503, b"<html>", "HTTP 503"),
-        (200, b"<html>", "is no JSON"),
-        (200, b"[]", "is no JSON object"),
+        (200, b"<html>", "is not JSON"),
+        (200, b"[]", "is not a JSON object"),
     ],
 )
 def test_answers_that_are_not_redfish_fail_in_words(
