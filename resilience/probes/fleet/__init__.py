@@ -1,1 +1,2 @@
-"""A prober as several agents on several nodes: its objects, its samples as one, who was blind."""
+"""A prober that consists of several agents on several nodes: its objects, its merged samples, and
+which agents were blind."""

@@ -1,9 +1,9 @@
-"""Which agents saw the service throughout a window, and what those that did not have missed. Pure.
+"""Which agents saw the service throughout a window, and what the others missed. Pure.
 
 An agent is blind where it measured only a part of the window, or where it was cut off: ten requests
 in a row got no answer of any kind, while more than half of the other agents had good answers only.
-A service that fails fails for most of them; what only one of them meets is about its node. Answers
-that refuse, reset or are wrong come from somewhere, and never count as cut off.
+A failing service fails for most of them; what only one of them sees concerns its node. A refusal, a
+reset or a wrong answer shows that the agent was connected, so it never counts as cut off.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Blind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """The agents that judge a window, and the others. `seen`: those that judge saw throughout."""
+    """The agents that judge a window, and the others. `seen`: the agents that judge saw the whole
+    window."""
 
     judging: Sequence[AgentSamples]
     blind: Sequence[Blind]
@@ -43,8 +44,8 @@ class Sight:
 
 
 def sight(agents: Sequence[AgentSamples], window: Window, *, kept: bool = False) -> Sight:
-    """`kept`: connections are kept, so that one that leads to a dead Pod looks like a cut, and
-    none is found. Where every agent was blind for a time, all judge what they saw."""
+    """`kept`: connections are kept, so that a connection to a dead Pod looks like a cut, and no cut
+    is reported. If every agent was blind for a time, all are judged by what they saw."""
     found = [_blindness(agent, agents, window, kept=kept) for agent in agents]
     blind = [each for each in found if each.missing or each.cut]
     seeing = [each.agent for each in found if not (each.missing or each.cut)]
@@ -82,7 +83,7 @@ def _witnessed(since: float, until: float, others: Sequence[AgentSamples]) -> bo
 
 
 def _without(blind: Blind) -> AgentSamples:
-    """The agent, without an opinion on the spans in which it was cut off."""
+    """The agent, without its samples from the spans in which it was cut off."""
     samples = [
         replace(each, sent=None, answer=Answer.UNSENT)
         if any(since <= each.intended < until for since, until, _ in blind.cut)

@@ -1,7 +1,7 @@
-"""Several agents at work: one Job, a log for each of its Pods, and one face for all of them.
+"""Several agents at work: one Job, a log for each of its Pods, and one interface to all of them.
 
-Each agent sends at its share of the rate. It begins at its own place within the interval by the
-wall clock, so that the agents take turns where clocks agree.
+Each agent sends at its share of the rate. It begins at its own offset within the interval, by the
+wall clock, so that the agents take turns if their clocks agree.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ class FleetLog(SampleLog):
         return len({agent.index for agent in self.agents if len(agent.log)}) == self._wanted
 
     def measured(self) -> list[AgentSamples]:
-        """What each Pod that has measured anything has."""
+        """The log of each Pod that has measured anything."""
         return [agent.seen() for agent in list(self.agents) if len(agent.log)]
 
     def tail(self, count: int) -> Sequence[Sample]:
-        """The last ones of all agents, by the time at which they were due."""
+        """The last samples of all agents, by the time at which they were due."""
         share = -(-count // max(1, len(self.agents)))
         tails = [agent.log.tail(share) for agent in list(self.agents)]
         return list(merge(*tails, key=lambda sample: sample.intended))[-count:]
@@ -112,7 +112,8 @@ class Fleet:
 
     @property
     def trouble(self) -> str:
-        """Only where no agent can be believed any more; that of one is about its node."""
+        """Set only if no agent can be trusted any more; trouble of a single agent concerns its
+        node."""
         found = [agent.lines.trouble for agent in self._log.agents]
         hopeless = bool(found) and all(found) and len(found) >= self._site.agents
         return self._stuck or (found[0] if hopeless else "")
@@ -138,7 +139,7 @@ class Fleet:
 
     @property
     def reasons(self) -> Sequence[tuple[str, str]]:
-        """Those of all agents, each once."""
+        """The reasons of all agents, each once."""
         found = [each for agent in self._log.agents for each in agent.lines.news.reasons]
         return list(dict.fromkeys(found))
 
@@ -159,7 +160,7 @@ class Fleet:
         return self._over.wait(seconds)
 
     def stop(self) -> None:
-        """Delete the Job, and read what its Pods still have to say. Idempotent."""
+        """Delete the Job, and read the last lines of its Pods. Idempotent."""
         self._over.set()
         self._looker.join()
         for agent in self._log.agents:

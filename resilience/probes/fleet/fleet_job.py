@@ -1,7 +1,7 @@
 """The objects of a prober with several agents: an Indexed Job, and the Secret that its Pods share.
 
-Its Pods are spread over nodes and zones as far as there are any. A Pod that fails is replaced, so
-that a lost node costs an agent its view and not the fleet. If everybody forgets the Job, the
+Its Pods are spread over nodes and zones as far as possible. A Pod that fails is replaced, so that
+the loss of a node affects one agent and not the whole fleet. If nothing removes the Job, the
 cluster ends it, and then removes it.
 """
 

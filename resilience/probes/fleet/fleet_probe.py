@@ -1,4 +1,5 @@
-"""A probe with several agents: the promises by those that saw throughout, and a row for the others.
+"""A probe with several agents: objectives are judged by the agents that saw the whole window; each
+other agent gets a row.
 
 What one agent could not see is not measured: it is neither a failure of the service nor a pass. If
 this run acted on the agent's node, that is why, and the row passes.
@@ -60,7 +61,8 @@ class FleetProbe(AgentProbe):
         return Fleet(site, self._context, pods, configuration, self._fleet, changed)
 
     def judge(self, window: Window) -> Sequence[Finding]:
-        """Each promise by the agents that saw throughout the window, then the agents themselves."""
+        """Each objective, judged by the agents that saw the whole window, then the agents
+        themselves."""
         found = sight(self._fleet.measured(), window, kept=self._kept)
         promised = self._step.objective or Objective()
         if not found.judging:
@@ -77,7 +79,7 @@ class FleetProbe(AgentProbe):
                 *self._rows(window, found)]  # fmt: skip
 
     def _all(self, window: Window, seeing: int, nodes: Sequence[str]) -> Finding:
-        """How many agents the other findings rest on."""
+        """How many agents the other findings are based on."""
         result = Result.PASSED if seeing else Result.NOT_MEASURED
         text = f"{seeing} of {many(self._agents, 'agent')} saw the service throughout"
         text += f", on {', '.join(sorted(set(nodes)))}" if nodes and seeing else ""
@@ -88,7 +90,8 @@ class FleetProbe(AgentProbe):
         )  # fmt: skip
 
     def _rows(self, window: Window, found: Sight) -> Iterator[Finding]:
-        """One for each agent that was blind; a Pod that was replaced in time was not."""
+        """One finding for each blind agent; an agent whose Pod was replaced in time was not
+        blind."""
         seeing = {agent.index for agent in found.judging} if found.seen else set()
         numbers = sorted({each.agent.index for each in found.blind})
         for number in numbers:
@@ -111,7 +114,7 @@ class FleetProbe(AgentProbe):
 
 
 def _coarser(finding: Finding, moved: float) -> Finding:
-    """What samples moved by is resolution that they no longer have."""
+    """The time by which samples were moved is added to the resolution."""
     if finding.evidence is None:
         return finding
     coarser = replace(finding.evidence, resolution=finding.evidence.resolution + moved)

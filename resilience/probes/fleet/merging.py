@@ -1,8 +1,8 @@
-"""Samples of several agents as those of one prober at the whole rate. Pure.
+"""Merges the samples of several agents into those of one prober at the whole rate. Pure.
 
 Each agent sends at its share of the rate; together they fill a grid with a slot for each of them in
-turn. An agent's samples move to its slots, all by the same time, at most one of its own intervals:
-the clocks of nodes differ, and so do the moments at which agents began. No sample is dropped,
+turn. All samples of an agent are moved to its slots by the same time, at most one of its own
+intervals, because the clocks of nodes and the starts of agents differ. No sample is dropped,
 counted twice or changed otherwise, so percentiles are those of all samples, without buckets.
 """
 
@@ -40,8 +40,8 @@ class Merged:
 
 
 def merged(agents: Sequence[AgentSamples], *, trimmed: bool = True) -> Merged:
-    """Of agents with one interval, each with at least one sample. `trimmed`: only the span in which
-    every slot is filled; otherwise all samples."""
+    """All agents have the same interval, and each has at least one sample. `trimmed`: only the span
+    in which every slot is filled; otherwise all samples."""
     interval = agents[0].interval / len(agents)
     rows = [list(_placed(agents, place)) for place in _places(agents)]
     moved = max(abs(place.moved) for place in _places(agents))

@@ -1,1 +1,1 @@
-"""What runs in the Pod of a prober that needs this package in its image."""
+"""Programs for the Pod of a prober whose image must contain this package."""

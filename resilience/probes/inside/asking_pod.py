@@ -1,7 +1,7 @@
-"""Starts an asker in a Pod: the one file of it that travels; the rest has to be in the image.
+"""Starts an asker in a Pod: the only file that is copied there; the rest has to be in the image.
 
-Standard library only, and Python 3.9: it says what the image lacks, which the missing package
-cannot say. See `told_lines.py` beside it for what it starts.
+Standard library only, and Python 3.9: it reports what the image lacks, which the missing package
+cannot do. It starts `told_lines.py`.
 """
 
 from __future__ import annotations

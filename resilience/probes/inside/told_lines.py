@@ -1,7 +1,8 @@
-"""An asker in a Pod: the same questions and the same schedule as beside the test, told as lines.
+"""An asker in a Pod: it sends the same requests on the same schedule as beside the test, and
+reports them as lines.
 
-It reads what the kind asks from the Pod's configuration and writes what `News` reads: samples,
-reasons, parts, and a last line with its cost. Texts are masked before they are written, because
+It reads its requests from the Pod's configuration and writes what `News` reads: samples, reasons,
+parts, and a last line with its resource usage. Texts are masked before they are written, because
 others may read the Pod's log. It stops on SIGTERM.
 """
 
@@ -28,12 +29,12 @@ FLUSH = 0.1
 
 
 class Lacking(Exception):
-    """The image has no library for this kind."""
+    """The image lacks the library for this kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The library that a kind needs, and how it begins to ask."""
+    """The library that a kind needs, and the function that prepares its requests."""
 
     library: str
     opened: Opened
@@ -49,7 +50,7 @@ KINDS: Mapping[str, Kind] = {
 
 class Signalled:
     """An Event for signal handlers. `Event.set` takes a lock that the interrupted thread itself may
-    hold at that moment, and would wait for ever."""
+    hold at that moment, and would wait forever."""
 
     def __init__(self) -> None:
         self._came = False
@@ -59,7 +60,7 @@ class Signalled:
         self._came = True
 
     def wait(self, seconds: float) -> bool:
-        """Whether a signal has come, at the latest after so many seconds."""
+        """Whether a signal has arrived; waits at most this many seconds."""
         if not self._came:
             time.sleep(seconds)
         return self._came
@@ -107,8 +108,8 @@ class SampleLines:
 
 
 def main(given: Mapping[str, Any]) -> None:
-    """Ask until stopped, or until `limit` questions have ended. SystemExit with what makes it
-    impossible to ask."""
+    """Ask until stopped, or until `limit` questions have ended. Raises SystemExit with the reason
+    if no request can be sent."""
     kind = KINDS[given["kind"]]
     try:
         package(kind.library, given["extra"])
@@ -123,7 +124,7 @@ def main(given: Mapping[str, Any]) -> None:
 
 
 def ask(opened: Opened, given: Mapping[str, Any], over: Event | Signalled, out: Any) -> None:
-    """The same, with what is to be opened, what ends it, and where it writes."""
+    """The same, with the asker to open, the event that stops it, and its output."""
 
     def write(text: str) -> None:
         out.write(text)

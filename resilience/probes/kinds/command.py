@@ -1,4 +1,4 @@
-"""`command`: runs a command in Pods at a fixed rate, as `kubectl exec` does, and judges its end.
+"""`command`: runs a command in Pods at a fixed rate, as `kubectl exec` does, and judges its result.
 
 Use it for facts that only the service's own tools can report: `pg_isready`, `rabbitmq-diagnostics`,
 a file that must be there. The ready Pods with the labels take turns. An exec counts as a change, so
@@ -96,7 +96,7 @@ def ask(command: Command, context: Asking) -> str:
 VERB = Verb(
     name="command",
     family=Family.PROBE,
-    summary="Run a command in Pods at a fixed rate, as `kubectl exec` does, and judge its end.",
+    summary="Run a command in Pods at a fixed rate, as `kubectl exec` does, and judge its result.",
     parameters=Command,
     phases=frozenset(Phase),
     run=run,

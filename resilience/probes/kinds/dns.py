@@ -1,8 +1,8 @@
 """`dns`: resolves a name over and over, as a Pod's C library does, and judges the answers.
 
 It shows what no request to an address can: that the cluster's DNS answers, that a name has the
-expected endpoints, and that it disappears when it should. Each question is a datagram of its own,
-sent once to the first server of the Pod's configuration. There is no cache.
+expected endpoints, and that it disappears when it should. Each query is a datagram of its own, sent
+once to the first server of the Pod's configuration. There is no cache.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _check(dns: Dns) -> Iterator[Complaint]:
                         f"names {len(set(dns.expect))} records")  # fmt: skip
     for text in dns.expect:
         if normal(text, dns.type) is None:
-            yield Complaint(field="expect", message=f"{text!r} is no {dns.type} record",
+            yield Complaint(field="expect", message=f"{text!r} is not a valid {dns.type} record",
                             expected=EXAMPLES[dns.type])  # fmt: skip
     if dns.server and _address(dns.server) is None:
         yield Complaint(field="server", message=f"`server` is {dns.server!r}",

@@ -118,7 +118,7 @@ def _check(http: Http) -> Sequence[Complaint]:
 def _json_complaints(http: Http) -> Iterator[Complaint]:
     for place in http.json:
         if json_place.steps(place) is None:
-            yield Complaint(field="json", message=f"{place!r} is no place in a document",
+            yield Complaint(field="json", message=f"{place!r} is not a path in a document",
                             expected="keys and indexes, such as `items[0].name`")  # fmt: skip
     if http.json and http.method == "HEAD":
         yield Complaint(field="json", message="an answer to HEAD has no body")
@@ -165,7 +165,7 @@ def _text_complaints(http: Http) -> Iterator[Complaint]:
         )
     for code in _statuses(http):
         if not 100 <= code <= 599:
-            yield Complaint(field="status", message=f"{code} is no HTTP status",
+            yield Complaint(field="status", message=f"{code} is not an HTTP status",
                             expected="a number from 100 to 599")  # fmt: skip
     for name, text in http.headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[\r\n\0]", text):

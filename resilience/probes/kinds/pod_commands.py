@@ -52,7 +52,7 @@ class PodCommands:
             return Reply(Answer.UNSENT, f"the API server does not answer: {error}")
         ready = sorted(objects.name(pod) for pod in pods if readiness.serves(pod))
         if not ready:
-            text = f"of {many(len(pods), 'Pod')} with {self._what.pods} none is ready"
+            text = f"none of {many(len(pods), 'Pod')} with {self._what.pods} is ready"
             return Reply(Answer.UNREACHABLE, text)
         return self._in(ready[next(self._turn) % len(ready)])
 

@@ -192,7 +192,7 @@ def _parsed(body: bytes, status: int, base: str) -> Any:
         answer = json.loads(body)
     except ValueError:
         said = excerpt(body.decode("utf-8", "replace"), 60)
-        raise NoAnswer(f"{base} is no Prometheus: status {status}, {said!r}") from None
+        raise NoAnswer(f"{base} is not a Prometheus server: status {status}, {said!r}") from None
     if not isinstance(answer, dict) or answer.get("status") != "success":
         why = answer.get("error") if isinstance(answer, dict) else None
         raise NoAnswer(f"Prometheus at {base} refuses the query: {why or f'status {status}'}")

@@ -1,6 +1,6 @@
 """`redis`: sends a command to a Redis at a fixed rate, and expects an answer.
 
-Each question is a new connection unless `keepalive`, because a kept one stays with one Pod.
+Each request uses a new connection unless `keepalive`, because a kept one stays with one Pod.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Redis:
         "The command and its arguments; it must not write.", default=("PING",), example="[GET, x]"
     )
     expect: str = parameter("Text that the answer must be.", default="", example="PONG")
-    keepalive: bool = shared_keys.keepalive("questions")
+    keepalive: bool = shared_keys.keepalive("requests")
     timeout: Duration = shared_keys.timeout("command")
     via: Via = shared_keys.via()
 

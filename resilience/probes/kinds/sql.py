@@ -69,7 +69,7 @@ def configuration(sql: Sql, context: Any) -> dict[str, Any]:
 
 
 def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
-    """New connections' questions: one that is kept stays with one Pod."""
+    """Each request uses a new connection, because a kept one stays with one Pod."""
     psycopg = server.library("psycopg", "postgres")
     seconds, expected = given["timeout"], given["expect"]
     milliseconds = max(1, round(seconds * 1000))

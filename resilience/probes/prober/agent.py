@@ -1,6 +1,7 @@
 """The prober: one file, standard library only, one process per probe. Linux, Python 3.9 or newer.
 
-It travels alone, into any stock image, and so is longer than a module of this project may be.
+It is copied as a single file into any stock image, so it is longer than other modules of this
+project.
 
     python -I -S agent.py < configuration       python agent.py configuration.json   (in a Pod)
 
@@ -9,13 +10,13 @@ with non-blocking sockets, and stamps everything with CLOCK_MONOTONIC. One threa
 wait for each other's interpreter lock; `select` on the epoll descriptor, because epoll's own
 timeout is rounded to milliseconds. Each request is a new connection unless `keepalive`.
 
-With kind "dns" it sends one question a time, as `dns_lookup.py` beside it writes and reads them.
+With kind "dns" it sends one query at a time, which `dns_lookup.py` beside it encodes and decodes.
 
 Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dns"), host, port,
 rate, timeout, keepalive, method, path, headers, body, status ([[low, high], ...]), contains,
 matches, tls, ca (a file), authorities (their PEM), server_name, by_header, by_body,
 json ([[steps, text], ...]), valid_for (seconds of the certificate), client (PEM of both), inflight,
-send, expect, limit (stop after so many), turns (how many agents there are, which take turns),
+send, expect, limit (stop after so many), turns (the number of agents that take turns),
 masked (texts that may not be written, the longest first: others may read a Pod's log).
 
 It writes lines of JSON: first `{"version", "start", "wall", "interval", "answers"}`; then
@@ -24,8 +25,8 @@ are whole microseconds after `start + seq * interval` (`at`, when the line was w
 `start`), `lag` is null where nothing was sent, and
 `answer` counts into `answers`; `{"note": [answer, text]}` once for each new reason of a failure;
 last `{"end": {"planned", "cpu", "rss", "priority"}}`. A prober that ends
-without the last line died. It stops when stdin closes (if it was configured there), on SIGTERM,
-or when its parent is gone. What it planned and could not send is UNSENT, never left out.
+without the last line died. It stops when stdin closes (if it was configured there), on SIGTERM, or
+when its parent has ended. A request that it planned and could not send is UNSENT, never left out.
 """
 
 from __future__ import annotations
@@ -197,12 +198,12 @@ def _told(value: Any) -> str:
 
 
 def _brief(text: str) -> str:
-    """A part of a secret would be shown: nobody can mask what is cut."""
+    """Otherwise a part of a secret could be shown: a secret that is cut can no longer be masked."""
     return text if len(text) <= 60 else f"a text of {len(text)} characters"
 
 
 def _mismatch(body: bytes, wanted: list[tuple[list[Any], str]]) -> str:
-    """What the first place that is not as expected holds; "" where all are."""
+    """The value at the first place that is not as expected; "" if all are."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -358,7 +359,7 @@ class Exchange:
 
 
 class Resolver:
-    """Asks for addresses on threads, since getaddrinfo blocks; each request asks again."""
+    """Looks up addresses on threads, since getaddrinfo blocks; each request looks up again."""
 
     def __init__(self, plan: Plan, wake: int) -> None:
         import queue
@@ -385,7 +386,7 @@ class Resolver:
 
 
 class Writer:
-    """Lines of JSON to a descriptor, without ever waiting for who reads them."""
+    """Writes lines of JSON to a descriptor, without ever waiting for the reader."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -397,7 +398,7 @@ class Writer:
         self.start = 0.0
 
     def line(self, value: Any) -> None:
-        """Queue one line and push what the pipe takes."""
+        """Queue one line and write as much as the pipe accepts."""
         self._left += json.dumps(value, separators=(",", ":")).encode() + b"\n"
         if len(self._left) > BACKLOG_LIMIT:
             raise SystemExit("nobody reads the results")
@@ -407,7 +408,7 @@ class Writer:
             pass
 
     def note(self, answer: int, text: str) -> None:
-        """Say once why an answer was not good: at most SEEN characters, and no secret."""
+        """Report once why an answer was not good: at most SEEN characters, and no secret."""
         if (answer, text) not in self._noted and len(self._noted) < NOTES:
             self._noted.add((answer, text))
             self.line({"note": [answer, self._shown(text)]})
@@ -417,7 +418,7 @@ class Writer:
         near = text[: SEEN + longest]
         for each in self.masked:
             near = near.replace(each, "***")
-        # A secret that the end of `near` cuts is no match, and begins in its last characters.
+        # A secret cut at the end of `near` does not match; it begins in the last characters.
         cut = len(text) > SEEN + longest
         return near[: len(near) - longest if cut else None][:SEEN]
 
@@ -438,7 +439,7 @@ class Writer:
 
 
 class SendLoop:
-    """The loop: send what is due, take what has come, give up what is too late."""
+    """The loop: sends what is due, receives what has arrived, gives up what is too late."""
 
     def __init__(self, plan: Plan, writer: Writer, lifeline: int | None) -> None:
         self.plan, self.writer, self.lifeline = plan, writer, lifeline
@@ -468,7 +469,7 @@ class SendLoop:
         self.parent = os.getppid()
 
     def run(self) -> None:
-        """Until told to stop, and then until what is under way has ended."""
+        """Run until told to stop, and then until all requests in flight have ended."""
         wait = 0.005 + self._turn(time.time() + 0.005)
         self.start = self.writer.start = time.monotonic() + wait
         self.writer.line(
@@ -503,14 +504,14 @@ class SendLoop:
         )
 
     def _turn(self, wall: float) -> float:
-        """Seconds until the turn of this one among several agents (a Pod of an Indexed Job)."""
+        """Seconds until this agent's turn among several agents (a Pod of an Indexed Job)."""
         if not self.plan.turns:
             return 0.0
         number = int(os.environ.get("JOB_COMPLETION_INDEX", "0"))
         return (self.plan.interval * number / self.plan.turns - wall) % self.plan.interval
 
     def stop(self, *_: object) -> None:
-        """Plan nothing that is due later than now (also a signal handler)."""
+        """Plan nothing that is due later than now (also used as a signal handler)."""
         if not self.stopping:
             self.stopping = True
             self.until = time.monotonic()
@@ -548,7 +549,7 @@ class SendLoop:
             self.resolver.ask.put(exchange)
 
     def _kept(self) -> Exchange | None:
-        """A connection to send on again; one that the server has ended is none, even if the
+        """A connection that can be used again. One that the server has closed cannot, even if the
         loop has not noticed yet."""
         while self.idle:
             kept = self.idle.pop()
@@ -651,7 +652,7 @@ class SendLoop:
             exchange.response = Response(self.plan.head_only) if self.plan.http else bytearray()
 
     def _looked_up(self, exchange: Exchange, data: bytes) -> None:
-        """A piece of an answer of DNS: it ends, or asks on, perhaps over TCP."""
+        """Handle a part of a DNS answer: the request ends, or continues, perhaps over TCP."""
         dns, lookup = self.plan.dns, exchange.response
         if not data and lookup.stream:
             self._end(exchange, RESET)
@@ -698,7 +699,7 @@ class SendLoop:
                 return GOOD
             self.writer.note(BODY, wrong)
             return BODY
-        # Four bytes a character at most, and as much again for a secret that begins within SEEN.
+        # At most four bytes per character, and as much again for a secret that begins within SEEN.
         self.writer.note(BODY, bytes(response.body[: 8 * SEEN]).decode("utf-8", "replace"))
         return BODY
 
@@ -798,7 +799,8 @@ class SendLoop:
 
 
 def _take_priority(rate: float) -> str:
-    """The best that is permitted: it sleeps nearly always, and must wake in time.
+    """Takes the best priority that is permitted: the prober sleeps nearly always, and must wake in
+    time.
 
     Real time only for rates that leave a processor nearly all of its time. The lag says how it
     went.
@@ -818,7 +820,7 @@ def _take_priority(rate: float) -> str:
 
 
 def _peak() -> int:
-    """Most memory ever held, in bytes. (getrusage tells the parent's, from before exec.)"""
+    """The peak memory in bytes. (getrusage reports the parent's, from before exec.)"""
     with open("/proc/self/status", encoding="ascii") as file:
         lines = [line.split() for line in file if line.startswith("VmHWM:")]
     return int(lines[0][1]) * 1024 if lines else 0

@@ -1,9 +1,10 @@
-"""A prober on threads of this process, for questions that only a library of this process can ask.
+"""A prober on threads of this process, for requests that need a library of this process.
 
-The agent travels into Pods and is standard library only; a database's protocol, a user's callable
-or exec over the API server are sent from here. The schedule is the agent's: question k leaves at
-`start + k / rate`, whether or not earlier ones were answered. This process may be busy with other
-things; how late each question left is recorded, and the judgement holds it against the measurement.
+The agent is copied into Pods and uses only the standard library; requests in a database's protocol,
+calls of a user's function, and exec over the API server are sent from here. The schedule is the
+agent's: request k leaves at `start + k / rate`, whether or not earlier ones were answered. This
+process may be busy with other things; the delay of each request is recorded, and the judgement
+takes it into account.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Never(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How one question ended; `text` says why it was not good, `by` who answered."""
+    """How one request ended; `text` says why it was not good, `by` who answered."""
 
     answer: Answer
     text: str = ""
@@ -100,12 +101,12 @@ class Asker:
         self._pacer.start()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it has ended by itself within that time, with all questions of `limit`."""
+        """Whether it has ended by itself within that time, after `limit` requests."""
         self._pacer.join(seconds)
         return not self._pacer.is_alive()
 
     def stop(self) -> None:
-        """Ask nothing more; what is under way is waited for as long as it may take. Idempotent."""
+        """Send no further request; wait for requests in flight until their timeout. Idempotent."""
         self._over.set()
         self._pacer.join()
         for _ in self._threads:
@@ -204,7 +205,7 @@ class Asker:
 
 
 def asking(open_: Open) -> Callable[..., Asker]:
-    """A `resilience.probes.prober.launch.Launch` that asks from here."""
+    """A `resilience.probes.prober.launch.Launch` that sends requests from this process."""
 
     def launch(
         configuration: Mapping[str, Any], log: Recording, changed: Callable[[], None]

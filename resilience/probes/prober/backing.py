@@ -26,8 +26,8 @@ class Looking(Protocol):
 
 
 def doubt(context: Looking, service: str, namespace: str) -> Callable[[], str]:
-    """A question for later: what is wrong behind that Service; "" when nothing is, or when it is
-    not in the scenario's own namespace, whose Pods alone are watched."""
+    """A function that says later what is wrong behind that Service; "" when nothing is, or when the
+    Service is not in the scenario's own namespace, since only that namespace's Pods are watched."""
 
     def ask() -> str:
         if not service or namespace not in ("", context.namespace):
@@ -52,5 +52,5 @@ def _told(service: Object, pods: Any) -> str:
     if not matching:
         return f"{name} has no endpoints: {text} matches none of {many(len(pods), 'Pod')} there"
     if not any(readiness.serves(pod) for pod in matching):
-        return f"{name} has no endpoints: of {many(len(matching), 'Pod')} with {text} none is ready"
+        return f"{name} has no endpoints: none of {many(len(matching), 'Pod')} with {text} is ready"
     return ""

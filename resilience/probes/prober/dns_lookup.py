@@ -1,12 +1,11 @@
-"""One question to a DNS server, with its search list. Standard library only: it travels into Pods
-beside `agent.py`, which does the sending.
+"""One query to a DNS server, with its search list. Standard library only: it is copied into Pods
+next to `agent.py`, which does the sending.
 
-No question is sent twice and no second server is tried: a client that does so hides a failure
-behind its own patience. An answer counts only for the question that was sent; what it holds for
-other names than the question's, and what that is an alias of, is passed over. Where an answer does
-not fit into a datagram, the question is sent again over TCP, as every client must (RFC 7766). The
-search list is gone through as the C library does: the next name only where one does not exist or
-has no such record.
+No query is sent twice and no second server is tried: a client that retries hides a failure. An
+answer counts only for the query that was sent; records for names other than the query's, and the
+names that it is an alias of, are ignored. If an answer does not fit into a datagram, the query is
+sent again over TCP, as RFC 7766 requires. The search list is tried as the C library does: the next
+name only if the previous one does not exist or has no such record.
 
 Sources: RFC 1035 section 4, RFC 2782, RFC 3596, resolv.conf(5), res_search(3).
 """
@@ -30,7 +29,7 @@ ASK, CUT, END, WAIT = range(4)
 
 
 class NotDns(Exception):
-    """The bytes are no DNS message."""
+    """The bytes are not a DNS message."""
 
 
 class Names:
@@ -81,7 +80,7 @@ def candidates(name: str, search: list[str], ndots: int) -> list[str]:
 
 
 class Lookup:
-    """One planned question. `answer` and `text` are there once `take` says END."""
+    """One planned question. `answer` and `text` are set once `take` returns END."""
 
     def __init__(self, plan: Names) -> None:
         self.plan = plan
@@ -105,7 +104,7 @@ class Lookup:
         return struct.pack("!H", len(message)) + message if self.stream else message
 
     def take(self, data: bytes) -> int:
-        """What came; the next step."""
+        """Handle a received message; return the next step."""
         if not self.stream:
             return self._message(data)
         self._buffer += data
@@ -133,7 +132,7 @@ class Lookup:
         try:
             found, alias = records(data, self.name, self.plan.kind)
         except NotDns:
-            return self._end("DNS", f"the answer for {self.name} is no DNS message")
+            return self._end("DNS", f"the answer for {self.name} is not a DNS message")
         if found and code == 0:
             return self._judged(found)
         lacks = f"{alias or self.name} does not exist"
@@ -219,8 +218,8 @@ def _text(data: bytes, at: int, length: int, kind: str) -> str:
 
 
 def _name(data: bytes, at: int) -> tuple[str, int]:
-    """A name in lower case without its final dot, and the place behind it. A pointer may only
-    point back, so that none goes in circles."""
+    """A name in lower case without its final dot, and the offset after it. A pointer may only point
+    backwards, so that there are no loops."""
     labels: list[str] = []
     behind, least = -1, at
     while length := data[at]:

@@ -1,9 +1,9 @@
 """A prober inside the cluster: agent or asker, in a Pod of its own, read through its log.
 
-From outside a Service's address leads nowhere, and the API server's own proxy goes past the Service
-to its endpoints. So the prober runs as a helper Pod, with its files and its configuration in one
-Secret (headers may hold credentials). Deleting the Pod stops it; both objects are in the journal
-before they are made.
+From outside, a Service's address cannot be reached, and the API server's proxy bypasses the Service
+and goes to its endpoints. So the prober runs as a helper Pod, with its files and its configuration
+in one Secret (headers may hold credentials). Deleting the Pod stops it; both objects are in the
+journal before they are made.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LIFETIME = 6 * 3600
 
 
 class Placing(Protocol):
-    """What is needed of a context to put objects into the cluster and to have them removed."""
+    """What is needed of a context to create objects in the cluster and to have them removed."""
 
     @property
     def cluster(self) -> Cluster: ...
@@ -47,7 +47,7 @@ class Placing(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a prober's objects are, and what its Pod runs. `name` is unique in the namespace;
-    `stands_in` is for a Pod of the service, beside which the prober is scheduled."""
+    `stands_in` describes a Pod of the service, next to which the prober is scheduled."""
 
     namespace: str
     name: str
@@ -94,7 +94,8 @@ class Site:
 
 
 def remove(data: Mapping[str, Any], cluster: Cluster) -> None:
-    """The undo: delete the Pod, or the Job of several, and the Secret, as far as they exist."""
+    """The undo: delete the Pod (or the Job of several Pods) and the Secret, as far as they
+    exist."""
     for resource in (JOBS if data.get("agents") else PODS, SECRETS):
         try:
             cluster.delete(resource, data["name"], data["namespace"])
@@ -103,7 +104,7 @@ def remove(data: Mapping[str, Any], cluster: Cluster) -> None:
 
 
 class PodProber:
-    """A prober in a Pod, with the face of `resilience.probes.prober.process.AgentProcess`."""
+    """A prober in a Pod, with the interface of `resilience.probes.prober.process.AgentProcess`."""
 
     def __init__(
         self,
@@ -125,12 +126,12 @@ class PodProber:
 
     @property
     def trouble(self) -> str:
-        """Why it cannot be believed any more."""
+        """Why its results can no longer be trusted."""
         return self._log.trouble or self._stuck
 
     @property
     def waiting(self) -> str:
-        """What keeps it from saying anything, for now."""
+        """What currently keeps it from reporting."""
         return self._log.waiting
 
     @property
@@ -150,7 +151,8 @@ class PodProber:
 
     @property
     def cost(self) -> Mapping[str, Any]:
-        """What the prober used up, once it has ended; `apart` is how far its clock is from ours."""
+        """The prober's resource usage, once it has ended; `apart` is the difference between its
+        clock and ours."""
         return self._log.news.all_costs()
 
     def wait(self, seconds: float) -> bool:
@@ -158,7 +160,7 @@ class PodProber:
         return self._log.wait(seconds)
 
     def stop(self) -> None:
-        """Delete the Pod, and read what it still has to say. Idempotent."""
+        """Delete the Pod, and read its last lines. Idempotent."""
         self._log.stopping()
         try:
             remove({"name": self._site.name, "namespace": self._site.namespace}, self._cluster)

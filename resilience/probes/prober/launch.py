@@ -36,11 +36,11 @@ class Prober(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why it cannot be believed any more."""
+        """Why its results can no longer be trusted."""
 
     @property
     def waiting(self) -> str:
-        """What keeps it from saying anything, for now."""
+        """What currently keeps it from reporting."""
 
     @property
     def where(self) -> str:
@@ -61,7 +61,8 @@ Launch = Callable[[Mapping[str, Any], SampleLog, Callable[[], None]], Prober]
 
 
 def incluster_rights(namespace: str, agents: int = 1) -> Sequence[Right]:
-    """What a prober in a Pod needs, and so what `auto` may need; `agents` are Pods of a Job."""
+    """The permissions that a prober in a Pod needs, and that `auto` may need; `agents` are Pods of
+    a Job."""
     wanted = (("create", "pods"), ("get", "pods"), ("get", "pods/log"), ("create", "secrets"),
               ("delete", "secrets"))  # fmt: skip
     found = [Right(verb=v, group="", resource=r, namespace=namespace) for v, r in wanted]
@@ -76,8 +77,8 @@ def incluster_rights(namespace: str, agents: int = 1) -> Sequence[Right]:
 def incluster_helpers(
     via: Via, namespace: str, cluster: Any, *, service: bool, asks: bool = False
 ) -> Sequence[Any]:
-    """Such a prober's Pod, if there will be one; `service` as for `launcher`. `asks`: it needs
-    this package."""
+    """The Pod of such a prober, if it will run in one; `service` as for `launcher`. `asks`: it
+    needs this package."""
     from resilience.cluster import helper_pods
     from resilience.cluster.reach import route
     from resilience.probes.prober.incluster import Site
@@ -92,7 +93,7 @@ def incluster_helpers(
 
 
 def incluster_reach(via: Via, namespace: str) -> Reach:
-    """Where such a prober's Pod and Secret go; nowhere where a process beside us does."""
+    """The namespace of such a prober's Pod and Secret; none if a local process is enough."""
     beside = via == "direct" or (via == "auto" and is_inside())
     return Reach() if beside else Reach(namespaces=frozenset({namespace}))
 
@@ -102,7 +103,7 @@ def remove(data: Mapping[str, Any], context: Any) -> None:
     from resilience.probes.prober.incluster import remove
 
     if not _NAME.fullmatch(str(data["name"])):
-        raise ActionFailed(f"{data['name']} is no prober's name; nothing was removed")
+        raise ActionFailed(f"{data['name']} is not the name of a prober; nothing was removed")
     remove(data, context.cluster)
 
 
@@ -120,7 +121,8 @@ def launcher(context: Any, via: Via, namespace: str, *, service: bool) -> Launch
 def asker_launcher(
     context: Any, via: Via, namespace: str, opened: Opened, *, service: bool
 ) -> Launch:
-    """The same for a kind whose questions need a library: an image with this package asks them."""
+    """The same for a kind whose requests need a library: a Pod with this package in its image sends
+    them."""
     from resilience.probes.prober.asker import asking_as_told
     from resilience.probes.prober.program import ASKER
 

@@ -1,8 +1,10 @@
-"""What a prober says, line by line, wherever it runs: samples into the log, the rest kept.
+"""Reads a prober's output line by line, wherever it runs: samples go into the log, the rest is
+kept.
 
-A prober elsewhere has another monotonic clock. Each line it writes says when, by its own clock; we
-know when it arrived by ours. The least difference seen so far is the best bound on how far the two
-clocks are apart, too large by the fastest line's travel time, and times are moved by it.
+A prober elsewhere has another monotonic clock. Each line contains the time at which it was written,
+by the prober's clock; we know when it arrived, by ours. Times are corrected by the smallest
+difference seen so far. It is the best estimate of the difference between the two clocks, too large
+by the travel time of the fastest line.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class News:
                 for at, name, answer, seconds in list(self._parts.values())]  # fmt: skip
 
     def all_costs(self) -> Mapping[str, Any]:
-        """The cost, and how far its clock is from ours where it has another one."""
+        """The resource usage, and the difference between its clock and ours if they differ."""
         apart = {} if self.apart is None else {"clock_apart": round(self.apart, 6)}
         return {**self.cost, **apart}
 

@@ -21,7 +21,7 @@ STARTING_IN_POD = 60.0
 
 
 class Asking(Looking, Protocol):
-    """What asking needs of a context."""
+    """What a single request needs of a context."""
 
     @property
     def directory(self) -> Path: ...
@@ -34,8 +34,8 @@ def ask_once(
     launch: Launch,
     doubt: Callable[[], str] = lambda: "",
 ) -> str:
-    """One sentence about a good answer; else NotMet with the answer that came instead and the text
-    of `doubt`. A request that never left says nothing about the target: that is unknown."""
+    """One sentence about a good answer; otherwise NotMet with the actual answer and the text of
+    `doubt`. A request that was never sent says nothing about the target: the result is unknown."""
     log = SampleLog()
     agent = launch({**configuration, "rate": 1, "limit": 1}, log, lambda: None)
     agent.wait(configuration["timeout"] + (STARTING_IN_POD if agent.where else STARTING))

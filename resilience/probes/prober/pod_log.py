@@ -44,11 +44,11 @@ class PodLog:
         return not self._reader.is_alive()
 
     def stopping(self) -> None:
-        """From here on its end is no surprise."""
+        """From here on it is expected to end."""
         self._stopping = True
 
     def finish(self, seconds: float) -> None:
-        """Read what it still has to say, for that long at most. Idempotent."""
+        """Read the remaining lines, for at most that long. Idempotent."""
         self._stopping = True
         self._reader.join(seconds)
         self._over.set()
@@ -61,7 +61,7 @@ class PodLog:
             try:
                 self._follow()
             except NotFound as error:
-                # A kubelet that has not heard of the Pod yet answers so, too.
+                # A kubelet that does not know the Pod yet gives the same answer.
                 if self._gone():
                     self._missed()
                     break
@@ -90,7 +90,7 @@ class PodLog:
                     return
 
     def _locate(self) -> None:
-        """Which node it runs on, asked once it has said something."""
+        """The node it runs on, read once it has written a line."""
         if self._located:
             return
         self._located = True
@@ -102,7 +102,8 @@ class PodLog:
             self.where = f"node {node}"
 
     def _ended_early(self) -> None:
-        """The log has ended, without the last line: a prober that died says why, if it can."""
+        """The log has ended without the last line: the prober died; report its own reason, if there
+        is one."""
         if self.news.ended or self._stopping:
             return
         try:

@@ -1,4 +1,5 @@
-"""One prober process: started, read, stopped. It dies with us, because its stdin closes then.
+"""One prober process: started, read, stopped. It ends with this process, because its stdin closes
+then.
 
 A thread of its own writes the samples to a `SampleLog`. If it ends early, `trouble` says why.
 """
@@ -78,7 +79,7 @@ class AgentProcess:
         return not self._reader.is_alive()
 
     def stop(self) -> None:
-        """Plan nothing more, collect what is under way. Idempotent."""
+        """Plan no further request; collect those in flight. Idempotent."""
         self._stopping = True
         assert self._process.stdin is not None
         try:

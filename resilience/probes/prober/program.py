@@ -20,7 +20,7 @@ CONFIGURATION = "probe.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """`files` lie in `folder` of this room and travel as text; `flags` are the interpreter's.
+    """`files` are in `folder` of this room and are copied as text; `flags` are the interpreter's.
     `packaged`: the image has to hold this package."""
 
     folder: str
@@ -42,7 +42,7 @@ class Program:
 
     def told(self, configuration: Mapping[str, Any], image: str) -> dict[str, Any]:
         """The configuration as this program reads it; `masked` are the secrets in it, which must
-        not get into the Pod's log."""
+        not appear in the Pod's log."""
         written = json.dumps(configuration)
         if not self.packaged:
             forms = MASKS.held_in(written, forms=True)

@@ -1,7 +1,7 @@
-"""A probe at work: an agent process, its log, and the promises of its step.
+"""A running probe: an agent process, its log, and the objectives of its step.
 
-Steady is ten good answers in a row. `abort_below` looks at the last five seconds, and at no fewer
-than twenty requests. A prober that died or was late is reported as "not measured", never as a pass.
+Steady is ten good answers in a row. `abort_below` uses the last five seconds, and at least twenty
+requests. A prober that died or was late is reported as "not measured", never as a pass.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class AgentProbe:
         return self._step.name or self._step.verb.name
 
     def wait_steady(self, deadline: float) -> None:
-        """Ten good answers in a row; NotMet with the last answers counted when they do not come."""
+        """Wait for ten good answers in a row; NotMet with counts of the last answers if they do not
+        arrive."""
         self._clock.until(lambda: self._is_steady() or bool(self._agent.trouble), deadline)
         if self._agent.trouble:
             raise NotMet(f"{self._target}: {self._agent.trouble}", final=True)
@@ -76,7 +77,7 @@ class AgentProbe:
         return len(self._log), self._log.good
 
     def below(self) -> str:
-        """Why the run must be aborted, by `abort_below`; "" while it need not."""
+        """Why `abort_below` aborts the run; "" while it does not."""
         least = self._step.abort_below
         if least is None:
             return ""
@@ -94,7 +95,7 @@ class AgentProbe:
         self._agent.stop()
 
     def judge(self, window: Window) -> Sequence[Finding]:
-        """Each promise against what was measured in the window."""
+        """Each objective, compared with what was measured in the window."""
         observed = judge.Observed(
             name=self.name,
             interval=self._rate.interval,
@@ -146,5 +147,5 @@ def _counted(samples: Sequence[Sample]) -> str:
 
 
 def _poke(clock: Clock) -> Any:
-    """Wake who waits by this clock, if it can be woken."""
+    """Wake all waits on this clock, if it supports that."""
     return getattr(clock, "poke", lambda: None)

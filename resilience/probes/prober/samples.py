@@ -37,7 +37,7 @@ class SampleLog(Sequence[Sample]):
         self._index: dict[str, int] = {"": 0}
 
     def begin(self, start: float, interval: float, answers: Sequence[str]) -> None:
-        """What the prober says first: its schedule and its names of answers."""
+        """The prober's first line: its schedule and its names of answers."""
         self.start, self.interval = start, interval
         self._answers = tuple(Answer[name] for name in answers)
 

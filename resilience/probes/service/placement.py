@@ -59,7 +59,7 @@ def reach(probe: Placed, namespace: str, *, agents: int = 1) -> Reach:
 
 
 def asked(probe: Placed, namespace: str, host: str) -> Reach:
-    """The namespace whose Service is asked; `host` is the one asked where there is no Service."""
+    """The namespace of the probed Service, or of the Service that `host` names."""
     return within((probe.namespace or namespace) if probe.service else namespace_in(host))
 
 
@@ -69,5 +69,5 @@ def _may_be_inside(probe: Placed, agents: int) -> bool:
 
 
 def _via(probe: Placed, agents: int) -> Via:
-    """Several agents are always Pods."""
+    """Several agents always run in Pods."""
     return "pod" if agents > 1 else probe.via

@@ -39,7 +39,7 @@ class Server:
 NO_PASSWORD = "name one by `password: {env: NAME}` or `password: {secret: NAME}`"
 
 Read = Callable[[Credential, Any, str], str]
-"""Credential, context and namespace -> its value; NotMet where it cannot be had."""
+"""Credential, context and namespace -> its value; NotMet if it cannot be read."""
 
 
 def password(credential: Credential, context: Any, namespace: str) -> str:
@@ -64,8 +64,8 @@ def token(credential: Credential, context: Any, namespace: str) -> str:
 
 
 def server(parameters: Any, context: Any, read: Read = password) -> Server:
-    """The server of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet
-    where the password cannot be had. `read` says what it has to be."""
+    """The server of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet if
+    the password cannot be read. `read` says what it has to be."""
     namespace = parameters.namespace or context.namespace
     host, port = parameters.host, parameters.port
     if parameters.service:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ServiceProbe(placement.Placed, Protocol):
-    """The keys that both have; `service` is "" where an address outside is asked."""
+    """The keys that both have; `service` is "" if the probe uses an address outside."""
 
     @property
     def agents(self) -> int: ...

@@ -134,7 +134,7 @@ def test_a_broken_stream_accuses_nobody_while_its_pod_is_well() -> None:
 
 def test_without_a_ready_pod_the_service_cannot_be_reached() -> None:
     assert reply(Cluster(pod("db-0", ready=False)))[0] is Answer.UNREACHABLE
-    assert reply(Cluster()) == (Answer.UNREACHABLE, "of 0 Pods with app=db none is ready")
+    assert reply(Cluster()) == (Answer.UNREACHABLE, "none of 0 Pods with app=db is ready")
 
 
 def test_silence_of_the_api_server_says_nothing_about_the_service() -> None:

@@ -100,13 +100,13 @@ def test_every_value_in_the_window_counts() -> None:
         (series(lambda at: None), "no data in the 19s that are judged"),
         (series(lambda at: "NaN"), "no data in the 19s that are judged"),
         (lambda fields, token: (200, b"<!doctype html><title>Log in</title>"),
-         "is no Prometheus: status 200, '<!doctype html>"),
+         "is not a Prometheus server: status 200, '<!doctype html>"),
         (lambda fields, token: (200, b"[]"), "refuses the query: status 200"),
         (lambda fields, token: (400, b'{"status": "error", "error": "parse error"}'),
          "refuses the query: parse error"),
         (lambda fields, token: (200, b'{"status": "success", "data": {"resultType": "scalar"}}'),
          "holds no time series"),
-        (lambda fields, token: (302, b""), "is no Prometheus: status 302"),
+        (lambda fields, token: (302, b""), "is not a Prometheus server: status 302"),
     ],
 )  # fmt: skip
 def test_what_says_nothing_is_not_measured(answer: Callable[..., Answer], says: str) -> None:

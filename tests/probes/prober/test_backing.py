@@ -39,7 +39,7 @@ def test_a_selector_that_matches_no_pod_is_told_with_its_labels() -> None:
 
 def test_pods_that_are_not_ready_are_told_apart_from_none() -> None:
     told = behind(Sandbox(APP, [pod(ready=False), pod("db")]))
-    assert told.endswith("has no endpoints: of 1 Pod with app=checkout none is ready")
+    assert told.endswith("has no endpoints: none of 1 Pod with app=checkout is ready")
 
 
 @pytest.mark.parametrize(

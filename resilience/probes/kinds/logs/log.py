@@ -53,7 +53,7 @@ def _check(log: Log) -> Iterator[Complaint]:
         yield from wrong
         if text and not wrong and re.search(text, ""):
             yield Complaint(field=field, message=f"`{field}` matches every line",
-                            expected="an expression that does not match nothing")  # fmt: skip
+                            expected="an expression that does not match an empty text")  # fmt: skip
 
 
 def promised(log: Log) -> str:

@@ -1,7 +1,7 @@
 """`grpc`: checks a server's health, or calls one of its methods, at a fixed rate.
 
 Health is grpc.health.v1.Health/Check, which the kubelet and load balancers call. Another method is
-described by the server itself (reflection) or by a file. Each question is a new connection unless
+described by the server itself (reflection) or by a file. Each request uses a new connection unless
 `keepalive`, because a kept one stays with one Pod; nothing is tried twice.
 """
 
@@ -69,8 +69,8 @@ class Grpc:
         key="token",
         example="{secret: api, key: token}",
     )
-    keepalive: bool = shared_keys.keepalive("questions")
-    timeout: Duration = shared_keys.timeout("question")
+    keepalive: bool = shared_keys.keepalive("requests")
+    timeout: Duration = shared_keys.timeout("request")
     via: Via = shared_keys.via()
 
 
@@ -84,7 +84,7 @@ def _check(grpc: Grpc) -> Iterator[Complaint]:
             yield Complaint(field=field, message=f"`{field}` goes with `call`")
     for place in grpc.json:
         if json_place.steps(place) is None:
-            yield Complaint(field="json", message=f"{place!r} is no place in a document",
+            yield Complaint(field="json", message=f"{place!r} is not a path in a document",
                             expected="keys and indexes, such as `items[0].name`")  # fmt: skip
     if len(grpc.health) > 1000 or not grpc.health.isascii():
         yield Complaint(field="health", message="`health` is not a name of a gRPC service",
@@ -116,7 +116,7 @@ def _touches(grpc: Grpc, namespace: str) -> Reach:
 
 
 def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:
-    """What the prober receives; NotMet where a file, the Service or the token cannot be had."""
+    """What the prober receives; NotMet if a file, the Service or the token cannot be read."""
     where = server.server(grpc, context, server.token)
     descriptor = server.readable(grpc.descriptor, context.directory, "descriptor")
     known = f"{grpc.service}.{grpc.namespace}" if grpc.service and grpc.namespace else ""
@@ -140,7 +140,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(grpc: Grpc, context: Asking) -> str:
-    """One question, good or NotMet."""
+    """Send one request; NotMet unless the answer is good."""
     from resilience.probes.kinds.web.grpc_calls import opened
 
     return server.ask(grpc, context, configuration(grpc, context), _describe(grpc), opened)

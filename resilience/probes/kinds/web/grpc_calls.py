@@ -133,7 +133,7 @@ def _described(given: Mapping[str, Any], channel: Any) -> tuple[Any, Any]:
     try:
         sent = json_format.Parse(given["request"], factory.GetMessageClass(method.input_type)())
     except json_format.ParseError as error:
-        raise Never(f"`request` is no {method.input_type.full_name}: {error}") from error
+        raise Never(f"`request` is not a {method.input_type.full_name}: {error}") from error
     return sent, factory.GetMessageClass(method.output_type)
 
 

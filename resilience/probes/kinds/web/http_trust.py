@@ -102,7 +102,8 @@ def given(http: Http, context: Any, namespace: str) -> Mapping[str, Any]:
 
 
 def _trusted(authorities: Authorities, context: Any, namespace: str) -> str:
-    """Their PEM text. What OpenSSL cannot read is no fault of the server, and so reported here."""
+    """Their PEM text. A text that OpenSSL cannot read is not the server's fault, so it is reported
+    here."""
     key = authorities.key
     if authorities.secret:
         where = f"Secret {namespace}/{authorities.secret}"
@@ -134,8 +135,8 @@ def _in_map(name: str, key: str, context: Any, namespace: str) -> str:
 def _in_secret(
     name: str, keys: Sequence[str], context: Any, namespace: str, public: Sequence[str]
 ) -> list[str]:
-    """The values; NotMet, but not for good, if it or one of the keys is missing: some are written
-    by a controller. That says nothing about the service."""
+    """The values; NotMet, but not final, if the object or a key is missing: some are written by a
+    controller. That says nothing about the service."""
     try:
         found = secret_values(context.cluster, namespace, name)
         values = [found.value(key, public=key in public) for key in keys]

@@ -145,7 +145,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
 
 
 def ask(journey: Journey, context: Asking) -> str:
-    """One journey, good or NotMet."""
+    """Make one journey; NotMet unless it is good."""
     from resilience.probes.kinds.web.journey_probe import configuration, launch
     from resilience.probes.prober.once import ask_once
 

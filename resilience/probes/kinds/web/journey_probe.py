@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def configuration(journey: Journey, context: Any) -> dict[str, Any]:
-    """What the prober receives; NotMet where the Service, the token or a file cannot be had."""
+    """What the prober receives; NotMet if the Service, the token or a file cannot be read."""
     namespace = journey.namespace or context.namespace
     base, name = journey.url.rstrip("/"), ""
     if journey.service:
@@ -51,7 +51,7 @@ def _plain(stop: Stop) -> dict[str, Any]:
 
 
 def launch(journey: Journey, context: Any) -> Launch:
-    """How to set out; NotMet where httpx is missing beside the test."""
+    """How to start; NotMet if httpx is not installed next to the test."""
     from resilience.cluster.reach import route
 
     inside = journey.via == "pod" or (journey.service and journey.via == "auto")

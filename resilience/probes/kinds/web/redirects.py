@@ -2,9 +2,9 @@
 own origin.
 
 An origin is scheme, host and port (RFC 6454); https instead of http on the same host counts as the
-same origin. To another origin, a reading request is sent without the step's headers, body, token
-and TLS server name. Consent was given for the origin only, so a writing request is never redirected
-elsewhere.
+same origin. A reading request that is redirected to another origin is sent without the step's
+headers, body, token and TLS server name. Consent was given for the origin only, so a writing
+request is never redirected elsewhere.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _filled(text: str, kept: Mapping[str, str]) -> str:
 
 
 def _failure(error: Exception) -> Answer:
-    """httpx's own names, and the words of a connection that was never made."""
+    """The kind of answer for an httpx error, and the text of a connection that was never made."""
     name, text = type(error).__name__, str(error).lower()
     if "ssl" in text or "certificate" in text:
         return Answer.TLS

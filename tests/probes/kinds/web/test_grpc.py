@@ -148,7 +148,7 @@ def test_a_method_is_described_by_a_file(tmp_path: Path) -> None:
     [
         ({"call": "no.Such/Call"}, "there is no description of gRPC service no.Such"),
         ({"call": "grpc.health.v1.Health/Watch"}, "is not a unary method"),
-        ({"call": CALL, "request": '{"nonsense": 1}'}, "`request` is no grpc.health.v1"),
+        ({"call": CALL, "request": '{"nonsense": 1}'}, "`request` is not a grpc.health.v1"),
     ],
 )
 def test_what_can_never_be_called_is_said_at_once(given: dict[str, Any], says: str) -> None:
