@@ -290,7 +290,8 @@ def free_name(store: Store, base: str) -> str:
     for name in (base, *(f"{base}-{number}" for number in range(2, 10))):
         if next(iter(store.list(layout.directory(name))), None) is None:
             return name
-    raise BadRequest(f"{store.url} has nine snapshots {base}; wait a second, or name this one")
+    raise BadRequest(f"{store.url} already has nine snapshots named {base}; wait a second, or name "
+                     "this one yourself")  # fmt: skip
 
 
 def newest_of(

@@ -122,8 +122,8 @@ def _advice(found: Whole) -> str:
 
 
 def resource_list(snapshot: Snapshot) -> dict[str, list[str]] | None:
-    """Names by GROUP/KIND, without versions, because a plugin may store another version than was
-    listed. None if Velero wrote no list."""
+    """Names by GROUP/KIND, without versions, because a plugin may store another version than
+    the one listed. None if Velero wrote no list."""
     found = snapshot.side("resource-list")
     if found is None:
         return None

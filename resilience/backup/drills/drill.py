@@ -7,7 +7,7 @@
     create    everything, made harmless
     ready     until the workloads run
     load      the application's own dumps, where the snapshot holds any
-    proven    field by field the same, the sentinel, and whatever the caller's own checks ask
+    proven    field by field the same, the sentinel, and the caller's own checks
 
 An RTO is the sum of verify, create, ready, load and proven: it ends when everything is proven, not
 when the creation was accepted. The engine calls `run` with `prove`, which executes the plan's
@@ -209,7 +209,7 @@ class _Drill:
         ]
 
     def _rto(self) -> None:
-        """The time without the wall, which only a drill builds."""
+        """The finding `rto`: without the time for the wall, because a real restore builds none."""
         rto = self._plan.objective.rto
         seconds = sum(spent for part, spent in self._report.seconds.items() if part != WALL)
         parts = ", ".join(f"{name} {spent:.2f}s" for name, spent in self._report.seconds.items())

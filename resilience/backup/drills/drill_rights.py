@@ -2,9 +2,9 @@
 namespace exists.
 
 The account has the permissions of a drill, not those of the applications that it restores, and the
-API server lets nobody grant what they do not hold. Such a Role fails the drill, by name, unless the
-plan accepts that the copy lacks it: behind the wall its Pods cannot reach the API server, where
-alone a Role has an effect.
+API server lets no one grant permissions that they do not hold. Such a Role fails the drill, by
+name, unless the plan accepts that the copy lacks it: behind the wall its Pods cannot reach the API
+server, the only place where a Role has an effect.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Ungranted:
     names: Collection[str] = ()
 
     def leaving_out(self, adjust: Adjust) -> Adjust:
-        """The same adjustment, of everything but these."""
+        """The same adjustment, for all objects except these."""
 
         def adjusted(obj: Object) -> str | Mapping[str, list[str]]:
             why = self.reasons.get(_title(obj), "") if _is_right(obj) else ""

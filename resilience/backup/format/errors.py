@@ -1,9 +1,9 @@
 """What can go wrong with a backup, named for the decision it calls for.
 
 BackupError
-├── StoreError              the store said no, or nothing
+├── StoreError              the store refused, or did not answer
 │   ├── StoreUnreachable    no usable answer: try again later
-│   ├── StoreRefused        no right, wrong region, wrong clock, no bucket: change the settings
+│   ├── StoreRefused        no permission, wrong region, wrong clock, no bucket: change the settings
 │   ├── StoreFull           no space left: nothing of what was being written is visible
 │   ├── Missing             no such key
 │   ├── Exists              a create-only write found the key taken
@@ -17,13 +17,13 @@ BackupError
 ├── BadArchive              the tarball cannot be read safely
 ├── RestoreRefused          nothing was created, and why
 │   ├── NoWall              a drill's wall is not proven: no workload was created
-│   └── StillThere          a scratch namespace that was deleted does not go
+│   └── StillThere          a deleted scratch namespace still exists
 ├── HookFailed              a hook of the application failed
 ├── VolumeFailed            a volume's stream lacks one of its four proofs
-│   └── HelperLost          its helper Pod was deleted in the meantime: it can be begun again
-├── SentinelFailed          the application could not keep the sentinel, or not tell it
+│   └── HelperLost          its helper Pod was deleted in the meantime: it can be started again
+├── SentinelFailed          the application could not store or return the sentinel
 ├── Busy                    someone else holds the lock; the message names the holder
-└── BadRequest              the caller's own words are wrong: name, schedule, URL, key
+└── BadRequest              the caller's input is wrong: name, schedule, URL, key
 """
 
 from __future__ import annotations

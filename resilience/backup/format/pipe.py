@@ -1,7 +1,7 @@
 """Concurrent stages: a bounded queue with a thread behind it.
 
 An exception in the thread is raised by the next `put`, `close` or iteration on the other side;
-nothing is lost and nothing waits for ever. Leaving the `with` block early stops the thread.
+nothing is lost and nothing waits forever. Leaving the `with` block early stops the thread.
 """
 
 from __future__ import annotations

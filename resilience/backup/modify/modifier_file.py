@@ -45,7 +45,7 @@ def rules(path: str) -> list[PatchRule]:
         reason = problem.strerror if isinstance(problem, OSError) else problem
         raise BadRequest(f"{path}: {reason}") from None
     except yaml.YAMLError as problem:
-        raise BadRequest(f"{path} is no YAML: {' '.join(str(problem).split())}") from None
+        raise BadRequest(f"{path} is not YAML: {' '.join(str(problem).split())}") from None
     if not isinstance(found, dict) or found.keys() != {"version", "resourceModifierRules"}:
         raise BadRequest(f"{path}: expected `version: v1` and `resourceModifierRules`")
     if found["version"] != "v1":

@@ -9,7 +9,7 @@ from resilience.backup.objects.json_pointer import escaped
 
 
 def pod_specs(value: Any, pointer: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every one inside of an object with its pointer, under any name: recognized by its
+    """Every Pod spec inside an object, with its pointer, under any name: it is recognized by its
     containers."""
     if isinstance(value, dict):
         if isinstance(value.get("containers"), list):

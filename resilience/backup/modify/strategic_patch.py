@@ -118,8 +118,9 @@ def _items(
 
 
 def _in_order(items: list[Any], said: list[Any], live: list[Any]) -> list[Any]:
-    """Names of the patch (`said`) in its order, the others in the live one; of two neighbours the
-    other one comes first only if it was before (normalizeElementOrder, mergeSortedSlice)."""
+    """Names in the patch (`said`) keep its order, all others the order of the live list. Where the
+    two meet, the live one comes first only if it did before (normalizeElementOrder,
+    mergeSortedSlice)."""
     named = [each for each in said if each in items]
     others = [each for each in items if each not in said]
     merged: list[Any] = []

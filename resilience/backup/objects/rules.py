@@ -177,8 +177,8 @@ def claim_binding(obj: Object) -> Iterator[str]:
 
 
 def volume_binding(obj: Object) -> Iterator[str]:
-    """Remove the uid of the claimRef: without it, it is a reservation; with the old uid the volume
-    would stay Released."""
+    """Remove the uid of the claimRef: without a uid it is a reservation; with the old uid the
+    volume would stay Released."""
     claim = (obj.get("spec") or {}).get("claimRef")
     yield from _drop(claim, ("uid", "resourceVersion"), "/spec/claimRef")
 

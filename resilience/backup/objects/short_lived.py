@@ -2,8 +2,8 @@
 
 The garbage collector deletes an object together with the last of its owners. A controller's Pod is
 replaced by a new one. So an object that only the old Pod owned (a leader's lock, for instance) is
-not restored either. Without its owner nothing would ever delete it, and a lock would be held for
-ever. Claims are an exception: their data is restored, though they have no owner then.
+not restored either. Without its owner nothing would ever delete it, and a lock would be held
+forever. Claims are an exception: their data is restored, though they have no owner then.
 """
 
 from __future__ import annotations

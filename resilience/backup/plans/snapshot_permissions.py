@@ -38,8 +38,8 @@ STAND_IN = (
 def of_snapshot(
     namespaces: Sequence[str], *, inside: bool, volumes: Volumes | None = None
 ) -> Sequence[Right]:
-    """To list everything there; `inside`: volumes, dumps, hooks or a sentinel as well, and
-    `volumes` how. A pattern is searched in all namespaces."""
+    """The permissions to list everything there; with `inside` also those for volumes, dumps, hooks
+    or a sentinel; `volumes` says how volumes are read. A pattern is searched in all namespaces."""
     patterned = not namespaces or any(set(name) & set("*?[") for name in namespaces)
     places = [""] if patterned else sorted(set(namespaces))
     aside = bool(volumes and (volumes.from_ != "live" or volumes.local))

@@ -123,7 +123,7 @@ def run(place: Place, *arguments: str) -> bytes:
 
 
 def meaning(stderr: bytes, place: Place, *, otherwise: type[BackupError] = Tampered) -> BackupError:
-    """The error that restic's last words mean."""
+    """The error that the end of restic's stderr stands for."""
     words = ending(" ".join(stderr.decode("utf-8", "replace").split()), 300) or "no message"
     for pattern, error in _MEANINGS:
         if re.search(pattern, words):

@@ -57,8 +57,8 @@ class Preparation:
         return None
 
     def _modified(self, kind: str, obj: Object, recorded: Any) -> Mapping[str, list[str]]:
-        """The requested changes. One may read the status that was recorded, also where it is not
-        restored: a handle of a volume is nowhere else."""
+        """The requested changes. It may read the recorded status even if the status is not
+        restored: a volume's handle is nowhere else."""
         if recorded is None or "status" in obj:
             return self._request.modify(kind, obj)
         obj["status"] = copy.deepcopy(recorded)

@@ -45,7 +45,7 @@ _CHANGED = (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED)
 _END = RestoreStage(order.WAVES, 0)
 
 _HOOK_PATIENCE = 5.0
-"""Seconds in which a webhook may be away before its objects are put off to the end."""
+"""Seconds that a webhook may be unavailable before its objects are postponed to the end."""
 
 Act = Callable[[Resource, Object, Existing], Written]
 
@@ -162,8 +162,8 @@ class _Restore:
         self._report.items = written
 
     def _written_first(self, resource: Resource, obj: Object, existing: Existing) -> Written:
-        """A webhook that nothing serves may be served by what comes later. Claims are not put off:
-        they are filled before anything mounts them."""
+        """A webhook without a server may get one from objects that are restored later. Claims are
+        not postponed: they are filled before anything mounts them."""
         claim = identity(obj) == "PersistentVolumeClaim"
         return self._writer.write(resource, obj, existing, hooks=None if claim else _HOOK_PATIENCE)
 

@@ -1,4 +1,4 @@
-"""What a restore is asked to do: the choices of its caller, and the caller's own part in it."""
+"""The request for a restore: the choices of its caller, and the caller's own part in it."""
 
 from __future__ import annotations
 

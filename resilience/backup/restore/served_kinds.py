@@ -76,7 +76,7 @@ class Kinds:
         ]
         leave = f"or leave it out with --exclude {kind}"
         if there:
-            return f"{api_version} is gone here, the target serves {', '.join(there)}: {leave}"
+            return f"{api_version} is not served; the target serves {', '.join(there)}: {leave}"
         return f"the target does not serve {kind}: install its definition, {leave}"
 
     def wait_until_served(self) -> None:

@@ -1,8 +1,8 @@
 """Waits until what a restore brought back is ready, and says what is not and why.
 
-Only workloads and Pods of the restore count: others in the namespace are not its business. A Job
+Only workloads and Pods of the restore count; others in the namespace are ignored. A Job
 counts as long as it runs. What cannot be read is not ready, and is read again: the restore itself
-has happened, and its report must not be lost over it.
+has succeeded, and its report must not be lost because of this.
 """
 
 from __future__ import annotations

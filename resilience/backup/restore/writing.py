@@ -44,9 +44,9 @@ _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
 
 GRANTING = (
-    "the API server lets nobody grant what they do not hold: leave it out with --exclude, or "
-    "restore as someone who holds these permissions, or who may `escalate` roles and `bind` what "
-    "is bound"
+    "the API server lets no one grant permissions that they do not hold: leave it out with "
+    "--exclude, or restore as someone who holds these permissions, or who may `escalate` roles "
+    "and `bind` what is bound"
 )
 
 _ADVICE = {
@@ -184,9 +184,9 @@ class ObjectWriter:
         return Written(Outcome.EQUAL, uid=live["metadata"]["uid"])
 
     def _is_there(self, resource: Resource, obj: Object) -> bool:
-        """The API server admits before it looks for the name: an existing Service is refused for
-        its own node port, an existing object by a quota that is used up or by a webhook, and not
-        as existing (registry/generic/registry/store.go, Create)."""
+        """The API server runs admission before it looks for the name. So it may refuse an object
+        that exists because of its own node port, a full quota or a webhook, and not because it
+        exists (registry/generic/registry/store.go, Create)."""
         try:
             self._live(resource, obj)
         except (NotFound, Forbidden):
@@ -321,7 +321,7 @@ def _passing(problem: ClusterError, pause: float) -> float | None:
 
 
 def _goes(problem: ClusterError) -> bool:
-    """Whether it is the namespace that is being deleted, and what is in it with it."""
+    """Whether the namespace is being deleted, together with everything in it."""
     return isinstance(problem, Forbidden) and any(
         cause.get("reason") == "NamespaceTerminating" for cause in problem.causes
     )

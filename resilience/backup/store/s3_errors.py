@@ -79,8 +79,8 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
     if code in _FULL or status == 507:
         return StoreFull(f"{url}: no space left while writing {key}; nothing of it is visible")
     if "Content-MD5" in words:
-        return StoreRefused(f"{url}: {_at(key)}a bucket that locks its objects takes no write "
-                            f"without a checksum ({words})")  # fmt: skip
+        return StoreRefused(f"{url}: {_at(key)}a bucket with Object Lock requires a checksum for "
+                            f"each write ({words})")  # fmt: skip
     if "retention" in words.lower() or "object lock" in words.lower() or "WORM" in words:
         return Retained(f"{url}: {key}: {words}")
     if code == "InvalidObjectState":

@@ -3,7 +3,7 @@
 Data that fits in one part is a single PutObject. Memory is two parts. All parts except the last
 have the same size (some stores insist), 8 MiB unless the caller knows that 10,000 of them cannot be
 enough. When half of them are sent and no end is in sight, the others are larger: 40 GiB may grow to
-360. With a size from the caller that is so after nine tenths.
+360. If the caller gave a size, they become larger only after nine tenths.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LATER = 8
 
 
 def content(checksums: str, data: bytes) -> dict[str, Any]:
-    """Arguments for a body. S3 takes none without a checksum into a bucket that locks its objects,
-    and `when_required` leaves out those that newer clients send."""
+    """Arguments for a body. S3 accepts no part without a checksum in a bucket with Object Lock, and
+    `when_required` leaves out the checksums that newer clients send."""
     if checksums != "when_required":
         return {"Body": data}
     digest = hashlib.md5(data, usedforsecurity=False).digest()

@@ -44,7 +44,7 @@ class _Record:
 
 
 class Lock:
-    """A named lock in a store; `ttl` is how long a dead holder is waited out."""
+    """A named lock in a store; `ttl` is how long others wait for a dead holder."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Lock:
         last = self._last()
         if last and last.held(self._clock.now()):
             raise Busy(
-                f"{self._name} is being worked on by {last.holder}; its lock ends "
+                f"{self._name} is locked by {last.holder}; the lock ends at "
                 f"{last.until:%Y-%m-%d %H:%M:%S} UTC at the latest"
             )
         self._append((last.number if last else 0) + 1, self._clock.now() + self._ttl)

@@ -99,7 +99,7 @@ def _repository(request: Request, store: Store, clock: Clock) -> Repository | No
     if request.engine != restic.NAME:
         raise BadRequest(f"engine {request.engine!r}: the only supported one is {restic.NAME}")
     if request.retain_until:
-        raise BadRequest("a retention lock cannot hold what restic keeps: it rewrites its files")
+        raise BadRequest("a retention lock cannot be used with restic, which rewrites its files")
     return restic.made(store, clock)
 
 

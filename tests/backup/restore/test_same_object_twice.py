@@ -65,15 +65,15 @@ def refusals(store: MemoryStore, *, dry_run: bool) -> list[str]:
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_where_neither_version_is_served_one_message_says_what_is(dry_run: bool) -> None:
     store = archive("networking.k8s.io/v1beta1", "extensions/v1beta1")
-    [said] = [line for line in refusals(store, dry_run=dry_run) if "is gone here" in line]
-    assert "networking.k8s.io/v1beta1 is gone here, the target serves networking.k8s.io/v1" in said
+    [said] = [line for line in refusals(store, dry_run=dry_run) if "is not served; " in line]
+    assert "networking.k8s.io/v1beta1 is not served; the target serves networking.k8s.io/v1" in said
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_two_objects_of_one_name_are_not_taken_for_one(dry_run: bool) -> None:
     store = archive("networking.k8s.io/v1", "extensions/v1beta1", uids=("u1", "u2"))
     said = " ".join(refusals(store, dry_run=dry_run))
-    assert "extensions/v1beta1 is gone here" in said
+    assert "extensions/v1beta1 is not served; the target" in said
 
 
 def test_one_that_stands_alone_is_not_left_out() -> None:

@@ -154,7 +154,7 @@ def test_a_write_without_a_checksum_is_no_lock() -> None:
     }
     told = _translated("s3://held/one", "x", answer)
     assert type(told) is StoreRefused
-    assert "takes no write without a checksum" in str(told)
+    assert "requires a checksum for each write" in str(told)
 
 
 def test_a_file_that_holds_no_key_is_named_and_nothing_is_sent(

@@ -172,8 +172,8 @@ class ClaimMounts:
         if users and "ReadWriteOncePod" in modes:
             raise VolumeFailed(
                 f"volume {namespace}/{claim} is ReadWriteOncePod and used by Pod "
-                f"{users[0]['metadata']['name']}: no second Pod can mount it; take it by an "
-                "application dump, or `from: snapshot` or `clone` where the driver can"
+                f"{users[0]['metadata']['name']}: no second Pod can mount it; use an application "
+                "dump, or `from: snapshot` or `from: clone` if the driver supports it"
             )
         return min(
             users, key=lambda pod: (not objects.node(pod), objects.is_terminating(pod)), default={}

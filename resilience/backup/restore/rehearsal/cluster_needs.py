@@ -1,4 +1,4 @@
-"""What restored objects need of the cluster itself and a dry run does not ask for.
+"""What restored objects need of the cluster itself and a dry run does not check.
 
 A claim of a StorageClass that does not exist is created and stays Pending; a workload whose
 PriorityClass or RuntimeClass does not exist is created, and all of its Pods are refused

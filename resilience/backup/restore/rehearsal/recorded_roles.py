@@ -1,6 +1,6 @@
 """The rules of the Roles that a restore writes before the bindings to them.
 
-Read only when something asks, and once: a snapshot without such a question costs no reading.
+They are read only when they are needed, and only once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class RecordedRoles:
     _known: Mapping[tuple[str, str], Rules] | None = field(default=None)
 
     def rules(self, namespace: str, name: str) -> Rules | None:
-        """Of the Role of that name in the namespace it goes to; None if the restore has none."""
+        """The rules of the Role with that name in its target namespace; None if the restore has no
+        such Role."""
         if self._known is None:
             self._known = self._read()
         return self._known.get((namespace, name))

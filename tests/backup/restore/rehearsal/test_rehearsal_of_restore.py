@@ -345,7 +345,7 @@ def test_a_version_that_is_gone_is_known_before_anything_is_written() -> None:
         except RestoreRefused as problem:
             found = [str(problem)]
         assert (
-            "networking.k8s.io/v1beta1 is gone here, the target serves networking.k8s.io/v1"
+            "networking.k8s.io/v1beta1 is not served; the target serves networking.k8s.io/v1"
             in (found[0])
         )
     assert ("namespaces", "", "shop") not in target.objects
