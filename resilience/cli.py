@@ -1,4 +1,4 @@
-"""The `resilience` command: what neither passes nor fails as a test. Parsers only, no logic.
+"""The `resilience` command: everything that is not a test. Parsers only, no logic.
 
 Exit codes: 0 done; 1 it could not be done, or something was found wrong (one line on stderr);
 2 wrong usage; 130 Ctrl-C. `run` ends with pytest's exit codes, see `resilience.harness.exits`.
@@ -99,7 +99,7 @@ def parser() -> Parser:
     audit.set_defaults(run=_audit)
     backup.add_parsers(commands)
     _add_rbac(
-        commands.add_parser("rbac", help="print the least permissions that files need, as YAML")
+        commands.add_parser("rbac", help="print exactly the permissions that files need, as YAML")
     )
     _add_ledger(commands.add_parser("ledger", help="serve a small durable store to try ledgers on"))
     _add_completion(

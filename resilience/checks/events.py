@@ -16,7 +16,7 @@ MOST = 3
 """Pods named in one message."""
 
 _CRASHED = "BackOff"
-"""The Event which says that a container, or a pull, is tried again."""
+"""The reason of an Event for a container, or a pull, that is tried again."""
 
 _REASON_ALONE = re.compile(r"Error: \w+")
 """What the kubelet writes right after the Event that holds the cause (pkg/kubelet/images)."""

@@ -37,8 +37,8 @@ class Same:
         default="snapshot",
     )
     store: str = parameter(
-        "A store: the newest snapshot of this namespace there is what it must match, restored from "
-        "it or not; objects that were added since count as differences.",
+        "A store. The namespace must match its newest snapshot there, even if it was not restored "
+        "from it. Objects that were added since count as differences.",
         default="",
         example="file:./backups-data",
     )
@@ -141,7 +141,8 @@ def _newest(same: Same, context: CheckContext) -> _Compared:
 
 
 def _rights(same: Same, namespace: str) -> Sequence[Right]:
-    """What `restore` and drills need already, and so only with a store: to read everything."""
+    """The permission to read everything. It is needed only with a store, since `restore` and drills
+    have it already."""
     verbs = ("get", "list") if same.store else ()
     return [Right(verb=verb, group="*", resource="*", namespace=namespace) for verb in verbs]
 

@@ -173,10 +173,9 @@ def _require_begun(workload: Object, context: CheckContext) -> None:
     want = readiness.wanted(workload) or 0
     if since and want and not _has_begun(workload, want, max(since), context):
         raise NotMet(
-            f"{_title(workload)}: this run changed its Pod template, and no Pod has the new one: by"
-            f" {readiness.kept_by(workload)} all {want} Pods keep the old one; delete a Pod "
-            "(`kill`)"
-            " or change that setting, so that the change can be judged",
+            f"{_title(workload)}: this run changed its Pod template, but no Pod has the new one, "
+            f"because of {readiness.kept_by(workload)}; all {want} Pods keep the old one; "
+            "delete a Pod (`kill`) or change that setting, so that the change can be judged",
             final=True,
             unknown=True,
         )

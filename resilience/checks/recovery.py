@@ -21,7 +21,7 @@ from resilience.kube import objects, readiness
 from resilience.verbs.context import Fate, Victim
 
 Earliest = Callable[[float], float]
-"""The first moment at which an event received then may have happened."""
+"""The earliest moment at which an event received at a given time can have happened."""
 
 Wanting = Callable[[Victim, float], int | None]
 """How many Pods the victim's workload wanted at that moment; None if unknown."""

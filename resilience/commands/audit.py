@@ -1,7 +1,7 @@
 """`resilience audit`: reads a live cluster or manifests, says what will break and how to prove it.
 
 Nothing is changed. Exit code 1 when an open finding reaches `--fail-on`, or a file could not be
-read; what may not be listed is named and costs only the rules that need it.
+read; kinds that may not be listed are named, and only the rules that need them are skipped.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def add_init(init: argparse.ArgumentParser) -> None:
 INIT_HELP = {
     "context": "kubeconfig context",
     "kubeconfig": "kubeconfig file",
-    "namespace": "namespace of ci, plan, target, and of manifests that name none",
+    "namespace": "namespace for ci, plan and target, and for manifests that do not set one",
 }
 
 
@@ -93,7 +93,7 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
         "--fail-on",
         choices=LEVELS,
         default="error",
-        help="least level that ends with exit code 1 (default: %(default)s)",
+        help="lowest level that causes exit code 1 (default: %(default)s)",
     )
     audit.add_argument("--only", action="append", metavar="RULE", help="check only this rule")
     audit.add_argument("--skip", action="append", metavar="RULE", help="do not check this rule")

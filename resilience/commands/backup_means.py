@@ -63,7 +63,7 @@ def failed_plan(plan: Plan, problem: Exception, answers: Answers) -> int:
 
 
 AWAY = 10.0
-"""Seconds in which a read waits for an API server that is throttling, starting or away."""
+"""Seconds in which a read waits for an API server that throttles, starts, or cannot be reached."""
 
 
 @contextmanager

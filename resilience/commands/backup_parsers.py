@@ -375,7 +375,7 @@ def _changing(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of replicas")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of replicas")
     return int(text)
 
 
@@ -392,8 +392,8 @@ def _how_to_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         action="store_true",
-        help="end once the restored workloads and Pods are ready; exit code 1 names those that "
-        "are not",
+        help="wait until the restored workloads and Pods are ready; if some are not, name them "
+        "and end with exit code 1",
     )
     parser.add_argument(
         "--timeout", metavar="DURATION", default="", help="how long --wait waits (default 5m)"

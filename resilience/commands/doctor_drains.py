@@ -70,6 +70,6 @@ def _told(step: Step, found: Sequence[str]) -> str:
     more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
     pods = ", ".join(found[:_MOST]) + more
     return (
-        f"{step.title} is refused if it chooses the node of a Pod of the system: {pods}; name"
+        f"{step.title} is refused if it chooses the node of a system Pod: {pods}; name"
         " their namespace in `namespaces` of the target, or drain another node"
     )

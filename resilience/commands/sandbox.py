@@ -1,7 +1,7 @@
 """`resilience sandbox ...`: replaces this process with the sandbox's own command.
 
-The sandbox imports nothing of the product, and this module only knows its command line. What the
-sandbox cannot know is the project: the files that may map the user's own images are named for it.
+The sandbox imports nothing of the product, and this module only knows its command line. The sandbox
+does not know the project, so the files that may map the user's own images are passed to it.
 """
 
 from __future__ import annotations

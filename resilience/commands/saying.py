@@ -1,7 +1,7 @@
 """Prints a command's output: each line masked and without control characters.
 
-Names, messages and reasons come out of clusters and stores; none of them may drive the terminal.
-`tests/commands/test_saying.py` holds every command to this door.
+Names, messages and reasons come from clusters and stores; none of them may control the terminal.
+`tests/commands/test_saying.py` checks that every command prints through this module.
 """
 
 from __future__ import annotations

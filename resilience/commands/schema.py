@@ -1,4 +1,4 @@
-"""`resilience schema scenario|plan`: the JSON Schema that editors complete and check by."""
+"""`resilience schema scenario|plan`: the JSON Schema that editors use for completion and checks."""
 
 from __future__ import annotations
 

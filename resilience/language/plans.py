@@ -253,8 +253,8 @@ def asks_the_copy(node: Node, value: Drill, taken: Sequence[str], reading: Readi
         for field, text in _elsewhere(step, copies):
             reading.wrong(
                 item,
-                f"`{step.verb.name}` under `drill.then` asks {field} {quoted(text)}, which is not "
-                "the drill's copy",
+                f"`{step.verb.name}` under `drill.then` queries {field} {quoted(text)}, which is "
+                "not the drill's copy",
                 f"a Service of the scratch namespace (leave `{field}` out)",
             )
 

@@ -99,8 +99,8 @@ def _budget(objective: Objective, rate: Rate, node: Node, reading: Reading) -> N
     needed = math.ceil(RULE_OF_THREE / budget.allowed)
     reading.wrong(
         node,
-        f"an error budget of {budget} allows {Duration.of(budget.allowed)} of failure, and at "
-        f"{rate} that much may fail unseen",
+        f"an error budget of {budget} allows {Duration.of(budget.allowed)} of failure, and "
+        f"requests at {rate} can miss such a failure",
         f"a rate of at least {needed}/s, or a larger budget",
     )
 

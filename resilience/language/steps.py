@@ -97,7 +97,7 @@ def _renamed(
     """The step under the verb's current name, with a notice."""
     reading.notice(
         entries[former].key_node,
-        f"the verb `{former}` is now called `{name}`; the next release does not read `{former}`",
+        f"the verb `{former}` is now called `{name}`; the next release does not accept `{former}`",
         f"`{name}`",
     )
     return {name if key == former else key: entry for key, entry in entries.items()}

@@ -17,9 +17,9 @@ NAME = "options.md"
 HEAD = """\
 # Options and exit codes
 
-Each option can be given in three ways; the command line wins over the environment, and that over
-the ini file (`pytest.ini`, `pyproject.toml` ...). `resilience run` takes the same options without
-the word `resilience` in front: `--seed 7`.
+Each option can be given in three ways; the command line takes precedence over the environment, and
+the environment over the ini file (`pytest.ini`, `pyproject.toml` ...). `resilience run` takes the
+same options without the word `resilience` in front: `--seed 7`.
 
 | command line | environment | ini key | what it does |
 |---|---|---|---|
@@ -34,7 +34,7 @@ CODES = """
 | 1 | a service missed an objective, or a test failed |
 | 2 | interrupted: Ctrl-C (after everything was undone), or a file could not be understood |
 | 3 - 6 | pytest's own: internal error, wrong usage, nothing collected, too many warnings |
-| 20 | something could not be undone: run `resilience recover`. Wins over every other code |
+| 20 | something could not be undone: run `resilience recover`. Overrides every other code |
 | 21 | something could not be measured, and nothing worse happened |
 | 22 | the run itself failed, not the service, and nothing worse happened |
 | 23 | a guard refused, and nothing worse happened |

@@ -23,8 +23,8 @@ HEAD = """\
 A target says which cluster may be touched, and how much of it: `[targets.NAME]` in
 `resilience.toml` or `[tool.resilience.targets.NAME]` in `pyproject.toml`, in the folder where the
 project begins: the nearest one above with a configuration of pytest's, else with one of these
-files. How to go about it: [Say what may be broken](../how-to/targets-and-limits.md). A key that is
-not known, or a value that is not understood, refuses every run.
+files. See [Say what may be broken](../how-to/targets-and-limits.md). With an unknown key or an
+invalid value, every run is refused.
 
 | key | value | if left out | |
 |---|---|---|---|
@@ -41,7 +41,7 @@ FLEETS = """
 
 `--resilience-fleet FILE` names a TOML file with a table `[clusters.NAME]` for each cluster, and
 every scenario and plan runs on each. A fleet permits nothing: each cluster consents for itself.
-How to go about it: [Run on several clusters](../how-to/fleets.md).
+See [Run on several clusters](../how-to/fleets.md).
 
 | key | value | if left out | |
 |---|---|---|---|
@@ -52,8 +52,8 @@ DRIVERS = """
 ## Drivers
 
 `driver = {kind = "KIND", ...}`. A driver acts only on a machine that it can prove to be the node's,
-and an order counts only when the machine's own API says that it was carried out. A dry run asks the
-same.
+and an order counts only when the machine's own API says that it was carried out. A dry run checks
+the same.
 """
 
 

@@ -161,6 +161,14 @@ def _default(item: Field) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+def _several(words: str) -> str:
+    """`texts or whole numbers` for `text or whole number`; anything but plain words is
+    unchanged."""
+    kinds = words.split(" or ")
+    plain_words = all(each.replace(" ", "").isalpha() for each in kinds)
+    return " or ".join(f"{each}s" for each in kinds) if plain_words else words
+
+
 def kind(shape: Shape) -> str:
     """A shape in two or three words, for tables."""
     if isinstance(shape, OneOf):
@@ -168,7 +176,11 @@ def kind(shape: Shape) -> str:
     if isinstance(shape, PhaseShape):
         return kind(shape.inner)
     if isinstance(shape, ListOf):
-        return "steps" if isinstance(shape.item, StepShape) else f"list of {kind(shape.item)}"
+        return (
+            "steps"
+            if isinstance(shape.item, StepShape)
+            else f"list of {_several(kind(shape.item))}"
+        )
     if isinstance(shape, Record):
         return listed((f"`{key}`" for key in shape.keys), "and")
     if name := getattr(shape, "name", ""):
@@ -179,7 +191,8 @@ def kind(shape: Shape) -> str:
 def _objective() -> str:
     rows = ["| key | |", "|---|---|"]
     rows += [f"| `{key}` | {objective.DOCS[key]} |" for key in objective.KEYS]
-    rows.append("| `p50`, `p99`, `p99.9` ... | Latency that this part of the answers keeps. |")
+    limit = "Latency that this percentage of the answers must not exceed."
+    rows.append(f"| `p50`, `p99`, `p99.9` ... | {limit} |")
     return "\n".join(rows)
 
 

@@ -88,7 +88,7 @@ def _installed() -> Iterable[EntryPoint]:
 
 @dataclass
 class Verbs:
-    """A `resilience.model.verb.Catalogue` that imports a verb when it is first asked for."""
+    """A `resilience.model.verb.Catalogue` that imports a verb when it is first looked up."""
 
     builtin: Mapping[str, str] = field(default_factory=lambda: BUILTIN)
     installed: Callable[[], Iterable[EntryPoint]] = _installed

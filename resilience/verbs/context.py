@@ -315,8 +315,8 @@ class CheckContext(Context, Protocol):
         """Monotonic seconds at which this check was first evaluated."""
 
     def earliest(self, received: float) -> float:
-        """The first moment at which an event received then may have happened: earlier than that
-        where the API server did not answer before."""
+        """The earliest moment at which an event received at `received` can have happened. It is
+        before `received` if the API server did not answer for a while."""
 
     def history(self, resource: Resource) -> Sequence[Any]:
         """WatchEvents of the views of that resource since the run began, in order."""

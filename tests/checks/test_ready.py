@@ -75,7 +75,7 @@ def test_a_change_that_no_pod_has_is_not_measured(
         run.apply("after.yaml")
         asked = {"one": [name_of(case)], "all": ["all"], "pods": []}[how]
         named = {"pods": "app=db"} if how == "pods" else {}
-        with pytest.raises(NotHeld, match="no Pod has the new one: by") as said:
+        with pytest.raises(NotHeld, match="no Pod has the new one, because of") as said:
             run.ready(*asked, within="20s", **named)
         assert said.value.outcome is Outcome.NOT_MEASURED
 
@@ -89,7 +89,7 @@ def test_a_change_that_one_pod_has_is_judged(
         run.kill(pods="app=db", count=1)
         run.ready(name_of(case), within="60s")
         told = [entry.text for entry in run._state.timeline.entries()]
-        assert any("2 of them of an older template (by updateStrategy" in text for text in told)
+        assert any("2 of them with an older template (updateStrategy" in text for text in told)
 
 
 def test_a_replicaset_uses_the_change_for_the_next_pod(

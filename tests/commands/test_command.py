@@ -230,7 +230,7 @@ def test_doctor_of_a_cluster_that_does_not_answer_is_one(tmp_path: Path) -> None
     done = resilience("doctor", "--kubeconfig", "config", cwd=tmp_path)
     assert done.returncode == 1
     assert (
-        "BAD  cluster: GET /version: http://127.0.0.1:1 (context 'c') gave no answer" in done.stdout
+        "BAD  cluster: GET /version: http://127.0.0.1:1 (context 'c') did not answer" in done.stdout
     )
     assert "Traceback" not in done.stderr
 

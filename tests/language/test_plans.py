@@ -159,7 +159,7 @@ def test_what_runs_nothing_or_cannot_be_told_apart_is_refused(more: str, says: s
 def test_a_drill_that_asks_anything_but_its_copy_is_refused(check: str) -> None:
     more = f"drill: {{into: shop-drill, then: [{{{check}}}]}}\n"
     (problem,) = read_real(PLAN + more).problems
-    assert "under `drill.then` asks" in problem.message
+    assert "under `drill.then` queries" in problem.message
     assert "which is not the drill's copy" in problem.message
 
 

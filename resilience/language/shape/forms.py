@@ -80,7 +80,7 @@ class ScenarioForm:
     share: Literal["given"] | None = parameter(
         "`given`: scenarios of a folder that follow one another, in one file or several, and have "
         "the same actions under `given` set them up once. Before each of them everything is as "
-        "`given` left it, or is set up anew.",
+        "`given` left it, or is set up again.",
         default=None,
     )
     given: Annotated[Steps, Phase.GIVEN] = parameter(
