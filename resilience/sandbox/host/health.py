@@ -53,7 +53,7 @@ class Health:
         """Record an error; False if it says nothing about this process."""
         if not isinstance(error, OSError) or not exhausted(error):
             return False
-        self.tell(f"cannot go on: {error.strerror}")
+        self.tell(f"cannot continue: {error.strerror}")
         return True
 
     def tell(self, why: str) -> None:

@@ -18,9 +18,8 @@ class OwnImage:
     `line` is the command line that replaces the image's own, () where `base` runs as it is.
     `workdir` is an absolute directory of this machine, "" for the base's. `commands` maps the name
     of a program to the command line that runs in its place. `login` is "USER:PASSWORD" of the
-    private registry that the image is in, "" for a public one. of a program to the command line
-    that runs in its place. `user` is the user that the image runs as, a number or a name; "" if it
-    is not set.
+    private registry that the image is in, "" for a public one. `user` is the user that the image
+    runs as, a number or a name; "" if it is not set.
     """
 
     pattern: str

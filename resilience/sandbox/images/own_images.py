@@ -3,8 +3,8 @@ in resilience.toml.
 
 Each key is a glob of image references, each value a table with exactly one of `run` (a command of
 this machine), `python` (arguments of the interpreter), `agnhost` (its arguments) or `image` (an
-image of the catalogue). Whatever cannot be understood is a SandboxError that names file and key:
-a stand-in that is misspelt must not be one that is absent.
+image of the catalogue). Anything that cannot be understood is a SandboxError that names file and
+key, so that a misspelt stand-in is not ignored.
 """
 
 from __future__ import annotations

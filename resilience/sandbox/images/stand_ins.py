@@ -2,7 +2,7 @@
 
 An own image is an image of the catalogue with another command line. Placeholders in that line and
 in its environment are filled when a container starts: `{args}` (a word of its own) are the
-container's arguments, `{pod_ip}` the Pod's address, `{mount:/data}` where a volume really lies.
+container's arguments, `{pod_ip}` the Pod's address, `{mount:/data}` the real directory of a volume.
 """
 
 from __future__ import annotations
@@ -100,18 +100,18 @@ def filled(text: str, address: str, mounts: Iterable[tuple[str, str]]) -> str:
 
 
 def unknown(references: Iterable[str], own: Sequence[OwnImage]) -> list[str]:
-    """Those that no name leads to, in order and once each."""
+    """The references without an image, in order and once each."""
     return [name for name in dict.fromkeys(references) if find(name, own) is None]
 
 
 def known(own: Sequence[OwnImage]) -> str:
-    """What there is, for a message."""
+    """The known images, for a message."""
     names = [image.repository for image in catalogue.IMAGES.values() if image.repository]
     return ", ".join([*(each.pattern for each in own), *(f"{name}:*" for name in names)])
 
 
 def listing(own: Sequence[OwnImage]) -> Mapping[str, str]:
-    """Pattern to what runs, in the order in which they are looked at."""
+    """Each pattern and what runs for it, in the order in which they are tried."""
     mapped: dict[str, str] = {}
     for each in own:
         line = " ".join(each.line).removeprefix("/local ")

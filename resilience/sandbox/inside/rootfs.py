@@ -54,8 +54,8 @@ def _interpreter() -> list[str]:
 def claim(launch: Launch) -> int | None:
     """A lock on the layer of a new instance, for the process that makes it; OSError.
 
-    What forks that process takes it before: a command that is started in the container a moment
-    later finds it held (see `wait_until_made`), however late the maker gets its turn.
+    The parent takes it before it forks that process: a command that is started in the container a
+    moment later finds it held (see `wait_until_made`), however late the maker runs.
     """
     if not launch.root or launch.within:
         return None

@@ -48,7 +48,7 @@ def start(options: argparse.Namespace) -> int:
             complaints.seek(0)
             raise SandboxError(complaints.read().strip().removeprefix("error: "))
     print(line.strip() if options.json else _greeting(json.loads(line), ttl))
-    # The owner continues by design; init collects it, so it is no zombie of this process.
+    # The owner continues by design; init collects it, so it is not a zombie of this process.
     owner.returncode = 0
     return 0
 

@@ -35,7 +35,7 @@ VolumeCheck = Callable[[NodeInfo], Refusal | None]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A node, or the reasons why none."""
+    """A node, or the reasons why there is none."""
 
     node: str = ""
     message: str = ""

@@ -124,7 +124,7 @@ def ports_of(spec: Mapping[str, Any]) -> frozenset[Port]:
 
 
 def meet(one: Port, two: Port) -> bool:
-    """Whether two host ports cannot be had on one node."""
+    """Whether two host ports conflict on one node."""
     return one[1:] == two[1:] and (one[0] == two[0] or _EVERY in (one[0], two[0]))
 
 

@@ -102,7 +102,7 @@ class Topology:
             return False
         if all(_at(term, domains, node) for term, domains in self._near):
             return True
-        # The first of a group that wants to be together would wait for itself for ever.
+        # The first of a group that wants to be together would wait for itself forever.
         first = not any(domains for _, domains in self._near)
         return first and all(self._selects_itself(term) for term, _ in self._near)
 

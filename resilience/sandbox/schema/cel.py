@@ -1,9 +1,9 @@
 """CEL as Kubernetes offers it to rules: one rule in, an answer out.
 
 Evaluation is Google's own (`cel_expr_python`, over cel-cpp), which is an extra: it is imported when
-the first rule is met, and where it is missing rules are not evaluated, which is said in a warning.
-Values are dynamically typed here: what the real server's compiler refuses for its type is met as an
-error when the rule runs. Cost limits are not counted.
+the first rule is met, and where it is missing rules are not evaluated, and a warning says so.
+Values are dynamically typed here: a wrong type, which the real server's compiler refuses, is an
+error only when the rule runs. Cost limits are not counted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def is_installed() -> bool:
 
 
 def uses_old(expression: str) -> bool:
-    """Whether a rule speaks about the value before the change."""
+    """Whether a rule refers to the value before the change."""
     return _OLD.search(_STRING.sub("''", expression)) is not None
 
 

@@ -25,8 +25,8 @@ States = frozenset[int]
 
 
 def search(pattern: str, text: str) -> bool:
-    """Whether the pattern matches anywhere in the text; PatternError where it is none, or where
-    to find out would take too long."""
+    """Whether the pattern matches anywhere in the text; PatternError if it is not a pattern, or if
+    matching would take too long."""
     machine = _machine(pattern)
     if machine.size * len(text) > _MOST_WORK:
         raise PatternError("expression too large for a text of this length")

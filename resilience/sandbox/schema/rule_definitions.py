@@ -1,8 +1,9 @@
 """The rules of a CustomResourceDefinition itself: whether they can be evaluated.
 
-Source: k8s.io/apiextensions-apiserver, pkg/apis/apiextensions/validation/validation.go. Of what
-its compiler finds by the schema's types, a field that is not there is found here (`rule_fields`);
-any other rule of the wrong type fails when it runs. The cost of rules is not estimated.
+Source: k8s.io/apiextensions-apiserver, pkg/apis/apiextensions/validation/validation.go. Of the
+errors that its compiler finds by the schema's types, only a missing field is found here
+(`rule_fields`); any other rule of the wrong type fails when it runs. The cost of rules is not
+estimated.
 """
 
 from __future__ import annotations

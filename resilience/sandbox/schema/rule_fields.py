@@ -1,8 +1,8 @@
 """Fields that a rule names and its schema lacks: the real compiler refuses such a rule.
 
 Source: k8s.io/apiserver/pkg/cel/common/schemas.go and the texts of cel-go's checker. Names are
-followed from `self` and `oldSelf` on, through `properties`. What begins at another variable, an
-index or a call is not followed: such a name is met as an error when the rule runs.
+followed from `self` and `oldSelf` on, through `properties`. Names that begin at another variable,
+an index or a call are not followed: a wrong one is an error when the rule runs.
 """
 
 from __future__ import annotations

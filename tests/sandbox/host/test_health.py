@@ -35,7 +35,7 @@ def test_a_limit_is_told_until_there_is_room(file: Path, number: int) -> None:
     async def body() -> None:
         health = Health(file, "kubelet")
         assert health.suffers(OSError(number, os.strerror(number)))
-        assert os.readlink(file) == f"the sandbox's kubelet cannot go on: {os.strerror(number)}"
+        assert os.readlink(file) == f"the sandbox's kubelet cannot continue: {os.strerror(number)}"
         await until(file, False)
 
     run(body())
@@ -64,7 +64,7 @@ def test_without_room_it_stays_sick(file: Path, monkeypatch: pytest.MonkeyPatch)
     async def body() -> None:
         health = Health(file, "kubelet")
         monkeypatch.setattr(health_module, "has_room", lambda file: False)
-        health.tell("cannot go on")
+        health.tell("cannot continue")
         await asyncio.sleep(0.1)
         assert file.is_symlink()
         monkeypatch.setattr(health_module, "has_room", lambda file: True)
@@ -79,7 +79,7 @@ def test_a_loop_tells_what_its_servers_meet(file: Path, capsys: pytest.CaptureFi
         Health(file, "API server").attend(loop)
         full = OSError(errno.EMFILE, "Too many open files")
         loop.call_exception_handler({"message": "socket.accept() failed", "exception": full})
-        assert "API server cannot go on: Too many open files" in os.readlink(file)
+        assert "API server cannot continue: Too many open files" in os.readlink(file)
 
     run(body())
 

@@ -182,7 +182,7 @@ class Tokens:
 
 
 def _seconds(spec: Obj) -> int:
-    """For how long a token is asked for; ApiError 422 for too short or too long."""
+    """The requested lifetime of a token; ApiError 422 for too short or too long."""
     seconds: int = spec.get("expirationSeconds") or _DEFAULT
     if _LEAST <= seconds <= _MOST:
         return seconds

@@ -30,7 +30,7 @@ def default(target: Spec, **values: Any) -> None:
 
 
 def pod(obj: Spec) -> None:
-    """A Pod itself: a template's defaults and those that only Pods have."""
+    """Sets the defaults of a Pod: those of Pod templates, and those that only Pods have."""
     spec = obj.setdefault("spec", {})
     if not isinstance(spec, dict):
         return

@@ -76,7 +76,7 @@ class Caller:
         try:
             return json.loads(body)
         except ValueError as error:
-            raise HookUnreachable(f"the answer is no JSON: {error}") from error
+            raise HookUnreachable(f"the answer is not JSON: {error}") from error
 
     def _place(self, config: Mapping[str, Any], timeout: float) -> Place:
         query = f"?timeout={timeout:g}s"

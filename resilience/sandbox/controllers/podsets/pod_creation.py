@@ -40,7 +40,7 @@ def slow_start(count: int, create: Callable[[], None], exhausted: Callable[[], b
     while tried < count:
         error: ApiError | None = None
         for _ in range(min(size, count - tried)):
-            # At least one, so that a busy loop starves no Pod for ever.
+            # At least one, so that a busy loop starves no Pod forever.
             if tried and exhausted():
                 return Batch(done=done, error=error)
             tried += 1

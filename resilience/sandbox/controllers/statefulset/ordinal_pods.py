@@ -1,7 +1,8 @@
 """A StatefulSet's Pods and claims: names, labels, volumes, owners of claims. Pure.
 
-Source: pkg/controller/statefulset/stateful_set_utils.go. A claim is TEMPLATE-SET-ORDINAL;
-`persistentVolumeClaimRetentionPolicy` decides its fate and keeps it in both cases by default.
+Source: pkg/controller/statefulset/stateful_set_utils.go. A claim is named TEMPLATE-SET-ORDINAL.
+`persistentVolumeClaimRetentionPolicy` decides whether it is deleted; by default it is kept in both
+cases.
 """
 
 from __future__ import annotations

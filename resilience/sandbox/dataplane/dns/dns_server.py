@@ -64,7 +64,7 @@ class DnsServer:
         task.add_done_callback(self._tasks.discard)
 
     async def answered(self, data: bytes, source: str, *, datagram: bool) -> bytes:
-        """The reply to a message; empty where nothing is said."""
+        """The reply to a message; empty if there is none."""
         try:
             query = dns_wire.parse(data)
         except dns_wire.BadQuery:

@@ -36,7 +36,7 @@ def duration(text: str) -> float:
 
 
 def content_type(body: str) -> str:
-    """What Go's net/http takes a text for that comes without a type (sniff.go)."""
+    """The type that Go's net/http guesses for a text without one (sniff.go)."""
     return f"text/{'html' if _PAGE.match(body) else 'plain'}; charset=utf-8"
 
 

@@ -1,4 +1,4 @@
-"""`agnhost liveness`: healthy on port 8080 for ten seconds, then 500 for ever."""
+"""`agnhost liveness`: healthy on port 8080 for ten seconds, then 500 forever."""
 
 from __future__ import annotations
 

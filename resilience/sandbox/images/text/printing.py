@@ -1,4 +1,4 @@
-"""Programs that print what they are told (printf, seq, expr, yes) or are given (tr, tee)."""
+"""Programs that print their arguments (printf, seq, expr, yes) or their input (tr, tee)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def seq_(argv: list[str]) -> int:
 
 
 def yes_(argv: list[str]) -> int:
-    """Print a word for ever."""
+    """Print a word forever."""
     text = " ".join(argv[1:]) or "y"
     while True:
         print(text)

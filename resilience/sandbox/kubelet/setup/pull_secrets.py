@@ -86,7 +86,7 @@ def _login(entry: Mapping[str, Any]) -> str:
 
 
 def _covers(place: str, image: str) -> bool:
-    """`place` is a registry, with a glob in its host and a path below it if it wants."""
+    """`place` is a registry, optionally with a glob in its host and a path below it."""
     bare = place.partition("://")[2] or place
     host, _, path = bare.partition("/")
     path = path.removeprefix("v1").removeprefix("v2").strip("/")

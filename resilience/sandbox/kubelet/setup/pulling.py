@@ -51,7 +51,7 @@ class Pull:
     async def _private(
         self, reference: str, image: catalogue.Image, login: str
     ) -> catalogue.Image | None:
-        """Asked with the Pod's pull secrets each time, as with the pull policy Always."""
+        """The Pod's pull secrets are checked each time, as with the pull policy Always."""
         container, full = self._container, catalogue.canonical(reference)
         held = await pull_secrets.logins(
             container.pod.obj, container.pod.kubelet.references, str(full)

@@ -14,7 +14,7 @@ from resilience.sandbox.kubelet.setup.environment import ConfigError
 
 def verify(pod: Obj, container: Obj, user: str | None) -> None:
     """ConfigError where `runAsNonRoot` is set and nothing says that `user`, the image's, is not
-    root. A user that is not known (None) passes: the manifest's word counts."""
+    root. An unknown user (None) passes, as the manifest says."""
     asked = _context(pod["spec"], container)
     if not asked.get("runAsNonRoot"):
         return
@@ -46,7 +46,7 @@ def reported(spec: Obj, container: Obj, user: str | None) -> dict[str, str]:
 
 
 def _context(spec: Obj, container: Obj) -> dict[str, Any]:
-    """The Pod's, with the container's over it."""
+    """The Pod's security context, overridden by the container's."""
     own = container.get("securityContext") or {}
     return {**(spec.get("securityContext") or {}), **own}
 
