@@ -51,7 +51,7 @@ class Accepted:
         """Rules in the file that do not exist."""
         ids = {rule.id for rule in rules}
         for rule in sorted({key[0] for key in self.known} - ids):
-            yield f"{self.file}: {rule!r} is no rule"
+            yield f"{self.file}: {rule!r} is not a rule"
 
     def stale(self, found: Iterable[Finding]) -> Iterator[str]:
         """Lines that no longer accept anything."""
@@ -70,7 +70,7 @@ def read(path: Path) -> Accepted:
     except (OSError, UnicodeDecodeError) as error:
         raise BadBaseline(f"{path} cannot be read: {error}") from None
     except yaml.YAMLError as error:
-        raise BadBaseline(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+        raise BadBaseline(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     entries = document.get("accepted") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise BadBaseline(f"{path}: expected `accepted:` with a list of {', '.join(KEYS)}")

@@ -58,7 +58,7 @@ KEYS: Mapping[str, Key] = {
     "target": Key(
         "text",
         _is_text,
-        "The target that this cluster must be, by its uid. Scenarios are refused if the context"
+        "The target whose uid this cluster must have. Scenarios are refused if the context"
         " leads to another cluster.",
         '"prod-eu"',
         "any target with its uid",

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
-"""At least two letters: `c:` is no scheme, and such folders are rare."""
+"""At least two letters: `c:` is not a scheme, and such folders are rare."""
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
@@ -109,7 +109,7 @@ def collector(value: Any) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise ValueError(
             "the URL of an OTLP collector such as http://collector:4318; "
-            "OTEL_EXPORTER_OTLP_HEADERS logs in"
+            "set OTEL_EXPORTER_OTLP_HEADERS to log in"
         )
     return str(value).rstrip("/")
 

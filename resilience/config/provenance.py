@@ -1,7 +1,7 @@
 """Which commit is tested, by which CI job and for whom: what the head of a report says.
 
 Every CI system names these in variables of its own; without one, the commit is read from the
-folder's `.git` (no program is started), and who is the user of this machine. Nothing here fails:
+folder's `.git` (no program is started), and `who` is the user of this machine. Nothing here fails:
 what is unknown is left out.
 """
 

@@ -15,7 +15,8 @@ _SHARED = {"pyproject.toml": "[tool.pytest", "tox.ini": "[pytest]", "setup.cfg":
 _TOPS = ("resilience.toml", "pyproject.toml", "setup.py", ".git")
 
 SETTINGS = ("pyproject.toml", "resilience.toml")
-"""The place of this project's tables: below [tool.resilience] in the first, loose in the second."""
+"""The place of this project's tables: below [tool.resilience] in the first, at the top level in
+the second."""
 
 
 def project_root(start: Path) -> Path:

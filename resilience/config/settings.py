@@ -24,7 +24,8 @@ class BadSetting(ValueError):
 class Settings:
     """The settings. `origins` says where each value came from: "--resilience-seed",
     "RESILIENCE_SEED", "resilience_seed in the ini file"; a name that was not set is missing from
-    it. `member` is no option: the name of the cluster in a fleet that these settings are for.
+    it. `member` is not an option: it is the name of the cluster in a fleet that these settings are
+    for.
     """
 
     context: str = ""

@@ -70,7 +70,7 @@ def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
             kind,
             name,
             f"{name} wants {desired} of {expected} Pods healthy at all times ({_how(budget)}): no "
-            "eviction can ever succeed; run more replicas or allow one to be away",
+            "eviction can ever succeed; run more replicas or allow one to be unavailable",
             True,
         )
 

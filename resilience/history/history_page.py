@@ -86,15 +86,15 @@ def gist(histories: Sequence[ScenarioHistory]) -> str:
         f"{broken} failing now" if broken else "none failing now",
     ]
     parts += [f"{shaky} flaky"] if shaky else []
-    parts += [f"{many(moved, 'number')} changed their level"] if moved else []
+    parts += [f"{many(moved, 'number')} changed level"] if moved else []
     return ", ".join(parts) + "."
 
 
 def rate(history: ScenarioHistory) -> str:
-    """`188 of 200 (94%)`; runs that say nothing are named apart."""
+    """`188 of 200 (94%)`; inconclusive runs are counted separately."""
     judged, runs = history.judged, len(history.runs)
     share_ = f" ({percent(Fraction(history.passed, judged))})" if judged else ""
-    silent = f", {runs - judged} more say nothing" if runs > judged else ""
+    silent = f", {runs - judged} more are inconclusive" if runs > judged else ""
     return f"{history.passed:,} of {judged:,}{share_}{silent}"
 
 
@@ -121,7 +121,7 @@ def flaky(history: ScenarioHistory) -> str:
         shown = ", ".join(commit[:12] for commit in history.flaky.commits[:3])
         parts.append(f"it both passed and failed on commit {shown}")
     if history.flaky.flips:
-        parts.append(f"its outcome changed {many(history.flaky.flips, 'time')} lately")
+        parts.append(f"its outcome changed {many(history.flaky.flips, 'time')} recently")
     return f"Flaky: {' and '.join(parts)}."
 
 

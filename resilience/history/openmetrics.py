@@ -3,7 +3,7 @@
     promtool tsdb create-blocks-from openmetrics history.om DATA
 
 The families are those of `--resilience-metrics`, so that old and new runs are one series; samples
-of a series stand together and in order of time, as OpenMetrics 1.0 wants it ("Timestamps").
+of a series are adjacent and in order of time, as OpenMetrics 1.0 requires ("Timestamps").
 """
 
 from __future__ import annotations

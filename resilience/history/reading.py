@@ -1,8 +1,8 @@
 """Reports from a folder or a store, each run once.
 
-A folder is searched recursively, without following links: CI artifacts lie in folders of any name.
-A store holds what `--resilience-report URL` wrote. Unreadable reports are listed; the others are
-still used.
+A folder is searched recursively, without following links: CI artifacts may be in folders of any
+name. A store holds what `--resilience-report URL` wrote. Unreadable reports are listed; the others
+are still used.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ AT_ONCE = 16
 
 @dataclass(slots=True)
 class Archive:
-    """What was found. `runs` by their start; `pages` are by run where its `report.html` lies,
-    relative to a folder; `unread` are lines."""
+    """What was found. `runs` by their start; `pages` gives the location of each run's
+    `report.html`, relative to a folder; `unread` are lines."""
 
     runs: list[Past] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)

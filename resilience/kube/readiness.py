@@ -83,7 +83,7 @@ def _missing_pods(workload: Object, pods: Sequence[Object] | None) -> Shortfall 
     ]
     serving = want if pods is None else sum(serves(pod) for pod in pods)
     if serving < want:
-        wrong.append(f"{serving} serving in our own watch")
+        wrong.append(f"{serving} serving in this run's watch")
     if not wrong:
         return None
     return Shortfall(
@@ -103,7 +103,7 @@ def summary(workload: Object) -> str:
         return "complete"
     text = f"{wanted(workload)} of {wanted(workload)} Pods ready"
     if old := outdated(workload):
-        return f"{text}, {old} of them of an older template (by {kept_by(workload)})"
+        return f"{text}, {old} of them with an older template ({kept_by(workload)})"
     return text
 
 

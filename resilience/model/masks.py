@@ -7,9 +7,10 @@ terminal, report, JUnit, metrics, journal, errors. The rule:
 - a value of at least `LEAST` characters is masked; a shorter one (`1`, `true`, `prod`) is not,
   since that would blank the rest of the text and hide nothing;
 - of a value with several lines, each line that is long enough is masked by itself;
-- it is also masked as it stands in a URL, in JSON, in a shell's quotes and inside of base64;
+- it is also masked in its form in a URL, in JSON, in a shell's quotes and inside base64;
 - a name may have had several values, two Secrets or a variable that changed: each is masked;
-- what names things is public: `id`, `tags`, `namespace`, `namespaces`, `store`, `drill.into`, and
+- values that name things are public: `id`, `tags`, `namespace`, `namespaces`, `store`,
+`drill.into`, and
   every variable in `resilience_public`.
 
 One set for the process, as the environment is: so code that prints cannot use the wrong one.
@@ -142,7 +143,7 @@ def ending(text: str, most: int) -> str:
 
 
 def shown_record(value: Value) -> Value:
-    """The same for every text in a record, a mapping or a sequence, all the way down. The steps of
+    """The same for every text in a record, a mapping or a sequence, at any depth. The steps of
     a scenario are not masked: their values are used, and only their titles are shown."""
     return _shown(value)  # type: ignore[no-any-return]
 

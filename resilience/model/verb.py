@@ -110,8 +110,8 @@ class Verb:
     and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
     (`- apply: shop.yaml` fills `file`). `check` receives decoded parameters and returns what is
     wrong across fields; `files` does the same with the scenario's folder, for files that they name.
-    `describe` gives one line in the imperative for dry runs and reports. `bounds` gives the least
-    and the most time that the parameters demand (`sleep: 30s` takes 30s), None when only `within`
+    `describe` gives one line in the imperative for dry runs and reports. `bounds` gives the minimum
+    and maximum time that the parameters require (`sleep: 30s` takes 30s), None when only `within`
     bounds it. `measures` is False for a probe that has neither rate nor objective because its
     parameters state what must hold. `ask` of a probe is a single request as a check; with it the
     probe is allowed in phases of checks as well, without rate and objective. `run` is called by the

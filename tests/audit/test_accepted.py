@@ -66,7 +66,7 @@ def test_a_baseline_accepts_what_it_was_written_from_and_tells_what_is_stale(
         ("- a", "expected `accepted:`"),
         ("accepted: [{rule: x, object: y}]", "entry 1 has no reason"),
         ("accepted: [{rule: x, objekt: y}]", "unknown key 'objekt'"),
-        ("accepted: [", "is no YAML"),
+        ("accepted: [", "is not YAML"),
         ("accepted: [3]", "entry 1 has no rule"),
     ],
 )
@@ -82,4 +82,4 @@ def test_a_rule_that_is_gone_is_told(tmp_path: Path) -> None:
     path = tmp_path / "known.yaml"
     path.write_text("accepted: [{rule: old-rule, object: x, reason: y}]")
     audit = examine(inventory(deployment()), RULES, accepted=accepted.read(path))
-    assert f"{path}: 'old-rule' is no rule" in audit.notices
+    assert f"{path}: 'old-rule' is not a rule" in audit.notices

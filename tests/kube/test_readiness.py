@@ -64,7 +64,7 @@ def test_a_paused_deployment_says_that_it_is() -> None:
 
 def test_a_status_of_before_the_delete_proves_nothing() -> None:
     """Seen on a real cluster: 4 ms after a DELETE the status still said 3 of 3."""
-    assert "2 serving in our own watch" in missing(DEPLOYMENTS, deployment(), pods(2, 1))
+    assert "2 serving in this run's watch" in missing(DEPLOYMENTS, deployment(), pods(2, 1))
 
 
 def test_without_a_watch_of_the_pods_the_status_is_believed() -> None:
@@ -134,7 +134,9 @@ def test_a_replication_controller_is_counted_as_a_replicaset_is() -> None:
     status = {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "availableReplicas": 1}
     found = {"metadata": {"generation": 1}, "spec": {"replicas": 2}, "status": status}
     said = missing(REPLICATIONCONTROLLERS, found, pods(1))
-    assert said == "expected 2 of 2 Pods, observed 1 ready, 1 available, 1 serving in our own watch"
+    assert said == (
+        "expected 2 of 2 Pods, observed 1 ready, 1 available, 1 serving in this run's watch"
+    )
 
 
 def test_a_daemonset_that_updates_on_deletion_need_not_be_updated() -> None:
@@ -182,13 +184,13 @@ def test_a_pod_on_its_way_out_is_ready_and_serves_nobody() -> None:
 @pytest.mark.parametrize(
     ("resource", "strategy", "updated", "old", "told"),
     [
-        (STATEFULSETS, {"type": "OnDelete"}, 1, 2, "2 of them of an older template (by update"),
+        (STATEFULSETS, {"type": "OnDelete"}, 1, 2, "2 of them with an older template (update"),
         (STATEFULSETS, {"type": "OnDelete"}, 3, 0, ""),
-        (STATEFULSETS, {"rollingUpdate": {"partition": 3}}, 0, 3, "(by its partition)"),
-        (STATEFULSETS, {"rollingUpdate": {"partition": 1}}, 2, 1, "1 of them of an older template"),
+        (STATEFULSETS, {"rollingUpdate": {"partition": 3}}, 0, 3, "(its partition)"),
+        (STATEFULSETS, {"rollingUpdate": {"partition": 1}}, 2, 1, "1 of them with an older"),
         (STATEFULSETS, {"rollingUpdate": {"partition": 0}}, 0, 0, ""),
         (STATEFULSETS, {}, 0, 0, ""),
-        (DAEMONSETS, {"type": "OnDelete"}, 1, 2, "(by updateStrategy OnDelete)"),
+        (DAEMONSETS, {"type": "OnDelete"}, 1, 2, "(updateStrategy OnDelete)"),
         (DAEMONSETS, {"rollingUpdate": {"partition": 1}}, 1, 0, ""),
         (DEPLOYMENTS, {"type": "OnDelete"}, 0, 0, ""),
     ],

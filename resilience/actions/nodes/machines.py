@@ -65,7 +65,8 @@ def rehearse(
         with driving():
             machine = power.rehearse(context.cluster, order, objects.name(node))
         if machine:
-            context.note(What.NOTE, f"{objects.name(node)} is {machine}, which would take it")
+            text = f"{objects.name(node)} is {machine}, which would accept the command"
+            context.note(What.NOTE, text)
 
 
 def strike(

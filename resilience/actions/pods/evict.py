@@ -134,7 +134,8 @@ def rehearse(evict: Evict, context: ActionContext) -> None:
             context.cluster.evict(objects.name(pod), objects.namespace(pod), dry_run=True)
         except Throttled as error:
             said = "; ".join(str(cause.get("message", "")) for cause in error.causes)
-            context.note(What.NOTE, f"{objects.title(pod)} not now: {said or error.message}")
+            text = f"{objects.title(pod)} cannot be evicted yet: {said or error.message}"
+            context.note(What.NOTE, text)
 
 
 def _state(pod: Object, budgets: Sequence[Object]) -> Sequence[tuple[str, int]]:

@@ -107,8 +107,8 @@ class WideChoice(PodChoice):
         default=False,
     )
     mtbf: Duration | None = parameter(
-        "Mean time between failures: on each day the step (with `opted_in`, each workload) is due "
-        "with a probability of one day in this time. Intended for one run a day.",
+        "Mean time between failures: each day the step (with `opted_in`, each workload) is due "
+        "with a probability of one day divided by this time. Intended for one run a day.",
         default=None,
         example="3d",
     )

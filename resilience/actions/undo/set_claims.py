@@ -43,7 +43,7 @@ def record(cluster: Cluster, resource: Resource, body: Object) -> dict[str, Any]
 
 
 def made(cluster: Cluster, data: Mapping[str, Any]) -> list[Object]:
-    """The claims that exist by now and did not when `record` was called."""
+    """The claims that exist now but did not exist when `record` was called."""
     known = data.get(KEY)
     if not known:
         return []

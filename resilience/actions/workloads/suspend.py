@@ -35,7 +35,7 @@ def run(suspend: Suspend, context: ActionContext) -> None:
     reference, resource = suspend.workload, RESOURCES[suspend.workload.kind]
     there = read(reference, context)
     if (there.get("spec") or {}).get("suspend"):
-        raise NothingToDo(f"{reference} is already suspended; it stays so")
+        raise NothingToDo(f"{reference} is already suspended; it stays suspended")
     conflicts.note(reference, there, context)
     context.affected(there, f"{reference} is suspended")
     after = reverting.change(

@@ -31,8 +31,8 @@ def key_of(obj: Object) -> Key:
 
 @dataclass(frozen=True)
 class Inventory:
-    """`backed_up` are names and patterns of namespaces that plans cover; `places` where objects
-    stand in files; `unseen` maps a kind to why it could not be read."""
+    """`backed_up` are names and patterns of namespaces that plans cover; `places` are the positions
+    of objects in files; `unseen` maps a kind to why it could not be read."""
 
     objects: Sequence[Object]
     now: datetime
@@ -172,7 +172,8 @@ def _namespace(name: str) -> Object:
 
 
 def _is_custom(obj: Object) -> bool:
-    """A namespaced object of an operator. By custom, the kinds that are not begin with Cluster."""
+    """A namespaced object of an operator. By convention, names of cluster-scoped kinds begin with
+    Cluster."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     if "." not in group or group.endswith(".k8s.io"):
         return False

@@ -1,4 +1,5 @@
-"""The kinds that the rules read: in which groups each was ever served, and where it lists now."""
+"""The kinds that the rules read: the groups in which each was ever served, and the one that lists
+it now."""
 
 from __future__ import annotations
 

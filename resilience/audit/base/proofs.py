@@ -169,6 +169,6 @@ def reach(hit: Hit, inventory: Inventory) -> str:
 
 
 def identity(obj: Object) -> str:
-    """`shop/Deployment/checkout`: how reports, baselines and test ids call an object."""
+    """`shop/Deployment/checkout`: the name of an object in reports, baselines and test ids."""
     kind, inside, called = key_of(obj)
     return "/".join(part for part in (inside, kind, called) if part)

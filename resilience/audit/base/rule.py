@@ -48,8 +48,8 @@ def _no_proof(hit: Hit, inventory: Inventory) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """`reason` is two sentences: what happens, and when. `source` is the file of Kubernetes that
-    says so. `needs` are the kinds without which nothing can be said: where one of them may not be
-    read, the rule is left out and named. `live` True: only in a cluster; False: only in manifests.
+    says so. `needs` are the kinds that the rule requires: if one of them may not be read, the rule
+    is skipped and named. `live` True: only in a cluster; False: only in manifests.
     `prove` gives the steps of a scenario as YAML, "" where reading is all the proof there is.
     """
 

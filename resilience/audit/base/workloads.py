@@ -1,6 +1,6 @@
 """A workload as the rules see it: any object that creates Pods, and its Pod template.
 
-Pods, ReplicaSets and Jobs that something else controls are no workloads of their own.
+Pods, ReplicaSets and Jobs that something else controls do not count as workloads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationContr
 """Kinds with replicas."""
 
 LASTING = SCALED | {"DaemonSet"}
-"""Kinds whose Pods should run for ever."""
+"""Kinds whose Pods should run forever."""
 
 KINDS = LASTING | {"Job", "CronJob", "Pod"}
 
@@ -26,7 +26,7 @@ MIRROR = "kubernetes.io/config.mirror"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`labels` and `spec` are of its Pods."""
+    """`labels` and `spec` are those of its Pods."""
 
     object: Object
     labels: Mapping[str, str]
@@ -62,14 +62,15 @@ class Workload:
 
     @property
     def lasting(self) -> bool:
-        """Whether its Pods should run for ever; a bare Pod that never restarts is a task."""
+        """Whether its Pods should run forever; a bare Pod that never restarts is a task."""
         if self.kind == "Pod":
             return str(self.spec.get("restartPolicy", "Always")) == "Always"
         return self.kind in LASTING
 
     @property
     def containers(self) -> tuple[Mapping[str, Any], ...]:
-        """Those that run along: containers, and init containers that restart (sidecars)."""
+        """Containers that run all the time: the main ones, and init containers that restart
+        (sidecars)."""
         sidecars = (each for each in listed(self.spec, "initContainers") if _restarts(each))
         return (*listed(self.spec, "containers"), *sidecars)
 

@@ -1,4 +1,5 @@
-"""Objects of a live cluster, read in pages. A kind that may not be read is named, the rest goes on.
+"""Objects of a live cluster, read in pages. A kind that may not be read is reported, and the others
+are still read.
 
 Reads only: `list` of the kinds in `kinds.READ`, in one namespace or in all, `get` of one Namespace.
 """
@@ -28,7 +29,7 @@ class Read:
 
 
 def read(cluster: Cluster, namespace: str = "") -> Read:
-    """One namespace with what is outside of namespaces, or everything with "". NotFound when the
+    """One namespace and the cluster-scoped objects; with "", everything. NotFound when the
     namespace does not exist."""
     found = Read()
     for resource in READ:

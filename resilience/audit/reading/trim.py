@@ -37,7 +37,7 @@ def trimmed(obj: Object) -> Object:
 
 
 def _meta(obj: Object) -> dict[str, Any]:
-    """Names and labels are texts from here on; a file may hold anything."""
+    """From here on names and labels are strings; a file may hold anything."""
     meta = mapping(obj, "metadata")
     kept = {key: meta[key] for key in META if meta.get(key)}
     for key in ("labels", "annotations"):

@@ -10,7 +10,7 @@ from resilience.model.words import printable
 
 
 def text(audit: Audit, fail_on: Level) -> str:
-    """`fail_on` is the least level that fails; less severe findings are in system-out."""
+    """`fail_on` is the lowest level that fails; less severe findings are in system-out."""
     suite = ElementTree.Element("testsuite", name="resilience audit")
     failures = skipped = 0
     for rule in audit.rules:

@@ -1,7 +1,7 @@
 """The times at which the cluster could not be seen, because its API server did not answer.
 
-A silent watch looks like a cluster in which nothing happens. So as long as a run lasts, every
-`EVERY` seconds it is tested whether the API server answers and the run's watches are open. A span
+A silent watch looks like a cluster in which nothing happens. So while a run lasts, a test every
+`EVERY` seconds checks that the API server answers and the run's watches are open. A span
 of more than `GAP` seconds between two good answers counts as unseen: an event received in it, or
 right after it, may have happened at any time within it. After `BLIND` seconds without a good answer
 no check is evaluated: its result would be out of date.

@@ -1,9 +1,9 @@
 """What `given` set up, kept from one run to the next of the scenarios that share it.
 
-Its undos stay in the journal of the run that set it up; the runs that follow write theirs behind
-them, so that a recovery undoes everything, newest first. Each run undoes its own changes at its
+Its undos stay in the journal of the run that set it up; the runs that follow append theirs,
+so that a recovery undoes everything, newest first. Each run undoes its own changes at its
 end. The next one begins only if everything is as `given` left it; it executes the steps of `given`
-itself, where an `apply` then finds nothing to do and each check is asked again.
+itself, where an `apply` then finds nothing to do and each check is repeated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scenarios by clusters: the one table in which a fleet is seen whole. Pure."""
+"""Scenarios by clusters: the table that shows the whole fleet. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """`corner` says what rows and columns are; a cell that is missing never was to run."""
+    """`corner` names the rows and columns; a missing cell means that nothing was to run there."""
 
     corner: str
     rows: Sequence[str]
@@ -49,7 +49,7 @@ def grid(found: Iterable[Cell]) -> Grid | None:
 
 
 def _labels(cells: Sequence[Cell]) -> dict[Hashable, str]:
-    """What each scenario is called; a name that several have is numbered."""
+    """The name of each scenario; a name that several share is numbered."""
     labels: dict[Hashable, str] = {}
     for each in cells:
         if each.key in labels:

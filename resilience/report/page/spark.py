@@ -1,4 +1,4 @@
-"""Sparklines: a number's course in the space of a word.
+"""Sparklines: the course of a number in the space of a word.
 
 Availability is drawn over time, losses from the top; outages as a strip; latency as a line with its
 objective; a single number as a bar against its limit, and an RTO by its phases.

@@ -10,7 +10,7 @@ from resilience.audit.base.rule import Hit, Level, Rule
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """One hit for each workload, with its first image; other rules tell of `latest`."""
+    """One hit for each workload, with its first image; another rule reports `latest`."""
     for workload in inventory.workloads:
         images = [str(each.get("image") or "") for each in workload.every_container]
         moving = [each for each in images if each and "@" not in each]

@@ -35,8 +35,8 @@ RULE = Rule(
     level=Level.WARNING,
     title="a CronJob without a deadline",
     reason=(
-        "After 100 missed runs a CronJob without startingDeadlineSeconds starts no more, and"
-        " a hanging Job blocks the next ones. The work is missing, and nothing has failed."
+        "After 100 missed runs a CronJob without startingDeadlineSeconds starts no more Jobs, "
+        "and a hanging Job blocks the next ones. The work is missing, and nothing has failed."
     ),
     remedy="Set startingDeadlineSeconds, and activeDeadlineSeconds in the job template.",
     link="https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline",
