@@ -174,7 +174,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """On the controller of pytest-xdist: send a worker what it has to know at its start."""
+    """On the controller of pytest-xdist: send a worker what it needs at its start."""
     from resilience.harness.distributed import beginning
 
     beginning.prepare(node)

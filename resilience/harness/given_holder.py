@@ -93,8 +93,8 @@ class GivenHolder:
     def place(
         self, site: Site, cluster: HttpCluster, wanted: Wanted, member: str
     ) -> Iterator[Place]:
-        """Where the run begins: at what is held, or anew. Locks are held while the block runs, and
-        after it as long as something is held."""
+        """Where the run begins: at what is held, or at the start. Locks are held while the
+        block runs, and after it as long as something is held."""
         place = self._taken(wanted) or _anew(site, cluster, wanted, member)
         if place.shared is not None:
             following = self.following
@@ -124,7 +124,7 @@ class GivenHolder:
         guarded = held.guarded.again(wanted)
         why = held.shared.differs(RealClock(wanted.aborter.check)) if guarded else ""
         if why:
-            self._tell(f"`given` is set up anew: {shown(why)}")
+            self._tell(f"`given` is set up again: {shown(why)}")
         if guarded is None or why:
             self.release()
             return None

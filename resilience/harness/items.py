@@ -112,7 +112,7 @@ class ScenarioItem(pytest.Function):
     ) -> ScenarioItem:
         """The item, marked with its tags and those of its cluster, which need no registration."""
         session = parent.config.stash[SESSION]
-        # A sandbox would only be started to show that it is empty.
+        # A dry run starts no sandbox: an empty one would show nothing.
         alone = session.settings.dry_run and session.wants_sandbox
         wanted = () if alone else (FLEET if member else FIXTURE, *scenario.fixtures)
         call = _function(wanted)

@@ -59,7 +59,7 @@ def live(config: pytest.Config, *, moving: bool = True) -> Iterator[Live]:
 
 
 def shows_steps(config: pytest.Config) -> bool:
-    """Whether a run's steps are printed while it goes on."""
+    """Whether a run's steps are printed while it runs."""
     wanted = config.stash[SESSION].settings.live
     quiet = wanted == "off" or (wanted == "auto" and config.get_verbosity() < 0)
     return not quiet and terminal(config).reporter is not None

@@ -18,7 +18,8 @@ from resilience.ledger.records import Fate, Read, Write
 
 
 class NotWritten(Exception):
-    """The file does not take another line (a full disk); the text says which and why."""
+    """The file cannot take another line (for instance because the disk is full); the text says
+    which file, and why."""
 
 
 class History:
@@ -48,8 +49,8 @@ class History:
             return list(self._reads)
 
     def plan(self, write: Write) -> None:
-        """Record a write that is due. NotWritten where it could not be written down: it is not
-        sent."""
+        """Record a write that is due. Raises NotWritten if the record could not be written; the
+        write is then not sent."""
         with self._lock:
             self._line({"write": write.key, "at": write.intended})
             self._writes.append(write)

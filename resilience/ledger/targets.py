@@ -217,7 +217,7 @@ def _plain(target: Target) -> dict[str, Any]:
 
 
 def leads_out(told: Mapping[str, Any]) -> str:
-    """What outside of the cluster the record of a target would use; "" if nothing."""
+    """What the record of a target would use outside of the cluster; "" if nothing."""
     if told["kind"] == "s3":
         return f"bucket {told['bucket']}"
     if told.get("host"):
@@ -228,7 +228,7 @@ def leads_out(told: Mapping[str, Any]) -> str:
 
 
 def from_json(told: Mapping[str, Any]) -> Target:
-    """What `to_json` made, but for headers that are written out. NotSet where a value of the
+    """What `to_json` made, except for headers that are written out. NotSet where a value of the
     environment is missing."""
     told = references.in_texts(told, partial(references.resolved, environment=os.environ))
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 """Messages to people when a session starts, a scenario fails or recovers, or a backup was missed.
 
-apprise (extra `notify`) sends them to where its URLs say: chat, mail, pager. The URLs hold tokens,
-so they come from `RESILIENCE_NOTIFY` alone, and are masked wherever else they would show. A message
+apprise (extra `notify`) sends them to its URLs: chat, mail, pager. The URLs hold tokens,
+so they come from `RESILIENCE_NOTIFY` alone, and are masked wherever they would be shown. A message
 holds what the terminal shows, masked likewise. *Recovered* compares with the last report in the
 report store; without one there is nothing to compare with.
 """
@@ -33,7 +33,7 @@ Before = Mapping[tuple[str, str, str], bool]
 
 
 class NotSent(OSError):
-    """A message did not reach everyone. The text names no URL."""
+    """A message did not reach everyone. The text contains no URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Message:
 
 
 def urls(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Where to; each is a secret from now on."""
+    """The URLs to send to; each is masked from now on."""
     found = environment.get(URLS, "").split()
     for number, url in enumerate(found):
         MASKS.take(f"{URLS} {number}", url)
@@ -78,7 +78,8 @@ def messages(records: Sequence[RunRecord], before: Before) -> Iterator[Message]:
 
 
 def send(found: Sequence[Message], to: Sequence[str]) -> int:
-    """Send each message to all; how many. NotSent at the first that does not reach everyone."""
+    """Send each message to all URLs; returns the number of messages. Raises NotSent at the first
+    that does not reach everyone."""
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"

@@ -1,4 +1,4 @@
-"""When earlier reports show a Pod or a workload struck, so that `order: fair` spares it.
+"""When, by earlier reports, a Pod or a workload was last struck, so that `order: fair` spares it.
 
 Reads report.json of a folder and of the folders in it, or the sessions of a store; the newest
 `MOST` of them. A report that cannot be read is skipped: fairness is a preference, not a promise.

@@ -1,8 +1,8 @@
-"""Metrics by a Pushgateway: one group for each scenario, so that each keeps its last success.
+"""Sends metrics to a Pushgateway: one group for each scenario, so that each keeps its last success.
 
 In a fleet, a scenario has a group for each cluster.
-A POST replaces only the metrics of the names that it brings, within its group
-(github.com/prometheus/pushgateway, "API"): a failed run brings no time of a last success, and the
+A POST replaces only the metrics that it contains, within its group
+(github.com/prometheus/pushgateway, "API"): a failed run sends no time of a last success, so the
 earlier one stays. Alerts on missing proofs use that time.
 """
 
@@ -28,7 +28,8 @@ class PushFailed(OSError):
 def push(
     records: Sequence[RunRecord], url: str, environment: Mapping[str, str] = os.environ
 ) -> int:
-    """Send the metrics of each scenario; how many groups. PushFailed at the first that fails."""
+    """Send the metrics of each scenario; returns the number of groups. PushFailed at the first that
+    fails."""
     import urllib3
 
     from resilience.report.machine.metrics import metrics

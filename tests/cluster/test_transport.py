@@ -113,7 +113,7 @@ def test_causes_of_an_eviction_are_kept(server: FaultyServer, cluster: HttpClust
 @pytest.mark.parametrize(
     ("behaviour", "text"),
     [
-        (cut(b'{"kind": ', 400), "gave no answer"),
+        (cut(b'{"kind": ', 400), "did not answer"),
         (reset, "connection reset by peer"),
         (reply(b"hello, I am not an API server"), "without a JSON object: 'hello, I am not"),
         (reply(b"[1, 2]"), "without a JSON object"),

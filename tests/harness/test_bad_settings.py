@@ -148,7 +148,7 @@ def test_an_api_server_that_cannot_be_reached_is_named_without_a_traceback(
     kubeconfig(folder, f"https://127.0.0.1:{port}")
     done = called(folder, *command)
     assert done.returncode != 0
-    assert f"https://127.0.0.1:{port} (context 'staging') gave no answer: connection refused" in (
+    assert f"https://127.0.0.1:{port} (context 'staging') did not answer: connection refused" in (
         done.stdout
     )
     assert "Traceback" not in done.stdout

@@ -141,7 +141,7 @@ def test_what_somebody_changed_in_between_is_set_up_anew(
     written(pytester.path, (one("first"), one("second")))
     result = ordered()
     result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*set up anew: ConfigMap default/mark changed*"])
+    result.stdout.fnmatch_lines(["*set up again: ConfigMap default/mark changed*"])
     assert CREATED in said(pytester.path)[1]
     assert nothing_is_left(pytester.path, cluster)
 

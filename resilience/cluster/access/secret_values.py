@@ -61,6 +61,6 @@ def secret_values(cluster: Cluster, namespace: str, name: str) -> SecretValues:
 
 
 def named(namespace: str, name: str, key: str) -> str:
-    """What a value in a Secret is called among masked ones, as a variable would be: where a record
-    refers to it, no variable has that name, and the record is refused."""
+    """The name of a Secret's value among the masked values, in place of a variable's name. No
+    variable has that name, so a record that refers to it is refused."""
     return re.sub(r"\W", "_", f"secret_{namespace}_{name}_{key}")

@@ -1,4 +1,4 @@
-"""Stops and starts nodes: by the sandbox's own fault, or by the driver of a target.
+"""Stops and starts nodes: with the sandbox's own faults, or with the driver of a target.
 
 No Kubernetes API does this. What a target's `driver` says becomes a `DrivenMachines`
 (`resilience.machines`). It is read only from the target's file, never from a journal.

@@ -138,7 +138,7 @@ class Wire:
             return ClusterEnded(f"{request}: {why}")
         where = f"{self.access.server} (context {self.access.context!r}{by_way_of(self.access)})"
         kind = NeverSent if was_never_sent(error) else Unreachable
-        return kind(f"{request}: {where} gave no answer: {reason(error)}")
+        return kind(f"{request}: {where} did not answer: {reason(error)}")
 
     def websocket(self, path: str, protocols: Sequence[str], agent: str) -> WebSocket:
         """A stream into a container; HandshakeRefused with the server's answer."""

@@ -1,8 +1,8 @@
 """Objects that act outside of their own namespace: which ones, read from their body.
 
 A fault of Chaos Mesh or Litmus is an object in one namespace that may name Pods of others, nodes,
-machines of a cloud, or another cluster; Argo CD, Flux and k3s install into the namespace that an
-object of theirs names. Kinds whose manifests do not show where they act cannot be known. Pure.
+machines of a cloud, or another cluster; Argo CD, Flux and k3s install into the namespace that
+their objects name. Kinds whose manifests do not show where they act cannot be known. Pure.
 """
 
 from __future__ import annotations

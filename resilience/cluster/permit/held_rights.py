@@ -1,11 +1,12 @@
 """The permissions of a Role or binding that this account does not hold, and so cannot write.
 
-An API server lets nobody write a Role that grants more than its writer holds in that place, nor a
-binding to one (pkg/registry/rbac/escalation_check.go), unless the writer may `escalate` that Role
-or `bind` it. A dry run asks that as well, but not in a namespace that does not exist yet. Here the
-rules that the account holds (SelfSubjectRulesReview) are compared with those to be granted. Rules
-that other authorizers add do not count for the API server either, so an incomplete answer is one.
-Where a question gets no answer, nothing is said to be missing: the write shows it.
+An API server lets no one write a Role that grants more than they hold in that place, nor a binding
+to one (pkg/registry/rbac/escalation_check.go), unless the writer may `escalate` that Role
+or `bind` it. A dry run checks that as well, but not in a namespace that does not exist yet. Here
+the rules that the account holds (SelfSubjectRulesReview) are compared with those to be granted.
+Rules that other authorizers add do not count for the API server either, so an incomplete answer is
+sufficient.
+If the API server does not answer, nothing counts as missing; the write itself will show it.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class HeldRights:
 
     def why_not(self, obj: Object, roles: Roles = no_roles) -> str:
         """Why this Role or RoleBinding cannot be written where it says, as the end of a sentence
-        that names it; "" where it can, for other kinds, and where nobody knows."""
+        that names it; "" if it can, for other kinds, and if this is unknown."""
         try:
             return self._why_not(obj, roles)
         except (ApiError, AttributeError, KeyError, TypeError):

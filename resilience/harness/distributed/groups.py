@@ -33,8 +33,8 @@ def grouped(reaches: Mapping[str, Reach]) -> dict[str, str]:
 
 
 def grouped_in_fleet(fleet: Mapping[str, Mapping[str, Reach]]) -> dict[str, str]:
-    """The same for each cluster of a fleet by itself. Where anything must run alone, a cluster's
-    items form one group: it is alone there, and no other cluster waits for it."""
+    """Groups the items of each cluster of a fleet separately. Where anything must run alone, a
+    cluster's items form one group: it is alone there, and no other cluster waits for it."""
     groups: dict[str, str] = {}
     for member, reaches in fleet.items():
         inside = grouped(reaches)

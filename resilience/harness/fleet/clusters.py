@@ -1,7 +1,7 @@
 """The clusters of a fleet, each opened when the first item needs it, all closed at the end.
 
-One that cannot be opened stays so for this process: its items fail at once, and the other clusters
-are not affected.
+A cluster that could not be opened is not tried again by this process: its items fail at once, and
+the other clusters are not affected.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Clusters:
         """Names of opened clusters by uid."""
 
     def of(self, name: str) -> HttpCluster:
-        """Dead if it cannot be opened, Refused if it is another cluster than the fleet says."""
+        """Raises Dead if it cannot be opened, Refused if it is not the cluster that the fleet
+        names."""
         if name in self._dead:
             raise Dead(self._dead[name])
         if name not in self._open:
@@ -77,7 +78,7 @@ class Clusters:
 
 
 def same(one: str, other: str, uid: str) -> str:
-    """Why a fleet with these two is refused."""
+    """The reason why a fleet with these two clusters is refused."""
     return (
         f"{one} and {other} of the fleet are the same cluster (kube-system has the uid {uid} in"
         " both); expected each cluster once: leave one of them out"

@@ -1,4 +1,5 @@
-"""The names of items in a fleet: a cluster is written like a value of a matrix. Pure."""
+"""The names of items in a fleet: the cluster is written in brackets, as a value of a matrix is.
+Pure."""
 
 from __future__ import annotations
 

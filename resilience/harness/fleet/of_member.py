@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 OWN = ("site", "fleet", "_of_members")
-"""What a session works out from its settings, and another one must work out again."""
+"""What a session derives from its settings, and each other session must derive for itself."""
 
 
 def session_of(whole: Session, member: Member, tell: Callable[[str], None]) -> Session:
     """Shares records, outcomes, signals, seed, verbs and a held `given` with `whole`; lines that it
-    tells begin with the member's name."""
+    prints begin with the member's name."""
     assert whole.seed is not None  # chosen once, for all
     assert whole.catalogue
     assert whole.given_holder
@@ -44,8 +44,8 @@ def session_of(whole: Session, member: Member, tell: Callable[[str], None]) -> S
 def for_each(
     members: Iterable[Member], work: Callable[[], Result]
 ) -> Iterator[tuple[Member, Result]]:
-    """The result of `work` in each member's environment. It is called once for those with the same
-    variables: a file need not be read a thousand times."""
+    """The result of `work` in each member's environment. `work` is called once for all members with
+    the same variables, so that a file is not read a thousand times."""
     done: dict[tuple[tuple[str, str], ...], Result] = {}
     for member in members:
         key = tuple(sorted(member.variables.items()))
@@ -57,8 +57,8 @@ def for_each(
 
 @contextmanager
 def environment_of(member: Member | None) -> Iterator[None]:
-    """The member's variables in this process's environment, and the former ones after the block.
-    Plans, stores and plugins of kubeconfigs read them there."""
+    """Sets the member's variables in this process's environment, where plans, stores and plugins of
+    kubeconfigs read them; restores the former ones after the block."""
     if member is None or not member.variables:
         yield
         return

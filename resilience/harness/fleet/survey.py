@@ -1,8 +1,8 @@
 """Before anything is changed: one look at each cluster of a fleet, many at a time.
 
-A context that no kubeconfig has, and a cluster that is in the fleet twice, are mistakes in the
-fleet: nothing begins. A cluster that does not answer is named; its scenarios will not be measured,
-and the others go on.
+If no kubeconfig has a context, or a cluster is in the fleet twice, the fleet is wrong, and no run
+begins. A cluster that does not answer is named; its scenarios will not be measured, and the others
+continue.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _require_contexts(members: Iterable[Member]) -> None:
 
 
 def _batches(members: Iterable[Member]) -> Iterable[Sequence[Member]]:
-    """Those with the same variables, which a process has for all its threads."""
+    """The members with the same variables; a process has one environment for all its threads."""
     found: defaultdict[tuple[tuple[str, str], ...], list[Member]] = defaultdict(list)
     for each in members:
         found[tuple(sorted(each.variables.items()))].append(each)

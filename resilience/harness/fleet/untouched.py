@@ -1,5 +1,5 @@
-"""The record of a scenario that never began on a cluster of a fleet, so that each cell of the
-matrix has its reason."""
+"""The record of a scenario that never began on a cluster of a fleet, so that each cell of the table
+has a reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def keep(ours: Session, scenario: Scenario, outcome: Outcome, text: str) -> None:
-    """Adds it, for a cluster of a fleet; elsewhere a run that never began has no record."""
+    """Adds the record, for a cluster of a fleet; without a fleet, a run that never began has no
+    record."""
     settings = ours.settings
     if not settings.member or settings.dry_run:
         return

@@ -1,4 +1,5 @@
-"""A ledger in PostgreSQL, by psycopg (extra `postgres`): one INSERT, committed by itself, a write.
+"""A ledger in PostgreSQL, by psycopg (extra `postgres`): each write is one INSERT, committed by
+itself.
 
 The rows go to a table of the run's own, which is dropped at the end. The answer to the commit
 decides; a connection that breaks before the answer leaves the write unknown.

@@ -88,7 +88,7 @@ class Credential:
 
 
 def package(name: str, extra: str) -> Any:
-    """Import a driver's library, or say which extra brings it."""
+    """Import a driver's library, or say which extra installs it."""
     from importlib import import_module
 
     try:

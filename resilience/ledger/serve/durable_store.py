@@ -1,12 +1,12 @@
 """A key-value store over HTTP that keeps what it acknowledges. Standard library only, one file.
 
-It travels alone, into any stock Python image:
+It is copied as a single file into any stock Python image:
 
     python durable_store.py --data /data --port 8080 [--wrong MODE]
 
 A write is one line of a log, with its checksum, and is acknowledged after fsync. At the start the
 log is read back, and a torn last line is cut off. PUT and GET /kv/KEY, DELETE /kv/KEY, GET
-/kv?prefix=P (one `KEY VALUE` a line), GET /healthz. The answer's x-pod-name is the host's name.
+/kv?prefix=P (one `KEY VALUE` per line), GET /healthz. The answer's x-pod-name is the host's name.
 
 What is wrong on purpose, one at a time:
 
@@ -140,8 +140,8 @@ class Store:
 
 
 class Late(Store):
-    """Wrong: what is acknowledged waits in memory, each write for `delay` seconds, so that a kill
-    at any moment finds something there."""
+    """Wrong: acknowledged writes wait in memory for `delay` seconds each, so that a kill at any
+    moment loses some."""
 
     delay = ACKNOWLEDGED_EARLY
 
@@ -189,7 +189,7 @@ class Cutting(Store):
 
 
 class Stale(Store):
-    """Wrong: reads are answered from a copy that is behind."""
+    """Wrong: reads are answered from an outdated copy."""
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)
@@ -210,7 +210,7 @@ class Stale(Store):
 
 
 class Forking(Store):
-    """Wrong: after a restore two histories go on, and each request meets one of them."""
+    """Wrong: after a restore two histories continue, and each request uses one of them."""
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)

@@ -30,7 +30,7 @@ def test_a_proxy_that_is_down_is_named_without_its_password(proxy: str) -> None:
     access = Access(context="staging", server="https://cluster.invalid:6443", proxy=proxy)
     with connect(access) as cluster, pytest.raises(Unreachable) as told:
         cluster.server_version()
-    assert "(context 'staging', through the proxy http://127.0.0.1:9) gave no answer" in str(
+    assert "(context 'staging', through the proxy http://127.0.0.1:9) did not answer" in str(
         told.value
     )
     assert "secret" not in str(told.value)
