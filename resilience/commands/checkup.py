@@ -78,6 +78,8 @@ def scenarios(
     for scenario in rbac.scenarios([Path(path) for path in paths], given):
         try:
             refused(scenario, cluster, given, targets)
+        except consent.NoConsent:
+            yield False, scenario.id, "refused: no consent to its namespaces; see `consent` above"
         except (Refused, ClusterError) as error:
             yield False, scenario.id, f"refused: {error}"
         else:

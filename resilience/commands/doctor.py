@@ -1,6 +1,7 @@
 """`resilience doctor`: checks that this host and its access to a cluster are ready for scenarios.
 
-One line per check. A cluster is only read, never changed; the sandbox is started and stopped.
+One line per check. A cluster is only read, never changed; the sandbox is started and stopped where
+no cluster is named.
 """
 
 from __future__ import annotations
@@ -64,10 +65,13 @@ def _ask(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
     yield Answer(sys.version_info >= (3, 11), "python", platform.python_version())
     yield Answer(sys.platform == "linux", "system", f"{platform.system()} {platform.machine()}")
     yield _verbs()
-    yield from _sandbox(settings, paths)
     if settings.context or settings.kubeconfig:
+        yield Answer(None, "sandbox", "not started, since a cluster is named")
+        if paths:
+            yield from _manifests(None, settings, paths)
         yield from _cluster(settings, paths)
     else:
+        yield from _sandbox(settings, paths)
         yield Answer(
             None, "cluster", "no context given (--context NAME); scenarios use the sandbox"
         )
@@ -118,11 +122,13 @@ def _sandbox(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
         yield Answer(False, "sandbox", str(error))
 
 
-def _manifests(cluster: HttpCluster, settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
+def _manifests(
+    sandbox: HttpCluster | None, settings: Settings, paths: Sequence[str]
+) -> Iterator[Answer]:
     from resilience.commands import doctor_manifests
 
     found = list(rbac.scenarios([Path(path) for path in paths], settings))
-    for line in doctor_manifests.manifests(cluster, found):
+    for line in doctor_manifests.manifests(sandbox, found):
         yield Answer(*line)
 
 
@@ -140,11 +146,11 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
             yield _answer("clock", lambda: checkup.clock(opened, now))
             targets = load(settings.root)
             cluster = opened.equipped(consent.means(opened, targets, settings.helper_image))
-            for namespace in checkup.namespaces(settings, paths):
+            namespaces = checkup.namespaces(settings, paths)
+            yield _try("consent", lambda: _consent(cluster, targets, namespaces))
+            for namespace in namespaces:
                 yield _answer("images", partial(checkup.images, cluster, namespace))
                 yield _answer("helpers", partial(_helpers, cluster, targets, namespace))
-            if not paths:
-                yield _try("consent", lambda: _consent(cluster, settings))
             for line in checkup.scenarios(cluster, settings, targets, paths):
                 yield Answer(*line)
     except ClusterError as error:
@@ -160,6 +166,8 @@ def _helpers(
 
     try:
         agreed = consent.consent(cluster, targets, [namespace])
+    except consent.NoConsent:
+        return None, "helpers", f"namespace {namespace}: not asked, for lack of consent"
     except Refused as error:
         return None, "helpers", f"not asked: {error}"
     return doctor_pods.helpers(agreed.given_to(cluster, "doctor"), namespace)
@@ -189,10 +197,10 @@ def _who(cluster: Cluster) -> str:
     return f"authenticated as {info.get('username')}" if isinstance(info, dict) else "accepted"
 
 
-def _consent(cluster: Cluster, settings: Settings) -> str:
-    from resilience.config.targets import load
+def _consent(cluster: Cluster, targets: Sequence[Target], namespaces: Sequence[str]) -> str:
+    """Of all namespaces at once: the target that a refusal prints can be pasted only once."""
     from resilience.engine.guard import consent
 
-    targets: Sequence[Target] = load(settings.root)
-    consent.consent(cluster, targets, [settings.namespace])
-    return f"namespace {settings.namespace!r} may be changed"
+    consent.consent(cluster, targets, namespaces)
+    one = len(namespaces) == 1
+    return f"namespace{'' if one else 's'} {', '.join(namespaces)} may be changed"

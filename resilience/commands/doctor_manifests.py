@@ -2,7 +2,8 @@
 
 Every object of every `apply` is sent as a dry run with strict validation, as `kubectl apply` sends
 it, to the sandbox that the doctor has started; nothing reaches another cluster. Kinds of
-CustomResourceDefinitions cannot be checked there, and are counted.
+CustomResourceDefinitions cannot be checked there, and are counted. Without a sandbox, the files are
+only read.
 """
 
 from __future__ import annotations
@@ -27,9 +28,23 @@ BUILT_IN = ("", "apps", "batch", "policy", "autoscaling", "extensions")
 """Groups without a dot that Kubernetes serves, or once did; others of its own end in k8s.io."""
 
 
-def manifests(cluster: Cluster, scenarios: Sequence[Scenario]) -> Iterator[Line]:
+def manifests(sandbox: Cluster | None, scenarios: Sequence[Scenario]) -> Iterator[Line]:
     """One line for each object that would be refused, or a single line if none would."""
     found = [manifest for file in _files(scenarios) for manifest in read(file)]
+    yield from _asked_of(sandbox, found) if sandbox else _read_only(found)
+
+
+def _read_only(found: Sequence[Manifest]) -> Iterator[Line]:
+    """What is wrong in any cluster; whether the named one accepts the rest is asked by a dry run,
+    which needs consent."""
+    wrong = [said for manifest in found if (said := "; ".join(twice(manifest)))]
+    yield from ((False, "manifests", said) for said in wrong)
+    if found and not wrong:
+        text = f"{many(len(found), 'object')} read; to ask the cluster: pytest --resilience-dry-run"
+        yield None, "manifests", text
+
+
+def _asked_of(cluster: Cluster, found: Sequence[Manifest]) -> Iterator[Line]:
     wrong, strange = 0, 0
     for manifest in found:
         resource, said = _kind(cluster, manifest)

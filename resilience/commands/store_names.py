@@ -65,11 +65,8 @@ def _from_settings(name: str) -> str:
 def stores(root: Path) -> Mapping[str, str]:
     """Name to URL. A relative directory is resolved against the project's root."""
     found: dict[str, str] = {}
-    for path, keys in (
-        (root / "pyproject.toml", ("tool", "resilience", "stores")),
-        (root / "resilience.toml", ("stores",)),
-    ):
-        for name, url in tables(path, keys).items():
+    for path, table in tables(root, "stores"):
+        for name, url in table.items():
             if not isinstance(url, str) or not is_store_url(url):
                 raise BadTarget(f"{path}: store {name!r} is {url!r}; expected {FORMS}")
             found[name] = _from_root(url, root)

@@ -131,7 +131,7 @@ def _path(settings: Settings) -> Path:
 
 def _of_file(path: Path, settings: Settings) -> tuple[Member, ...]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise BadSetting(f"the fleet file {path} cannot be read: {error}") from None
     tables = document.pop("clusters", {})

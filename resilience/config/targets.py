@@ -7,13 +7,14 @@ the root folder. Every key is checked: a misspelt limit must not count as no lim
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from resilience.cluster.capabilities.machine_driver import MachineDriver
+from resilience.config import project_tables
+from resilience.config.project_tables import BadTable, heading
 from resilience.config.target_keys import KEYS
 from resilience.config.windows import Windows
 from resilience.kube.selectors import Selector
@@ -78,36 +79,31 @@ class Target:
     machine_driver: MachineDriver | None = None
     privileged: bool = False
     helper_image: str = ""
+    file: str = field(default=project_tables.OWN, compare=False)
+
+    @property
+    def written(self) -> str:
+        """Its table, and the file that has it."""
+        return f"[{heading(self.file, 'targets', self.name)}] of {self.file}"
 
 
 def load(root: Path) -> Sequence[Target]:
     """All targets of both files, sorted by name. BadTarget for anything that cannot be parsed."""
     found: dict[str, Target] = {}
-    for path, keys in (
-        (root / "pyproject.toml", ("tool", "resilience", "targets")),
-        (root / "resilience.toml", ("targets",)),
-    ):
-        for name, body in tables(path, keys).items():
+    for path, table in tables(root, "targets"):
+        for name, body in table.items():
             if name in found:
                 raise BadTarget(f"{path}: target {name!r} is also in pyproject.toml")
             found[name] = _target(path, name, body)
     return [found[name] for name in sorted(found)]
 
 
-def tables(path: Path, keys: Sequence[str]) -> Mapping[str, Any]:
-    """The value at these keys of a TOML file, {} without the file. BadTarget names the place."""
+def tables(root: Path, name: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The table of this name in both files. BadTarget names the place."""
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadTarget(f"{path}: {error}") from error
-    for key in keys:
-        table = table.get(key, {})
-        if not isinstance(table, dict):
-            raise BadTarget(f"{path}: {'.'.join(keys)} is not a table")
-    assert isinstance(table, dict)
-    return table
+        yield from project_tables.tables(root, name)
+    except BadTable as error:
+        raise BadTarget(str(error)) from error
 
 
 def _target(path: Path, name: str, body: Any) -> Target:
@@ -124,7 +120,7 @@ def _target(path: Path, name: str, body: Any) -> Target:
                 else (" (kubectl get namespace kube-system -o jsonpath={.metadata.uid})")
             )
             raise BadTarget(f"{where} has no {key}{hint}")
-    return Target(name=name, **_decoded(where, body))
+    return Target(name=name, file=path.name, **_decoded(where, body))
 
 
 def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:

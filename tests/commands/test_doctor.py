@@ -48,6 +48,9 @@ def test_each_scenario_is_told_what_it_would_be_refused(folder: Path, embedded: 
     (folder / "nowhere.scenario.yaml").write_text(text)
     done = resilience(folder, "doctor", "--kubeconfig", str(embedded.kubeconfig), ".")
     assert done.returncode == 1
+    assert "-    sandbox: not started, since a cluster is named" in done.stdout
+    assert "-    manifests: 2 objects read; to ask the cluster: pytest " in done.stdout
     assert "ok   clock: " in done.stdout
+    assert "ok   consent: namespaces gone, shop may be changed" in done.stdout
     assert "ok   checkout-loses-one-pod: nothing would be refused" in done.stdout
     assert "BAD  nowhere: refused: namespace gone does not exist" in done.stdout

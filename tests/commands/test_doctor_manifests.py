@@ -61,3 +61,14 @@ def test_it_is_found_with_its_place(tmp_path: Path, text: str, code: int, said: 
     assert done.returncode == code, done.stdout
     assert said in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_a_cluster_that_is_named_gets_no_sandbox_and_no_manifest(tmp_path: Path) -> None:
+    (tmp_path / "a.scenario.yaml").write_text(SCENARIO)
+    (tmp_path / "m.yaml").write_text(WEB.replace("name: web\n", "name: web\n          name: wob\n"))
+    done = resilience(tmp_path, "doctor", "a.scenario.yaml", "--kubeconfig", "nowhere")
+    assert "-    sandbox: not started, since a cluster is named" in done.stdout
+    [told] = [line for line in done.stdout.splitlines() if "manifests: " in line]
+    assert told.startswith("BAD  manifests: m.yaml:")
+    assert "given twice" in told
+    assert "BAD  cluster: " in done.stdout

@@ -10,6 +10,7 @@ import pytest
 
 from resilience.cluster.errors import NotFound
 from resilience.cluster.permit.consent_keys import PROTECTED
+from resilience.commands.store_names import stores
 from resilience.config.targets import BadTarget, Target, load
 from resilience.engine.guard import consent as guard
 from resilience.machines.ec2 import Ec2
@@ -79,6 +80,53 @@ def test_one_name_in_both_files_is_an_error(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("resilience.toml", "[target.x]", "unknown key 'target'; expected sandbox, stores or "
+         "targets; did you mean `targets`?"),
+        ("resilience.toml", "[tool.resilience.targets.x]", "expected [targets.NAME], without "
+         "`tool.resilience.`, in resilience.toml"),
+        ("resilience.toml", "context = 's'", "write resilience_context in [tool.pytest.ini_op"),
+        ("pyproject.toml", "[tool.resilience.store]\na = 'file:x'", "unknown key "
+         "'tool.resilience.store'; expected sandbox, stores or targets; did you mean `stores`?"),
+        ("pyproject.toml", "[tool.resilience]\ndry-run = true", "write resilience_dry_run in"),
+        ("pyproject.toml", "[tool]\nresilience = 1", "tool.resilience is not a table"),
+        ("pyproject.toml", "tool = 1", "tool is not a table"),
+    ],
+)  # fmt: skip
+def test_a_table_that_nobody_would_read_is_an_error(
+    tmp_path: Path, file: str, text: str, told: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    for reader in (load, stores):
+        with pytest.raises(BadTarget) as caught:
+            reader(tmp_path)
+        assert str(caught.value).startswith(f"{tmp_path / file}: ")
+        assert told in str(caught.value)
+
+
+def test_targets_that_are_no_table_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.resilience]\ntargets = 1")
+    with pytest.raises(BadTarget, match=r"tool\.resilience\.targets is not a table"):
+        load(tmp_path)
+
+
+def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[targets.x]\n[tool.ruff]\n[project]\n")
+    (tmp_path / "resilience.toml").write_text("[stores]\n[sandbox.images]\n")
+    assert load(tmp_path) == []
+
+
+def test_a_file_saved_on_windows_is_read(tmp_path: Path) -> None:
+    text = '[targets.x]\r\ncontext = "s"\r\ncluster = "u"\r\n'
+    (tmp_path / "resilience.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert [each.name for each in load(tmp_path)] == ["x"]
+    (tmp_path / "resilience.toml").write_bytes(text.encode("utf-16"))
+    with pytest.raises(BadTarget, match="expected a file saved as UTF-8"):
+        load(tmp_path)
+
+
 class Fake:
     """A cluster that has namespaces and nothing else."""
 
@@ -118,7 +166,7 @@ def test_any_other_label_does_not(value: str) -> None:
 
 
 def test_a_namespace_that_the_target_does_not_list_is_refused() -> None:
-    with pytest.raises(Refused, match=r"'bank'.*\[tool\.resilience\.targets\.staging\]"):
+    with pytest.raises(Refused, match=r"'bank'.*\[targets\.staging\] of"):
         consent(Fake(), "shop", "bank", targets=[STAGING])
 
 

@@ -45,6 +45,10 @@ def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
     )
 
 
+class NoConsent(Refused):
+    """Namespaces that may not be changed; the text says what would allow it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """What a cluster consents to. `named` are the namespaces that its target names, `listed` the
@@ -99,10 +103,7 @@ def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Con
     found = _expanded(cluster, reach)
     if target is None and cluster.is_sandbox:
         return Consent(reach=found, free=True)
-    missing = [why for name in sorted(found.namespaces)
-               if (why := _not_consented(cluster, name, target))]  # fmt: skip
-    if missing:
-        raise Refused("\n".join(missing))
+    _require_namespaces(cluster, target, sorted(found.namespaces))
     if found.nodes and (target is None or not target.nodes):
         raise Refused(words.no_nodes(cluster.context, target))
     listed = frozenset(target.cluster_scoped if target and found.cluster_scoped else ())
@@ -192,22 +193,37 @@ def _power(target: Target, context: str) -> Machines | None:
     return DrivenMachines(Command(target.driver, context), by_name=True) if target.driver else None
 
 
+def _require_namespaces(cluster: Cluster, target: Target | None, namespaces: Sequence[str]) -> None:
+    """Refused with one line for each that may not be changed. Those that do not exist share one:
+    the target that it prints can be pasted only once."""
+    missing, absent = list[str](), list[str]()
+    for name in namespaces:
+        try:
+            why = _not_consented(cluster, name, target)
+        except NotFound:
+            absent.append(name)
+            continue
+        missing += [why] if why else []
+    if absent:
+        missing.append(words.absent(cluster.context, absent, target, lambda: identity(cluster)))
+    if missing:
+        raise NoConsent("\n".join(missing))
+
+
 def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> str:
-    """Why a namespace may not be changed; "" if it may."""
+    """Why a namespace may not be changed; "" if it may. NotFound if it does not exist."""
     if target is not None and namespace in target.namespaces:
         return ""
     if namespace in PROTECTED:
         return words.protected(namespace, target)
     try:
         labels = objects.labels(cluster.get(NAMESPACES, namespace))
-    except NotFound:
-        return words.absent(cluster.context, namespace, target, lambda: identity(cluster))
     except Forbidden as error:
         return words.unread(namespace, error)
     selected = target is not None and any(s.matches(labels) for s in target.namespace_selectors)
     if selected or labels.get(LABEL) == "allow":
         return ""
-    return words.no_consent(cluster.context, namespace, target)
+    return words.no_consent(cluster.context, namespace, target, labels.get(LABEL))
 
 
 def _expanded(cluster: Cluster, reach: Reach) -> Reach:

@@ -7,37 +7,48 @@ from collections.abc import Callable, Sequence
 
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.permit.consent_keys import CONSENT
+from resilience.config.project_tables import OWN, heading, quoted
 from resilience.config.targets import Target
 
 
-def no_consent(context: str, namespace: str, target: Target | None) -> str:
-    """For an existing namespace: a label is enough."""
+def no_consent(
+    context: str, namespace: str, target: Target | None, label: str | None = None
+) -> str:
+    """For an existing namespace: a label is enough. `label` is the value that it has."""
+    has = label is not None
+    other = f", whose label {CONSENT} is {label!r} instead of 'allow'" if has else ""
+    change = " --overwrite" if has else ""
     return (
-        f"nothing allows acting in namespace {namespace!r} of {context!r}; list it in"
+        f"nothing allows acting in namespace {namespace!r} of {context!r}{other}; list it in"
         f" {some(target)}, or label it: kubectl --context {context} label namespace"
-        f" {namespace} {CONSENT}=allow"
+        f" {namespace} {CONSENT}=allow{change}"
     )
 
 
-def absent(context: str, namespace: str, target: Target | None, uid: Callable[[], str]) -> str:
-    """For a namespace that does not exist and cannot be labelled: the complete target is
-    printed."""
+def absent(
+    context: str, namespaces: Sequence[str], target: Target | None, uid: Callable[[], str]
+) -> str:
+    """For namespaces that do not exist and cannot be labelled: the complete target is
+    printed, once for all of them."""
+    one = len(namespaces) == 1
+    names = " and ".join(repr(each) for each in namespaces)
     said = (
-        f"nothing allows acting in namespace {namespace!r} of {context!r}, which does not exist; "
+        f"nothing allows acting in namespace{'' if one else 's'} {names} of {context!r}, which "
+        f"{'does' if one else 'do'} not exist; "
         "a namespace can only be created if a target lists it by name; "
     )
     if target is not None:
-        names = ", ".join(f'"{each}"' for each in (*target.namespaces, namespace))
-        return f"{said}in {some(target)} write:\nnamespaces = [{names}]"
-    return f"{said}append this to resilience.toml:\n{finished(context, namespace, _known(uid))}"
+        names = _list((*target.namespaces, *namespaces))
+        return f"{said}in {some(target)} write:\nnamespaces = {names}"
+    return f"{said}append this to {OWN}:\n{finished(context, namespaces, _known(uid))}"
 
 
-def finished(context: str, namespace: str, uid: str) -> str:
+def finished(context: str, namespaces: Sequence[str], uid: str) -> str:
     """A complete target, ready to be pasted."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", context).strip("-") or "here"
     return (
-        f"[targets.{name}]\ncontext = {_quoted(context)}\ncluster = {_quoted(uid)}\n"
-        f"namespaces = [{_quoted(namespace)}]"
+        f"[{heading(OWN, 'targets', name)}]\ncontext = {quoted(context)}\n"
+        f"cluster = {quoted(uid)}\nnamespaces = {_list(namespaces)}"
     )
 
 
@@ -114,8 +125,8 @@ def ambiguous(context: str, targets: Sequence[Target]) -> str:
 def some(target: Target | None) -> str:
     """The name of the target's TOML table, or how to write one."""
     if target is not None:
-        return f"[tool.resilience.targets.{target.name}]"
-    return "a target ([tool.resilience.targets.NAME] in pyproject.toml)"
+        return target.written
+    return f"a target ([targets.NAME] in {OWN})"
 
 
 def _known(uid: Callable[[], str]) -> str:
@@ -125,6 +136,5 @@ def _known(uid: Callable[[], str]) -> str:
         return "UID: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def _list(names: Sequence[str]) -> str:
+    return f"[{', '.join(map(quoted, names))}]"

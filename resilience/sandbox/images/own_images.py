@@ -37,7 +37,7 @@ def read(paths: Sequence[Path]) -> tuple[OwnImage, ...]:
 def _of_file(path: Path) -> list[OwnImage]:
     keys = TABLES.get(path.name, ELSEWHERE)
     try:
-        table: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SandboxError(f"{path}: {error}") from error
     for key in keys:

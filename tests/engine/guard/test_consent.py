@@ -172,7 +172,7 @@ def test_nodes_take_a_targets_word_and_a_lock_of_their_own(
 ) -> None:
     asked(shop, "cordon: node-1")
     targeted(shop, admin, "")
-    refused(shop, real, admin, "set `nodes = true` in [tool.resilience.targets.staging]")
+    refused(shop, real, admin, "set `nodes = true` in [targets.staging] of resilience.toml")
     targeted(shop, admin, "nodes = true")
     spec = {"holderIdentity": "run r1 of ann@ci", "leaseDurationSeconds": 30}
     admin.create(LEASES, {"metadata": {"name": "nodes"}, "spec": spec}, JOURNAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from typing import Any
 
@@ -153,7 +154,7 @@ def test_a_cluster_whose_uid_cannot_be_read_is_refused_when_there_are_targets(
         (None, "shop", "list it in a target"),
         (None, "given", ""),
         ({"namespaces": ("shop",)}, "shop", ""),
-        ({"namespaces": ("lab",)}, "shop", "list it in [tool.resilience.targets.t]"),
+        ({"namespaces": ("lab",)}, "shop", "list it in [targets.t] of resilience.toml"),
         ({"namespaces": ("lab",)}, "given", ""),
         ({}, "shop", "nothing allows acting in namespace 'shop'"),
         ({"namespace_selectors": (Selector.parse("team=lab"),)}, "lab", ""),
@@ -191,6 +192,16 @@ def test_a_label_with_another_value_consents_to_nothing(cluster: Cluster) -> Non
     body = {"metadata": {"name": "denied", "labels": {consent.LABEL: "deny"}}}
     cluster.put(NAMESPACES, body)
     assert "nothing allows acting in namespace 'denied'" in why_not(cluster, None, reach("denied"))
+
+
+def test_absent_namespaces_share_one_target_that_can_be_pasted(cluster: Cluster) -> None:
+    told = why_not(cluster, None, reach("one", "two", "shop"))
+    pasted = told.partition("append this to resilience.toml:\n")[2]
+    [table] = tomllib.loads(pasted)["targets"].values()
+    assert table["namespaces"] == ["one", "two"]
+    assert "namespaces 'one' and 'two' of 'fake', which do not exist" in told
+    target = cluster.target(namespaces=("lab",))
+    assert why_not(cluster, target, reach("one", "two")).endswith('["lab", "one", "two"]')
 
 
 def test_every_namespace_that_is_not_allowed_is_named(cluster: Cluster) -> None:

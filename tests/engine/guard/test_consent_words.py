@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from resilience.engine.guard import consent_words as words
 
 TARGET = Target(name="t", context="kind", cluster="u", namespaces=("shop",))
 ERROR = Forbidden(403, "not for you")
-NEW = "a target ([tool.resilience.targets.NAME] in pyproject.toml)"
+NEW = "a target ([targets.NAME] in resilience.toml)"
 
 
 def unread() -> str:
@@ -33,7 +34,7 @@ def test_an_existing_namespace_can_be_labelled() -> None:
      ('a"b', "a-b"), ("c\\d", "c-d")],
 )  # fmt: skip
 def test_a_printed_target_reads_back_as_it_was_meant(context: str, name: str) -> None:
-    told = words.absent(context, "new", None, lambda: "uid-1")
+    told = words.absent(context, ["new"], None, lambda: "uid-1")
     assert (
         "which does not exist; a namespace can only be created if a target lists it by name" in told
     )
@@ -43,25 +44,44 @@ def test_a_printed_target_reads_back_as_it_was_meant(context: str, name: str) ->
 
 
 def test_where_the_uid_cannot_be_read_the_command_for_it_stands() -> None:
-    told = words.absent("kind", "new", None, unread)
+    told = words.absent("kind", ["new"], None, unread)
     assert 'cluster = "UID: kubectl get namespace kube-system' in told
 
 
 def test_an_existing_target_gets_one_more_namespace() -> None:
-    told = words.absent("kind", "new", TARGET, unread)
-    assert told.endswith('in [tool.resilience.targets.t] write:\nnamespaces = ["shop", "new"]')
+    told = words.absent("kind", ["new"], TARGET, unread)
+    assert told.endswith('in [targets.t] of resilience.toml write:\nnamespaces = ["shop", "new"]')
+
+
+def test_a_label_with_another_value_is_named_and_overwritten() -> None:
+    told = words.no_consent("kind", "shop", None, "allowed")
+    assert "'kind', whose label resilience/consent is 'allowed' instead of 'allow'; list" in told
+    assert told.endswith("resilience/consent=allow --overwrite")
+
+
+@pytest.mark.parametrize(
+    ("target", "table"),
+    [
+        (replace(TARGET, file="pyproject.toml"), "[tool.resilience.targets.t] of pyproject.toml"),
+        (replace(TARGET, name="eu.west"), '[targets."eu.west"] of resilience.toml'),
+    ],
+)
+def test_a_target_is_named_as_its_file_writes_it(target: Target, table: str) -> None:
+    assert words.some(target) == table
+    [name] = tomllib.loads(table.partition(" of ")[0])
+    assert name == ("tool" if target.file == "pyproject.toml" else "targets")
 
 
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
         (words.protected("kube-system", TARGET), ("'kube-system' is a system namespace",
-                                                  "only [tool.resilience.targets.t] that lists")),
+                                                  "only [targets.t] of resilience.toml that")),
         (words.protected("kube-system", None), (NEW,)),
         (words.cannot_select("a=b", ERROR), ("labelled a=b cannot be listed (not for you)",
                                              "`resilience rbac`")),
         (words.unread("shop", ERROR), ("'shop' consents (not for you)",)),
-        (words.no_nodes("kind", TARGET), ("nodes of 'kind'; set `nodes = true` in [tool.",)),
+        (words.no_nodes("kind", TARGET), ("nodes of 'kind'; set `nodes = true` in [targets.t]",)),
         (words.not_listed("kind", ["a", "b"], None), ("writing a, b of 'kind'",
                                                       '`cluster_scoped = ["a", "b"]`')),
         (words.unknown_cluster("kind", ERROR), ("cannot be read in 'kind' (not for you)",)),
