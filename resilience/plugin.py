@@ -198,12 +198,16 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         ending.finish(session, exitstatus)
 
 
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print a table of all scenarios, and the path of the report."""
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """Print a table of all scenarios, and the path of the report; or why nothing was collected."""
     if _ours(config):
         from resilience.harness import ending
 
         ending.summarise(terminalreporter, config)
+    elif exitstatus in (pytest.ExitCode.NO_TESTS_COLLECTED, pytest.ExitCode.USAGE_ERROR):
+        from resilience.harness import ending
+
+        ending.explain(terminalreporter, config)
 
 
 def _ours(config: pytest.Config) -> bool:

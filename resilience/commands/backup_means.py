@@ -36,8 +36,14 @@ def plan_in(path: str) -> Plan:
     if loaded.problems:
         raise CommandError("\n".join(map(str, loaded.problems)))
     if len(loaded.plans) != 1:
-        raise BadRequest(f"{path} holds {len(loaded.plans)} plans; expected one")
+        raise BadRequest(_not_one_plan(path, len(loaded.plans)))
     return loaded.plans[0]
+
+
+def _not_one_plan(path: str, plans: int) -> str:
+    if plans:
+        return f"{path} holds {plans} plans; expected one"
+    return f"{path} holds a scenario and no plan; expected `plan: NAME`; to run it: pytest {path}"
 
 
 def plans_in(paths: Sequence[str]) -> tuple[list[Plan], int]:

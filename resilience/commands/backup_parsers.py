@@ -7,6 +7,7 @@ it runs. The cluster is always one that an option names: these commands start no
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -134,7 +135,22 @@ def _snapshot(parser: argparse.ArgumentParser) -> None:
 
 
 def _namespaces(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("-n", "--namespace", metavar="NS", action="append", default=[], help=text)
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NS",
+        type=_namespace,
+        action="append",
+        default=[],
+        help=text,
+    )
+
+
+def _namespace(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9*?\[\]!-]{1,63}", text):
+        return text
+    hint = "give each with an -n of its own" if "," in text else "names have lower case letters"
+    raise argparse.ArgumentTypeError(f"{text!r} is no name or glob of a namespace; {hint}")
 
 
 def _create(parser: argparse.ArgumentParser) -> None:

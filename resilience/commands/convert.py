@@ -19,6 +19,7 @@ from resilience.commands.saying import say, warn
 from resilience.commands.writing import write_files
 from resilience.convert import detect, writing_yaml
 from resilience.convert.translation import NotOurs, Translation
+from resilience.model.words import unreadable
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of one file."""
@@ -52,8 +53,10 @@ def _read(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise CommandError(f"{path} is larger than {LARGEST // 2**20} MiB")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {unreadable(error)}") from error
+    except UnicodeDecodeError as error:
         raise CommandError(f"{path}: {error}") from error
 
 

@@ -35,8 +35,8 @@ def manifests(sandbox: Cluster | None, scenarios: Sequence[Scenario]) -> Iterato
 
 
 def _read_only(found: Sequence[Manifest]) -> Iterator[Line]:
-    """What is wrong in any cluster; whether the named one accepts the rest is asked by a dry run,
-    which needs consent."""
+    """What is wrong in any cluster. A dry run asks the named one about the rest; it needs
+    consent."""
     wrong = [said for manifest in found if (said := "; ".join(twice(manifest)))]
     yield from ((False, "manifests", said) for said in wrong)
     if found and not wrong:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-from resilience.model.nearest import did_you_mean
+from resilience.model.nearest import asked, did_you_mean, nearest
 
 EXAMPLES = {
     "run": ("scenarios/", "scenarios/ --context staging --dry-run", "scenarios/ -k rolling"),
@@ -78,8 +79,20 @@ EXAMPLES = {
 }
 """Command to example arguments; a test runs each through the parser."""
 
+SYNONYMS = {
+    "describe": "show",
+    "get": "list",
+    "inspect": "show",
+    "ls": "list",
+    "remove": "delete",
+    "rm": "delete",
+    "test": "run",
+    "validate": "doctor",
+}
+"""Words of other command lines, and the command that does the same here."""
+
 _REQUIRED = "the following arguments are required"
-_INVALID_CHOICE = re.compile(r"invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
+_INVALID_CHOICE = re.compile(r"argument (\S+): invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -107,10 +120,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit code 2, one line with the nearest word."""
-        if wrong := _INVALID_CHOICE.search(message):
-            known = re.findall(r"[\w-]+", wrong[2])
-            message = f"unknown command or value {wrong[1]!r}; expected {_listed(known)}"
-            message += did_you_mean(wrong[1], known)
+        if before := self._options_before_the_command():
+            message = before
+        elif wrong := _INVALID_CHOICE.search(message):
+            known = re.findall(r"[\w-]+", wrong[3])
+            if set(known) == set(self._commands()):
+                message = f"unknown command {wrong[2]!r}; expected {_listed(known)}"
+                message += self._meant(wrong[2])
+            else:
+                message = f"unknown value of {wrong[1]} {wrong[2]!r}; expected {_listed(known)}"
+                message += did_you_mean(wrong[2], known)
         elif message.startswith(_REQUIRED) and (stray := self._stray(self._typed)):
             message = f"unknown option {stray!r}" + did_you_mean(_key(stray), self._flags())
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
@@ -119,6 +138,33 @@ class Parser(argparse.ArgumentParser):
         """The error for arguments that match no option and no parameter."""
         first = self._stray(rest) or rest[0]
         self.error(f"unknown argument {first!r}" + did_you_mean(_key(first), self._flags()))
+
+    def _options_before_the_command(self) -> str:
+        """What `resilience --context x doctor` has to be instead; "" if that is not the mistake."""
+        commands = self._commands()
+        place = next((at for at, word in enumerate(self._typed) if word in commands), 0)
+        first = self._typed[:place]
+        if not first or not first[0].startswith("-") or first[0] in self._flags():
+            return ""
+        words = [*self._typed[place:], *first]
+        return f"options follow the command: `{self.prog} {shlex.join(words)}`"
+
+    def _commands(self) -> dict[str, argparse.ArgumentParser]:
+        groups = [each for each in self._actions if isinstance(each, argparse._SubParsersAction)]
+        return dict(groups[0].choices) if groups else {}
+
+    def _meant(self, word: str) -> str:
+        """The command that a word was meant to be: one of this parser, or of a group in it."""
+        word, own = SYNONYMS.get(word, word), self._commands()
+        inner = {
+            name: f"{group} {name}"
+            for group, parser in own.items()
+            if isinstance(parser, Parser)
+            for name in parser._commands()
+        }
+        if word not in own and word in inner:
+            return asked([inner[word]])
+        return did_you_mean(word, own) or asked(inner[name] for name in nearest(word, inner))
 
     def _stray(self, words: Sequence[str]) -> str:
         known = set(self._flags())

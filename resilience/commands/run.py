@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from resilience.commands.saying import warn
 from resilience.config.options import OPTIONS
@@ -32,12 +33,24 @@ def run(options: argparse.Namespace) -> int:
         code = int(pytest.main(arguments(options)))
         if code == pytest.ExitCode.USAGE_ERROR and (hint := misspelt(options.rest)):
             warn(f"error: {hint}; see `resilience run --help`")
+        if code == pytest.ExitCode.NO_TESTS_COLLECTED:
+            warn(f"error: {line}" for line in _nothing_there(options))
         return code
     except BrokenPipeError:
         # The reader closed the pipe (`| head`): scenarios that have not run must not count as
         # passed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(pytest.ExitCode.TESTS_FAILED)
+
+
+def _nothing_there(options: argparse.Namespace) -> Iterator[str]:
+    """The folders that hold nothing to run."""
+    from resilience.commands import settings
+    from resilience.harness import naming
+
+    given, here = settings(options), Path.cwd()
+    paths = [here / path for path in options.paths or ["."]]
+    return naming.none_below(paths, (*given.scenarios, *given.plans), here)
 
 
 def misspelt(rest: Sequence[str]) -> str:

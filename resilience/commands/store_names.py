@@ -55,6 +55,8 @@ def _from_settings(name: str) -> str:
     if name in known:
         return known[name]
     meant = did_you_mean(name, known)
+    if "/" in name or Path(name).is_dir():
+        meant = f"; a directory is written as file:{name}"
     names = ", ".join(sorted(known)) or "none"
     raise BadRequest(
         f"store {name!r} is neither a URL nor a plan file, and resilience.toml has no [stores]"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from resilience.engine.base.defect import defect
-from resilience.harness import SESSION, exits, output
+from resilience.harness import SESSION, SETTINGS, exits, naming, output
 from resilience.harness.signals import exit_code
 from resilience.model.masks import shown
 from resilience.model.verdict import Outcome
@@ -35,6 +36,7 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         written = error.lines if isinstance(error, Unpublished) else []
         ours.files = [*written, shown(f"the report could not be written: {why}")]
         missing = True
+    _correct_junit(session.config, ours)
     failed = output.nodes(session.config, "failed", "error")
     others = bool(failed - set(ours.outcomes))
     if ours.left:
@@ -52,6 +54,19 @@ def finish(session: pytest.Session, exitstatus: int) -> None:
         ]  # because the requested report does not exist
 
 
+def _correct_junit(config: pytest.Config, ours: Session) -> None:
+    """pytest's hook comes before ours and has written its file."""
+    named = config.getoption("xmlpath", None)
+    if not named or not Path(named).is_file():
+        return
+    from resilience.report.machine import junit_errors
+
+    try:
+        junit_errors.corrected(Path(named))
+    except OSError as error:
+        ours.files = [*ours.files, shown(f"{named} keeps `failure` for all: {error}")]
+
+
 def _written(ours: Session) -> list[str]:
     """Lines that name the report. Raises OSError when the report cannot be written."""
     if not ours.records:
@@ -65,6 +80,16 @@ def _written(ours: Session) -> list[str]:
         mark=secrets.token_hex(3),
     )
     return places.publish(ours.records, publishing)
+
+
+def explain(reporter: Any, config: pytest.Config) -> None:
+    """Why nothing was collected from the paths that were typed."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return
+    here, settings = config.invocation_params.dir, config.stash[SETTINGS]
+    paths = [here / each.partition("::")[0] for each in config.args]
+    for line in naming.hints(paths, (*settings.scenarios, *settings.plans), here):
+        reporter.write_line(shown(f"resilience: {line}"))
 
 
 def summarise(reporter: Any, config: pytest.Config) -> None:

@@ -151,7 +151,7 @@ class ScenarioItem(pytest.Function):
         session.outcomes.pop(self.nodeid, None)
         super().runtest()
         if self.nodeid not in session.outcomes:
-            session.outcomes[self.nodeid] = Outcome.NOT_MEASURED
+            recording.never_began(self, Outcome.NOT_MEASURED)
             raise ScenarioFailed(
                 f"{Outcome.NOT_MEASURED.value}: no step was carried out, because a plugin or an "
                 "option such as --trace prevented it"
@@ -166,7 +166,7 @@ class ScenarioItem(pytest.Function):
                 self.path, self.number, self.scenario, fixtures, self.config
             )
         except fixture_values.Unfit as error:
-            self.config.stash[SESSION].outcomes[self.nodeid] = Outcome.HARNESS_ERROR
+            recording.never_began(self, Outcome.HARNESS_ERROR)
             raise ScenarioFailed(f"{Outcome.HARNESS_ERROR.value}: {error}") from None
 
     @property
@@ -221,7 +221,7 @@ class ScenarioItem(pytest.Function):
             raise ScenarioFailed(record.message)
 
     def _never_began(self, outcome: Outcome, error: Exception) -> ScenarioFailed:
-        self.ours.outcomes[self.nodeid] = outcome
+        recording.never_began(self, outcome)
         untouched.keep(self.ours, self.scenario, outcome, str(error))
         return ScenarioFailed(f"{outcome.value}: {error}")
 
@@ -232,7 +232,7 @@ class ScenarioItem(pytest.Function):
 
     def _refused(self, error: Refused) -> ScenarioFailed:
         session = self.ours
-        session.outcomes[self.nodeid] = Outcome.REFUSED
+        recording.never_began(self, Outcome.REFUSED)
         untouched.keep(session, self.scenario, Outcome.REFUSED, str(error).rstrip())
         if session.signals.interrupted:
             self.session.shouldstop = f"{session.signals.interrupted}, {session.untouched}"

@@ -74,7 +74,7 @@ def serve(request: pytest.FixtureRequest, cluster: HttpCluster) -> Iterator[Resi
     scenario = as_scenario(node)
 
     def never_began(outcome: Outcome, text: str) -> NoReturn:
-        session.outcomes[node.nodeid] = outcome
+        recording.never_began(node, outcome)
         pytest.fail(shown(text), pytrace=False)
 
     member_of = current.session(request.config).fleet.get(member(node))

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
     from resilience.model.report import RunRecord
     from resilience.model.timeline import Entry
+    from resilience.model.verdict import Outcome
+
+
+def never_began(item: pytest.Item, outcome: Outcome) -> None:
+    """The outcome of an item without a record, for the exit code and for JUnit."""
+    item.config.stash[SESSION].outcomes[item.nodeid] = outcome
+    item.user_properties.append(("resilience.outcome", outcome.value))
 
 
 def keep(item: pytest.Item, record: RunRecord) -> None:

@@ -19,6 +19,7 @@ from resilience.language.text import source
 from resilience.model.place import Place, Problem
 from resilience.model.scenario import Plan, Scenario
 from resilience.model.verb import Catalogue
+from resilience.model.words import unreadable
 
 STAND_INS = (
     "http://fixture.example",
@@ -126,5 +127,5 @@ def _bytes(path: Path) -> bytes | Problem:
     try:
         return path.read_bytes()
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        return Problem(Place(str(path), 1, 1), f"the file cannot be read: {reason}", "a file")
+        text = f"the file cannot be read: {unreadable(error)}"
+        return Problem(Place(str(path), 1, 1), text, "a file")

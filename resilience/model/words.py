@@ -43,6 +43,11 @@ def counts(numbers: Mapping[str, int], most: int = 5) -> str:
     return ", ".join([*listed, f"{left:,} others"] if left else listed)
 
 
+def unreadable(error: OSError) -> str:
+    """Why a file cannot be used, for after its name: `is a directory`."""
+    return (error.strerror or "unreadable").lower()
+
+
 def printable(text: str) -> str:
     """Text from elsewhere, made safe for a terminal or a CI log: no control characters but line
     ends and tabs, nothing that GitHub would take for a workflow command (`::error ...` at the

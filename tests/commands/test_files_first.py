@@ -32,6 +32,9 @@ def typed(desk: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def desk(tmp_path: Path) -> Path:
     (tmp_path / "good.plan.yaml").write_text(GOOD)
     (tmp_path / "bad.plan.yaml").write_text(BAD)
+    (tmp_path / "s.yaml").write_text(
+        "scenario: s\nnamespace: a\nwhen: [{sleep: 1s}]\nthen: [{ready: deployment/a}]\n"
+    )
     return tmp_path
 
 
@@ -40,6 +43,11 @@ def desk(tmp_path: Path) -> Path:
     [
         (("backup", "run", "bad.plan.yaml", *GONE), "unknown key `stroe`"),
         (("backup", "run", "none.yaml", *GONE), "none.yaml"),
+        (("backup", "run", "s.yaml", *GONE), "s.yaml holds a scenario and no plan; expected"),
+        (("backup", "create", "s.yaml", *GONE), "to run it: pytest s.yaml"),
+        (("backup", "list", "--store", "./data"), "a directory is written as file:./data"),
+        (("convert", "."), ". cannot be read: is a directory"),
+        (("convert", "none.yaml"), "none.yaml cannot be read: no such file or directory"),
         (("backup", "create", "bad.plan.yaml", *GONE), "unknown key `stroe`"),
         (("backup", "create", "good.plan.yaml", "--signing-key", "none.pem", *GONE), "none.pem"),
         (("backup", "run", "good.plan.yaml", "--signing-key", "none.pem", *GONE), "none.pem"),

@@ -157,6 +157,7 @@ def test_a_failing_scenario_says_what_was_promised_without_a_traceback(
     assert not exists(cluster)
     case = ElementTree.parse(pytester.path / "junit.xml").find(".//testcase")
     assert case is not None
+    assert [each.tag for each in case if each.tag in ("error", "failure")] == ["failure"]
     properties = {one.get("name"): one.get("value") for one in case.iter("property")}
     assert properties["resilience.outcome"] == "service failed"
     assert str(properties["resilience.seed"]).isdigit()
@@ -344,10 +345,14 @@ def test_a_real_cluster_is_refused_without_consent(
     (pytester.path / "kubeconfig").write_text(json.dumps(config))
     (pytester.path / "mark.yaml").write_text(MANIFEST)
     changes(pytester)
-    result = run("--resilience-context=sandbox", "--resilience-kubeconfig=kubeconfig")
+    result = run("--resilience-context=sandbox", "--resilience-kubeconfig=kubeconfig",
+                 "--junitxml=junit.xml")  # fmt: skip
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["refused by guard: nothing allows acting in namespace 'default'*"])
     assert result.ret == 23
+    case = ElementTree.parse(pytester.path / "junit.xml").find(".//testcase")
+    assert case is not None
+    assert [each.tag for each in case if each.tag in ("error", "failure")] == ["error"]
     assert not exists(cluster)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.errors import ClusterError
+from resilience.model.words import unreadable
 
 IN_CLUSTER = "in-cluster"
 """Reserved context name: the ServiceAccount of this process's own Pod."""
@@ -62,7 +63,9 @@ def read(path: Path) -> Mapping[str, Any]:
             f"kubeconfig {path} does not exist; name one in KUBECONFIG or with"
             " --resilience-kubeconfig (--kubeconfig of the `resilience` command)"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise NoAccess(f"kubeconfig {path} cannot be read: {unreadable(error)}") from error
+    except UnicodeDecodeError as error:
         raise NoAccess(f"kubeconfig {path} cannot be read: {error}") from error
 
 

@@ -2,13 +2,16 @@
 
 The only module that imports `kubernetes`. It takes the finished `Configuration` (files written,
 token and its refresh hook) and none of the client's request code. A plugin that returned no
-credential is reported here: the client only logs it, and the server would then answer a bare 401.
+credential is reported here: the client only logs why, and the server would then answer a bare 401.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +46,10 @@ def from_kubeconfig(paths: Sequence[Path], context: str) -> Access:
     try:
         # With a named context, a file without a current one will do, as it does for kubectl.
         name = context or _current(joined)
-        _untyped(config.load_kube_config)(
-            config_file=joined, context=name, client_configuration=configuration
-        )
+        with _complaints() as said:
+            _untyped(config.load_kube_config)(
+                config_file=joined, context=name, client_configuration=configuration
+            )
     except (config.ConfigException, OSError, ValueError) as error:
         raise NoAccess(f"kubeconfig {joined}: {error}") from error
     chosen = next(
@@ -55,7 +59,7 @@ def from_kubeconfig(paths: Sequence[Path], context: str) -> Access:
         for entry in read(path).get("contexts") or ()
         if entry.get("name") == name
     )
-    _require_credential(paths, name, str(chosen.get("user")), configuration)
+    _require_credential(paths, name, str(chosen.get("user")), configuration, said)
     return _access(configuration, name, str(chosen.get("namespace") or ""))
 
 
@@ -71,7 +75,26 @@ def _untyped(function: Any) -> Any:
     return function
 
 
-def _require_credential(paths: Sequence[Path], context: str, user: str, configuration: Any) -> None:
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """What the client logs about a plugin, instead of a stray line on stderr."""
+    said: list[str] = []
+
+    def kept(record: logging.LogRecord) -> bool:
+        said.append(record.getMessage())
+        return False
+
+    root = logging.getLogger()
+    root.addFilter(kept)
+    try:
+        yield said
+    finally:
+        root.removeFilter(kept)
+
+
+def _require_credential(
+    paths: Sequence[Path], context: str, user: str, configuration: Any, said: Sequence[str]
+) -> None:
     wanted = next(
         (
             entry["user"]["exec"]
@@ -83,8 +106,15 @@ def _require_credential(paths: Sequence[Path], context: str, user: str, configur
         None,
     )
     if wanted and not configuration.api_key and not configuration.cert_file:
+        command = str(wanted.get("command"))
+        if shutil.which(command) is None:
+            raise NoAccess(
+                f"context {context!r}: its exec plugin {command!r} is not installed, or not in"
+                " PATH; install it, or name a context that does without"
+            )
+        told = f": {' '.join(said[-1].split())}" if said else ""
         raise NoAccess(
-            f"context {context!r}: its exec plugin {wanted.get('command')!r} gave no credential;"
+            f"context {context!r}: its exec plugin {command!r} gave no credential{told};"
             f" see what `kubectl --context {context} version` says"
         )
 

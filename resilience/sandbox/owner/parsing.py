@@ -26,7 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 """Command to example arguments; a test runs each through the parser."""
 
 PROGRAM = "resilience sandbox"
-_CHOICE = re.compile(r"invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
+_CHOICE = re.compile(r"argument (\S+): invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,9 +58,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit code 2, one line with the nearest word."""
         if wrong := _CHOICE.search(message):
-            known = re.findall(r"[\w-]+", wrong[2])
-            message = f"unknown command or value {wrong[1]!r}; expected {', '.join(known)}"
-            message += _nearest(wrong[1], known)
+            known = re.findall(r"[\w-]+", wrong[3])
+            what = "command " if wrong[1] == "COMMAND" else f"value of {wrong[1]} "
+            message = f"unknown {what}{wrong[2]!r}; expected {', '.join(known)}"
+            message += _nearest(wrong[2], known)
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
 
     def _flags(self) -> Iterator[str]:

@@ -150,8 +150,18 @@ def test_an_exec_plugin_that_fails_is_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = {"exec": {"command": "false", "apiVersion": "client.authentication.k8s.io/v1"}}
-    with pytest.raises(NoAccess, match="exec plugin 'false' gave no credential"):
+    with pytest.raises(NoAccess, match="exec plugin 'false' gave no credential: exec: process ret"):
         load("one", str(kubeconfig(tmp_path / "config", user=user)))
+    assert caplog.text == ""
+
+
+def test_an_exec_plugin_that_is_not_installed_is_told_as_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = {"exec": {"command": "no-plugin", "apiVersion": "client.authentication.k8s.io/v1"}}
+    with pytest.raises(NoAccess, match="'no-plugin' is not installed, or not in PATH"):
+        load("one", str(kubeconfig(tmp_path / "config", user=user)))
+    assert caplog.text == ""
 
 
 def test_several_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
