@@ -25,9 +25,9 @@ import resilience
 from resilience.cluster.access.access import Access, plain
 from resilience.cluster.errors import ClusterError
 
-START_SECONDS = 60.0
+START_SECONDS = 150.0
 """Timeout of the start; much longer than the usual second or two, because the host may be very
-busy."""
+busy, and longer than the sandbox's own, whose message says more."""
 
 END_SECONDS = 20.0
 LOOK_SECONDS = 0.5

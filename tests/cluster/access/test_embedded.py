@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from resilience.cluster import connect, open_context
+from resilience.cluster.access import embedded
 from resilience.cluster.access.embedded import SandboxFailed, sandbox
 from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import NODES
+from resilience.sandbox.owner import supervisor
 
 
 def test_it_serves_for_the_time_of_the_block_and_leaves_nothing() -> None:
@@ -56,3 +58,7 @@ def test_why_it_cannot_start_is_told_in_its_own_words(
     assert text.startswith("the sandbox did not start: ")
     assert "Traceback" not in text
     assert os.linesep not in text
+
+
+def test_the_sandbox_gives_up_before_its_owner_does_and_says_why() -> None:
+    assert supervisor.START_DEADLINE < embedded.START_SECONDS
