@@ -37,9 +37,9 @@ def _older(pod: Object, versions: Sequence[Object]) -> Iterator[str]:
 
 
 def _containers(pod: Object) -> Iterator[tuple[str, str, str]]:
-    """(name, image, container's id) of each container that has an id."""
-    images = {each["name"]: each["image"] for each in (pod.get("spec") or {}).get("containers", ())}
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+    """(name, image, container's id) of each container that has an id, sidecars included."""
+    images = {each["name"]: each.get("image", "") for each in objects.lasting_containers(pod)}
+    for status in objects.container_statuses(pod):
         container = status.get("containerID")
         if container and status.get("name") in images:
             yield status["name"], images[status["name"]], container

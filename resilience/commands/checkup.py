@@ -20,6 +20,7 @@ from resilience.config.targets import Target
 from resilience.engine.guard import consent, preflight
 from resilience.engine.guard.limits import Limits
 from resilience.engine.plan.scenario_reach import of_scenario
+from resilience.kube import objects
 from resilience.kube.clock import of_header
 from resilience.model.scenario import Scenario
 from resilience.verbs.context import Refused
@@ -58,7 +59,7 @@ def images(cluster: Cluster, namespace: str) -> Line:
 
 
 def _waits(pod: Object) -> bool:
-    states = (pod.get("status") or {}).get("containerStatuses") or ()
+    states = objects.container_statuses(pod)
     reasons = (((each.get("state") or {}).get("waiting") or {}).get("reason") for each in states)
     return any(reason in WAITING for reason in reasons)
 

@@ -92,14 +92,27 @@ def condition(obj: Object, kind: str) -> Mapping[str, Any]:
     return {}
 
 
+def container_statuses(pod: Object) -> list[Mapping[str, Any]]:
+    """Statuses of all its containers in the order in which they start: init containers, some of
+    which are sidecars that keep running, then the others."""
+    status = pod.get("status") or {}
+    init, main = status.get("initContainerStatuses"), status.get("containerStatuses")
+    return [*(init or ()), *(main or ())]
+
+
+def lasting_containers(pod: Object) -> list[Mapping[str, Any]]:
+    """Its containers that are meant to keep running: the sidecars among the init containers
+    (`restartPolicy: Always`), and all others."""
+    spec = pod.get("spec") or {}
+    sidecars = [
+        each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always"
+    ]
+    return [*sidecars, *(spec.get("containers") or ())]
+
+
 def restarts(pod: Object) -> int:
     """Restarts of all its containers, sidecars included."""
-    status = pod.get("status") or {}
-    listed = (
-        *(status.get("containerStatuses") or ()),
-        *(status.get("initContainerStatuses") or ()),
-    )
-    return sum(int(entry.get("restartCount", 0)) for entry in listed)
+    return sum(int(entry.get("restartCount", 0)) for entry in container_statuses(pod))
 
 
 def node(pod: Object) -> str:

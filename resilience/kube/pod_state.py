@@ -29,7 +29,9 @@ def of(pod: Object) -> State:
     for name, waiting in waits(pod):
         reason, message = waiting["reason"], str(waiting.get("message") or "")
         if reason == "CrashLoopBackOff":
-            ends = [_end(each) for each in _statuses(pod) if each.get("name") == name]
+            ends = [
+                _end(each) for each in objects.container_statuses(pod) if each.get("name") == name
+            ]
             why = next((end for end in ends if end), waiting.get("message") or "")
             return State(f"not ready ({name}: {reason}: {why})", crashing=True)
         told = f"{reason}: {message}" if message and message != reason else str(reason)
@@ -47,7 +49,7 @@ def of(pod: Object) -> State:
 
 def waits(pod: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(container, why it waits) of each that waits for a reason; init containers come first."""
-    for container in _statuses(pod):
+    for container in objects.container_statuses(pod):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") and waiting["reason"] != "PodInitializing":
             yield str(container.get("name")), waiting
@@ -57,7 +59,7 @@ def failures(pod: Object) -> list[str]:
     """A text for each container that ended without success: `main ended with exit code 3
     (Error)`."""
     found = []
-    for container in _statuses(pod):
+    for container in objects.container_statuses(pod):
         if (end := _end(container)) and not end.startswith(_WELL):
             found.append(f"{container.get('name')} ended with {end}")
     return found
@@ -82,12 +84,6 @@ def _ended(pod: Object) -> str:
     said = ": ".join(str(status[key]) for key in ("reason", "message") if status.get(key))
     why = [*([said] if said else []), *failures(pod)]
     return f"{objects.phase(pod)} ({'; '.join(why)})" if why else objects.phase(pod)
-
-
-def _statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
-    status = pod.get("status") or {}
-    for field in ("initContainerStatuses", "containerStatuses"):
-        yield from status.get(field) or ()
 
 
 def _gates(pod: Object) -> list[str]:

@@ -70,6 +70,26 @@ def test_the_new_container_does(here: World, what: dict[str, Any]) -> None:
     assert asked(here, **what).outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize(
+    ("policy", "outcome"), [("Always", Outcome.SERVICE_FAILED), (None, Outcome.PASSED)]
+)
+def test_a_sidecar_is_one_of_the_containers_and_an_init_container_has_ended(
+    here: World, policy: str | None, outcome: Outcome
+) -> None:
+    def first(pod: Any) -> None:
+        pod["spec"]["initContainers"] = [{"name": "i", "image": "i:1", "restartPolicy": policy}]
+        pod["status"]["initContainerStatuses"] = [{"name": "i", "containerID": "first"}]
+
+    def other(pod: Any) -> None:
+        pod["spec"]["initContainers"][0]["image"] = "i:2"
+
+    here.cluster.change(PODS, "shop", "one", first)
+    here.cluster.clock.after(0.5, lambda: here.cluster.change(PODS, "shop", "one", other))
+    record = asked(here, **ONE)
+    assert record.outcome is outcome, record.message
+    assert policy is None or "still runs i of i:1, not of i:2" in record.message
+
+
 def test_a_change_that_is_taken_back_leaves_the_container_as_it_was(here: World) -> None:
     changes(here, 0.3, image="web:2")
     changes(here, 0.6, image="web:1")

@@ -168,7 +168,7 @@ def _numbers(ports: Sequence[int | str], pods: Sequence[Object]) -> set[int]:
         numbers = {
             int(each["containerPort"])
             for pod in pods
-            for container in pod["spec"]["containers"]
+            for container in objects.lasting_containers(pod)
             for each in container.get("ports") or ()
             if each.get("name") == name
         }

@@ -93,7 +93,7 @@ def _restarted(chosen: Sequence[Object]) -> Callable[[Object | None], bool]:
 
 
 def _ids(pod: Object) -> list[str]:
-    listed = (pod.get("status") or {}).get("containerStatuses") or ()
+    listed = objects.container_statuses(pod)
     return [str(each["containerID"]) for each in listed if each.get("containerID")]
 
 

@@ -7,7 +7,7 @@ ends the rest of its process namespace.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from resilience.actions.pods import host_pod
 from resilience.cluster.interface import Object
@@ -45,10 +45,14 @@ sys.exit({NOT_FOUND} if missing else 0)
 
 
 def container_ids(pod: Object, container: str = "") -> list[str]:
-    """Ids of the Pod's running containers (or of one container), without the runtime's prefix."""
-    statuses: Sequence[Mapping[str, str]] = (pod.get("status") or {}).get("containerStatuses") or ()
-    found = [each["containerID"].rpartition("://")[2] for each in statuses
-             if each.get("containerID") and container in ("", each["name"])]  # fmt: skip
+    """Ids of the Pod's containers that are meant to run, sidecars included (or of one of them),
+    without the runtime's prefix."""
+    names = {str(each["name"]) for each in objects.lasting_containers(pod)}
+    found = [
+        str(each["containerID"]).rpartition("://")[2]
+        for each in objects.container_statuses(pod)
+        if each.get("containerID") and each["name"] in names and container in ("", each["name"])
+    ]
     if not found:
         raise ActionFailed(f"{objects.title(pod)} has no running container {container}".rstrip())
     return found

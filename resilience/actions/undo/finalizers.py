@@ -67,8 +67,9 @@ def _is_over(pod: Object, now: float) -> bool:
     text = str(objects.metadata(pod).get("deletionTimestamp") or "")
     if not text:
         return False
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    ended = all("running" not in (each.get("state") or {}) for each in statuses)
+    ended = all(
+        "running" not in (each.get("state") or {}) for each in objects.container_statuses(pod)
+    )
     return ended or now - of_stamp(text) > LATE
 
 

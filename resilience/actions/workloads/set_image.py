@@ -69,7 +69,10 @@ def run(chosen: SetImage, context: ActionContext) -> None:
 
 
 def _container(chosen: SetImage, workload: Object) -> dict[str, Any]:
-    found = workload["spec"]["template"]["spec"]["containers"]
+    spec = workload["spec"]["template"]["spec"]
+    found = spec["containers"]
+    if chosen.container:  # as in kubectl, an init container can be named as well
+        found = [*found, *(spec.get("initContainers") or ())]
     names = ", ".join(each["name"] for each in found)
     if not chosen.container and len(found) > 1:
         raise ActionFailed(f"{chosen.workload} has several containers; say which: {names}")
@@ -80,7 +83,12 @@ def _container(chosen: SetImage, workload: Object) -> dict[str, Any]:
 
 
 def _images(pod: Object) -> set[str]:
-    return {str(each.get("image")) for each in (pod.get("spec") or {}).get("containers") or ()}
+    spec = pod.get("spec") or {}
+    return {
+        str(each.get("image"))
+        for field in ("containers", "initContainers")
+        for each in spec.get(field) or ()
+    }
 
 
 def _rights(chosen: SetImage, namespace: str) -> Sequence[Right]:

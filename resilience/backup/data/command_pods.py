@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resilience.backup.format.errors import BadRequest
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.kube import objects
 from resilience.kube.objects import is_finished, is_terminating
 from resilience.kube.readiness import serves
 from resilience.kube.selectors import Selector
@@ -33,11 +34,11 @@ def serving(cluster: Cluster, namespace: str, selector: Selector) -> Object | No
 
 def container(pod: Object, wanted: str, whose: str) -> str:
     """The named container, or by default the first one; `BadRequest` lists the containers."""
-    names = [str(each["name"]) for each in pod["spec"]["containers"]]
+    names = [str(each["name"]) for each in objects.lasting_containers(pod)]
     if wanted and wanted not in names:
         metadata = pod["metadata"]
         raise BadRequest(
             f"{whose}: Pod {metadata['namespace']}/{metadata['name']} has no container {wanted!r}; "
             f"there are {', '.join(names)}"
         )
-    return wanted or names[0]
+    return wanted or str(pod["spec"]["containers"][0]["name"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from resilience.actions.pods import host_kill
 from resilience.actions.pods.crash import VERB as CRASH
 from resilience.actions.pods.host_kill import NOT_FOUND, PROGRAM
 from resilience.cluster.interface import PODS, Means, Object, Resource
@@ -20,6 +21,7 @@ from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
+from resilience.verbs.context import ActionFailed
 from tests.engine.helpers import World, step, world
 
 ONE, OTHER = "a" * 64, "b" * 64
@@ -98,6 +100,27 @@ def here() -> World:
         made.cluster.change(PODS, "shop", objects.name(pod), name)
     made.cluster.as_real(Means(privileged=True))
     return made
+
+
+def test_sidecars_are_killed_too_and_init_containers_that_ended_are_not() -> None:
+    pod = {
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {
+            "initContainers": [{"name": "once"}, {"name": "mesh", "restartPolicy": "Always"}],
+            "containers": [{"name": "web"}],
+        },
+        "status": {
+            "initContainerStatuses": [
+                {"name": "once", "containerID": "containerd://o"},
+                {"name": "mesh", "containerID": "containerd://m"},
+            ],
+            "containerStatuses": [{"name": "web", "containerID": "containerd://w"}],
+        },
+    }
+    assert host_kill.container_ids(pod) == ["m", "w"]
+    assert host_kill.container_ids(pod, "mesh") == ["m"]
+    with pytest.raises(ActionFailed, match="no running container once"):
+        host_kill.container_ids(pod, "once")
 
 
 def test_a_real_clusters_pod_loses_its_process_by_a_helper_that_goes_away(here: World) -> None:

@@ -131,6 +131,7 @@ RUNS, ENDED = state(running={}), state(terminated={})
         (leaving(), 0.0, True),
         (leaving(status={"containerStatuses": [{"state": None}]}), 0.0, True),
         (leaving(status={"containerStatuses": [{}, {"state": {"running": {}}}]}), 0.0, False),
+        (leaving(status={"initContainerStatuses": [{"state": {"running": {}}}]}), 0.0, False),
         (leaving(metadata={"deletionTimestamp": None}, **ENDED), 99.0, False),
         (leaving(metadata={"finalizers": ["orphan"]}, **ENDED), 0.0, False),
         (leaving(metadata={"finalizers": None}, **ENDED), 0.0, False),

@@ -157,7 +157,7 @@ class LogProbe:
         if pod is None:
             return None
         stays = not objects.is_terminating(pod)
-        for status in _statuses(pod):
+        for status in objects.container_statuses(pod):
             if status["name"] == wanted.container:
                 running = "running" in (status.get("state") or {})
                 return int(status.get("restartCount") or 0), running and stays
@@ -171,7 +171,7 @@ class LogProbe:
         """The latest instance of each container that has started."""
         if not _matches(self._what.pods, pod) or objects.namespace(pod) != self._namespace:
             return
-        for status in _statuses(pod):
+        for status in objects.container_statuses(pod):
             name = str(status["name"])
             state = status.get("state") or {}
             number = int(status.get("restartCount") or 0)
@@ -184,11 +184,6 @@ class LogProbe:
                     uid=objects.uid(pod), pod=objects.name(pod), namespace=self._namespace,
                     container=name, number=number,
                 )  # fmt: skip
-
-
-def _statuses(pod: Object) -> Sequence[Object]:
-    found: Sequence[Object] = (pod.get("status") or {}).get("containerStatuses") or ()
-    return found
 
 
 def _matches(selector: Selector, pod: Object) -> bool:

@@ -22,6 +22,14 @@ POD = {
     "metadata": {"name": "web-1", "namespace": "shop", "uid": "u", "labels": {"app": "web"}},
     "status": {"containerStatuses": [{"name": "web", "restartCount": 0, "state": {"running": {}}}]},
 }
+MESHED = {
+    "metadata": POD["metadata"],
+    "status": {
+        "initContainerStatuses": [
+            {"name": "mesh", "restartCount": 0, "state": {"running": {}}},
+        ],
+    },
+}
 
 
 def stamped(seconds_ago: float, text: str) -> bytes:
@@ -55,8 +63,8 @@ class Context:
 
     namespace = "shop"
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.clock, self.cluster = Clock(), cluster
+    def __init__(self, cluster: Cluster, pod: Mapping[str, Any]) -> None:
+        self.clock, self.cluster, self._pod = Clock(), cluster, pod
 
     def view(self, *_: Any) -> Any:
         return self
@@ -65,15 +73,15 @@ class Context:
         return ()
 
     def objects(self) -> Sequence[Any]:
-        return (POD,)
+        return (self._pod,)
 
     def by_uid(self, uid: str) -> Any:
-        return POD
+        return self._pod
 
 
-def started(cluster: Cluster, **looked_for: str) -> LogProbe:
+def started(cluster: Cluster, pod: Mapping[str, Any] = POD, **looked_for: str) -> LogProbe:
     what = Log(pods=Selector.parse("app=web"), **looked_for)
-    context: Any = Context(cluster)
+    context: Any = Context(cluster, pod)
     return LogProbe(step(what, verb=VERB), context, what, "promised")
 
 
@@ -108,6 +116,20 @@ def test_only_lines_of_the_window_decide(
     live: int, looked_for: dict[str, str], result: Result, says: str
 ) -> None:
     assert judged(Cluster(OLD), live, **looked_for) == (result, says)
+
+
+def test_a_sidecar_is_read_as_any_container() -> None:
+    cluster = Cluster(OLD[:3])
+    probe = started(cluster, MESHED, absent="ERROR", container="mesh")
+    probe.wait_steady(time.monotonic() + PATIENCE)
+    cluster.written.set()
+    cluster.over.set()
+    probe.stop()
+    [finding] = probe.judge(Window(since=time.monotonic(), until=time.monotonic()))
+    assert (finding.result, finding.measured) == (
+        Result.PASSED,
+        "none of 3 lines of 1 container",
+    )
 
 
 def test_it_is_not_steady_before_the_history_is_read() -> None:
