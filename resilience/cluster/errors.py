@@ -69,6 +69,19 @@ class ApiError(ClusterError):
         details = self.status.get("details") or {}
         return tuple(details.get("causes") or ())
 
+    @property
+    def by_rule(self) -> bool:
+        """Whether a rule of the cluster said no to a request that it understood: a right, an
+        admission rule, a validation or a budget. A request that cannot be read (400), an unknown
+        user (401) and a busy server (429 without a budget) say nothing about any rule.
+        """
+        match self.code:
+            case 400:
+                return "denied the request" in self.message  # a webhook chooses its own code
+            case 429:
+                return any(cause.get("reason") == "DisruptionBudget" for cause in self.causes)
+        return self.code in (403, 422)
+
 
 class NotFound(ApiError):
     """404."""

@@ -1,8 +1,8 @@
 """`expect_refused`: the API server must refuse this step, for instance because of a budget.
 
 It proves that a safeguard of the cluster works. If the step succeeds, the service fails; if it
-fails for another reason (nothing to do, a missing Pod, a guard of this project), that is an error,
-because it proves nothing.
+fails for another reason (nothing to do, a missing Pod, a manifest that cannot be read, a guard of
+this project), that is an error, because it proves nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run(refused: Refused, context: FlowContext) -> None:
         raise RefusedByGuard(attempt.message)
     if not attempt.denied:
         raise ActionFailed(
-            f"{refused.step.title} failed, but was not refused by the API: {attempt.message}"
+            f"{refused.step.title} failed, but no rule of the cluster refused it: {attempt.message}"
         )
     context.note(What.PROOF, f"refused as it should be: {attempt.message}")
 

@@ -13,12 +13,10 @@ from math import inf
 from threading import Lock
 
 from resilience.cluster.errors import (
+    ApiError,
     Behind,
     ClusterError,
-    Forbidden,
-    Invalid,
     ServerTrouble,
-    Throttled,
     Unreachable,
 )
 from resilience.cluster.permit.door import NotCovered
@@ -108,7 +106,7 @@ class Steps:
         except Blocked as error:
             return _Ended(Outcome.BLOCKED, str(error), denied=True)
         except (ActionFailed, ClusterError) as error:
-            denied = isinstance(error, Forbidden | Invalid | Throttled) or _says_where(error)
+            denied = _by_rule(error)
             refused = isinstance(error.__cause__, NotCovered)
             outcome = Outcome.REFUSED if refused else outcome_of(error)
             return _Ended(outcome, str(error), denied=denied)
@@ -210,8 +208,10 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
     return Done(record=record, outcome=how.outcome, optional=step.optional)
 
 
-def _says_where(error: Exception) -> bool:
-    """Whether the error is about a request that the API server refused, with a place in a manifest.
-    If a kind is not served, no request was sent, and so none was refused."""
+def _by_rule(error: Exception) -> bool:
+    """Whether a rule of the cluster refused a request, also where the error adds a place in a
+    manifest. If a kind is not served, no request was sent, and so none was refused."""
+    if isinstance(error, ApiError):
+        return error.by_rule
     cause = error.__cause__
-    return isinstance(cause, Forbidden | Invalid | Throttled) and bool(cause.request)
+    return isinstance(cause, ApiError) and cause.by_rule and bool(cause.request)

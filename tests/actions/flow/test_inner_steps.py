@@ -137,7 +137,7 @@ def test_a_step_that_fails_for_another_reason_proves_no_refusal(here: World) -> 
     evict = inner(EVICT, "when[0].refused", pods=Selector.parse("app=none"))
     record = here.run(when=[step(REFUSED, Phase.WHEN, step=evict)])
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "was not refused by the API" in record.message
+    assert "no rule of the cluster refused it" in record.message
 
 
 def test_an_abort_ends_parallel_steps_too(here: World) -> None:

@@ -88,6 +88,38 @@ def test_a_refusal_that_an_action_tells_with_its_place_is_still_one(
     assert record.outcome is outcome, record.message
 
 
+BUDGET = {"details": {"causes": [{"reason": "DisruptionBudget"}]}}
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "by_rule"),
+    [
+        (403, "exceeded quota", {}, True),
+        (422, "spec.replicas: must not be negative", {}, True),
+        (429, "Cannot evict pod", BUDGET, True),
+        (400, 'admission webhook "a.b.c" denied the request: no', {}, True),
+        (400, 'strict decoding error: unknown field "spec.x"', {}, False),
+        (401, "Unauthorized", {}, False),
+        (404, "not found", {}, False),
+        (409, "the object has been modified", {}, False),
+        (429, "too many requests, please try again later", {}, False),
+        (500, "internal error", {}, False),
+    ],
+)
+def test_only_a_rule_of_the_cluster_refuses(
+    here: World, code: int, message: str, status: dict[str, object], by_rule: bool
+) -> None:
+    from resilience.actions.flow.expect_refused import VERB
+    from resilience.cluster.errors import error_for
+
+    def refused(context: ActionContext) -> None:
+        raise error_for(code)(code, message, status=status)
+
+    record = here.run(when=[step(VERB, Phase.WHEN, step=toy(refused))])
+    assert (record.outcome is Outcome.PASSED) is by_rule, record.message
+    assert by_rule or message in record.message
+
+
 def test_a_guard_that_refuses_a_step_ends_the_run_before_it(here: World) -> None:
     from resilience.verbs.context import Refused
 
