@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resilience.cluster.interface import JOBS, PODS, Object, Resource
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.kube.selectors import Selector
 from resilience.model.nearest import did_you_mean
 from resilience.model.verb import Phase
@@ -45,6 +45,26 @@ def last_seen(resource: Resource, name: str, context: CheckContext) -> Object | 
     return found[-1] if found else None
 
 
+def lost(resources: Sequence[Resource], context: CheckContext) -> list[str]:
+    """The workloads that are gone: those that an action changed, and those of the run's watch that
+    wanted Pods. Jobs are removed once they have ended."""
+    found: dict[str, None] = {}
+    for resource in (each for each in resources if each != JOBS):
+        kind = resource.kind.lower()
+        there = {objects.uid(obj) for obj in context.view(resource, context.namespace).objects()}
+        were = [(each.uid, each.name, each.namespace)
+                for each in context.changes if each.kind == resource.kind]  # fmt: skip
+        were += [
+            (objects.uid(obj), objects.name(obj), objects.namespace(obj))
+            for obj in (event.object for event in context.history(resource))
+            if readiness.wanted(obj) and not objects.controller(obj)
+        ]
+        for uid, name, namespace in were:
+            if namespace == context.namespace and uid not in there:
+                found[f"{kind}/{name}"] = None
+    return list(found)
+
+
 def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) -> NotMet:
     """The error for fewer Pods with these labels than wanted."""
     text = f"Pods {selector} in {context.namespace}: expected at least {wanted}, observed {found}"
@@ -60,4 +80,4 @@ def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) 
 
 def _may_be_coming(context: CheckContext) -> bool:
     """Whether an action changed objects, so that others may be created or deleted as a result."""
-    return any(change.step.startswith(Phase.WHEN.value) for change in context.changes)
+    return any(change.phase is Phase.WHEN for change in context.changes)

@@ -109,8 +109,10 @@ def _all(context: CheckContext) -> str:
     if missing := missing or _unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
     if found.empty:
-        text = f"namespace {context.namespace} contains no workload and no unfinished Pod"
-        raise NotMet(text, unknown=not context.victims)
+        text = f"namespace {context.namespace} contains no workload that wants Pods and no"
+        gone = absent.lost(WORKLOADS, context)
+        more = f"; gone since the run began: {', '.join(gone)}" if gone else ""
+        raise NotMet(f"{text} unfinished Pod{more}", unknown=not (context.victims or gone))
     return "; ".join(
         [
             *(f"{_title(each)}: {readiness.summary(each)}" for each in found.complete),

@@ -6,14 +6,17 @@ namespaces it is requested, and without permission for that, as many as before a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from resilience.checks.recovery import Recovery, recoveries
 from resilience.cluster.errors import ApiError
-from resilience.cluster.interface import PODS, REPLICASETS, Resource, WatchEvent
+from resilience.cluster.interface import NODES, PODS, REPLICASETS, Resource, WatchEvent
 from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects, readiness
-from resilience.verbs.context import CheckContext, Victim
+from resilience.verbs.context import CheckContext, Fate, Victim
+
+_OF_NODES = ("daemonset", "node")
+"""Owners whose Pods belong to one node: those of a DaemonSet, and static Pods (of their Node)."""
 
 _KINDS = {resource.kind.lower(): resource for resource in WORKLOADS}
 
@@ -31,7 +34,26 @@ def found(victims: Sequence[Victim], context: CheckContext) -> list[Recovery]:
         context.history(REPLICASETS),
         wanting.of,
         context.earliest,
+        _stranded(victims, context),
     )
+
+
+def _stranded(victims: Sequence[Victim], context: CheckContext) -> Callable[[Victim], bool]:
+    """Nodes that this run stopped and that are not Ready keep the Pods that belong to them. Only
+    actions that stop nodes may make the run watch them."""
+    touched = {change.name for change in context.changes if change.kind == NODES.kind}
+    bound = [
+        victim
+        for victim in victims
+        if victim.fate is Fate.RESTARTED and victim.node in touched
+        and victim.workload_title.partition("/")[0] in _OF_NODES
+    ]  # fmt: skip
+    if not bound:
+        return lambda victim: False
+    nodes = context.view(NODES, "").objects()
+    up = {objects.name(node) for node in nodes if readiness.is_ready(node)}
+    lost = {victim.uid for victim in bound if victim.node not in up}
+    return lambda victim: victim.uid in lost
 
 
 class _Wanting:

@@ -6,8 +6,9 @@ Pods that are no longer wanted. If none served before, nothing has to come back.
 the workload through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at
 which the disruption of every victim is visible and that many serve; a terminating Pod never counts.
 A workload with fewer serving Pods again at the end has not recovered: a Pod that crashes in a loop
-is ready for a moment each time. `restarted` is when a container of a Pod that serves was last
-started again.
+is ready for a moment each time. A Pod that belongs to its node (of a DaemonSet, or a static Pod)
+does not have to come back while the run keeps that node down. `restarted` is when a container of a
+Pod that serves was last started again.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from dataclasses import dataclass, field
 from resilience.checks.struck import shows
 from resilience.cluster.interface import Object, WatchEvent
 from resilience.kube import objects, readiness
+from resilience.model.words import many
 from resilience.verbs.context import Fate, Victim
 
 Earliest = Callable[[float], float]
 """The earliest moment at which an event received at a given time can have happened."""
+
+Stranded = Callable[[Victim], bool]
+"""Whether the victim belongs to a node that this run keeps down, so that no Pod can replace it."""
 
 Wanting = Callable[[Victim, float], int | None]
 """How many Pods the victim's workload wanted at that moment; None if unknown."""
@@ -44,14 +49,16 @@ class Recovery:
     fewest: float | None = None
     struck: float = 0.0
     unready: tuple[Object, ...] = field(default=())
+    stranded: int = 0
+    """Pods that served before, and cannot come back before their node does."""
     restarted: float | None = None
     """When a container of a Pod that serves now was last started again, not counting the action's
     own crash; None if none was."""
 
     @property
     def vain(self) -> bool:
-        """Whether nothing served before, so that nothing has to come back."""
-        return self.before == 0
+        """Whether nothing served before that could come back, so that nothing has to."""
+        return self.before <= self.stranded
 
     @property
     def doubtful(self) -> bool:
@@ -63,13 +70,23 @@ class Recovery:
         """Readable form."""
         if self.seconds is None:
             return f"{self.workload} has {self.serving} of {self.due} serving Pods back"
+        if self.vain and self.stranded:
+            return f"{self.workload} is bound to a node that is down: none has to come back"
         if self.vain:
             return f"{self.workload} had no serving Pod before: none has to come back"
         if self.doubtful:
             span = f"between {self.fewest:.2f}s and {self.seconds:.2f}s"
             return f"{self.workload} recovered after {span} (the API server did not answer then)"
-        fewer = f", with {self.due} of {self.before} Pods wanted" if self.due < self.before else ""
-        return f"{self.workload} recovered in {self.seconds:.2f}s{fewer}"
+        return f"{self.workload} recovered in {self.seconds:.2f}s{self._fewer}"
+
+    @property
+    def _fewer(self) -> str:
+        """Why fewer Pods have to serve than before."""
+        could = self.before - self.stranded
+        fewer = f", with {self.due} of {could} Pods wanted" if self.due < could else ""
+        if not self.stranded:
+            return fewer
+        return f"{fewer}, without {many(self.stranded, 'Pod')} of a node that is down"
 
 
 def recoveries(
@@ -78,6 +95,7 @@ def recoveries(
     replicasets: Sequence[WatchEvent] = (),
     wanting: Wanting = lambda victim, moment: None,
     earliest: Earliest = lambda received: received,
+    stranded: Stranded = lambda victim: False,
 ) -> list[Recovery]:
     """One recovery per action and workload, in order of the actions. `pods` may hold events of
     workloads as well: each is a moment at which the wanted number may have changed.
@@ -89,7 +107,9 @@ def recoveries(
     # contains its ReplicaSet.
     own = {victim.owner: victim.workload for victim in victims if victim.owner and victim.workload}
     above = own | _above(replicasets)
-    return [_Harm(group, above, wanting, earliest).recovery(pods) for group in groups.values()]
+    return [
+        _Harm(group, above, wanting, earliest, stranded).recovery(pods) for group in groups.values()
+    ]
 
 
 def _above(replicasets: Iterable[WatchEvent]) -> dict[str, str]:
@@ -107,6 +127,7 @@ class _Harm:
         above: Mapping[str, str],
         wanting: Wanting,
         earliest: Earliest,
+        stranded: Stranded,
     ) -> None:
         self._earliest = earliest
         self._victims = victims
@@ -117,6 +138,7 @@ class _Harm:
         self._now: dict[str, Object] = {}
         self._restarted: dict[str, float] = {}
         self._served: frozenset[str] = frozenset()
+        self._stranded = {victim.uid for victim in victims if stranded(victim)}
 
     def recovery(self, events: Sequence[WatchEvent]) -> Recovery:
         struck = min(victim.struck for victim in self._victims)
@@ -147,13 +169,15 @@ class _Harm:
             seconds=seconds,
             fewest=fewest,
             struck=struck,
+            stranded=len(self._stranded & self._served),
             unready=tuple(pod for pod in self._mine() if not readiness.serves(pod)),
             restarted=max(self._restarts(), default=None),
         )
 
     def _due(self, before: int, moment: float) -> int:
         wanted = self._wanting(self._victims[0], moment)
-        return before if wanted is None else min(before, wanted)
+        due = before if wanted is None else min(before, wanted)
+        return min(due, before - len(self._stranded & self._served))
 
     def _note_restart(self, event: WatchEvent) -> None:
         uid = objects.uid(event.object)
@@ -182,11 +206,11 @@ class _Harm:
 
     def _whole(self, victim: Victim, pod: Object | None) -> bool:
         """A crashed Pod that still exists has to serve again itself, in a new container, if it
-        served before.
+        served before and its node is up.
         """
         if victim.fate is not Fate.RESTARTED or pod is None or objects.is_terminating(pod):
             return True
-        if victim.uid not in self._served:
+        if victim.uid not in self._served or victim.uid in self._stranded:
             return True
         return objects.restarts(pod) > victim.restarts and readiness.serves(pod)
 

@@ -1,7 +1,7 @@
 """`restarts`: how often containers were restarted since the run began.
 
 Restarts are counted from the watch, so a restarted Pod that is gone still counts, and earlier
-restarts do not. Without any Pod the check is not measured.
+restarts do not. Without any Pod that could restart, the check is not measured.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def run(restarts: Restarts, context: CheckContext) -> str:
     context.view(PODS, context.namespace)
     counts = _counts(restarts.pods, context)
     if not counts:
-        text = f"no Pod in {context.namespace} had the labels {restarts.pods} during the run"
-        raise NotMet(text, unknown=True)
+        where = f"in {context.namespace} had the labels {restarts.pods} during the run"
+        raise NotMet(f"no unfinished Pod {where}", unknown=True)
     total = sum(count for _, count in counts.values())
     who = [f"{name}: {count}" for name, count in sorted(counts.values()) if count]
     measured = f"{many(total, 'restart')} of {many(len(counts), 'Pod')}"
@@ -60,7 +60,7 @@ def run(restarts: Restarts, context: CheckContext) -> str:
 
 def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, int]]:
     """uid to (title, restarts since it was first seen); a Pod created during the run starts at
-    0.
+    0. A Pod that was finished when the run began cannot restart.
     """
     first: dict[str, int] = {}
     most: dict[str, tuple[str, int]] = {}
@@ -69,6 +69,8 @@ def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, i
         if objects.namespace(pod) != context.namespace or not selector.matches(objects.labels(pod)):
             continue
         uid, count = objects.uid(pod), objects.restarts(pod)
+        if objects.is_ours(pod) or (uid not in first and objects.is_finished(pod)):
+            continue
         first.setdefault(uid, count)
         _, known = most.get(uid, ("", 0))
         most[uid] = (objects.title(pod), max(known, count - first[uid]))

@@ -32,8 +32,11 @@ def address(
     except NotFound:
         raise _absent(cluster, service, namespace, what) from None
     spec = found.get("spec") or {}
+    external = spec.get("type") == "ExternalName"
+    if external and isinstance(port, int):  # another name for a host, whose ports nobody declares
+        return str(spec.get("externalName", "")), port
     number = _number(spec, port, what)
-    if spec.get("type") == "ExternalName":
+    if external:
         return str(spec.get("externalName", "")), number
     if spec.get("clusterIP") in (None, "", "None"):
         raise _refuse(
@@ -73,6 +76,10 @@ def _number(spec: Mapping[str, Any], port: str | int, what: str) -> int:
     known = ", ".join(
         f"{one['port']} ({one['name']})" if one.get("name") else str(one["port"]) for one in ports
     )
+    if port == "" and ports:
+        raise NotFound(404, f"{what} has several ports; say which with `port:`: {known}")
+    if port == "":
+        raise NotFound(404, f"{what} has no port; write its number with `port:`")
     raise NotFound(404, f"{what} has no port {port!r}; it has: {known or 'none'}")
 
 

@@ -24,6 +24,7 @@ from resilience.model import references
 from resilience.model.report import ProbeRecord
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Step
+from resilience.model.verb import Phase
 from resilience.model.verdict import Finding, Result, Window
 from resilience.model.words import many
 from resilience.verbs.context import NotMet, ProbeContext
@@ -184,7 +185,7 @@ class LedgerProbe:
             if record is not None and verb in spans and change.kind == NAMESPACES.kind:
                 until = self._context.clock.monotonic() if record.ended is None else record.ended
                 spans[verb].append(Span(since=record.started, until=until, name=change.name))
-            elif change.step.startswith("when"):
+            elif change.phase is Phase.WHEN:
                 strikes.append(Strike(at=change.since, text=f"{change.step} ({change.text})"))
         return sorted(strikes, key=lambda each: each.at), spans
 

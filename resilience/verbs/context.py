@@ -24,6 +24,7 @@ from resilience.cluster.interface import Cluster, Object, Resource, View, WatchE
 from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
 from resilience.model.values import RunId
+from resilience.model.verb import Phase
 from resilience.model.verdict import Finding, Outcome, StepRecord, Window
 
 
@@ -257,6 +258,10 @@ class Victim(Protocol):
         """Restarts of its containers before it was struck."""
 
     @property
+    def node(self) -> str:
+        """Name of the Node on which it was struck, "" without one."""
+
+    @property
     def struck(self) -> float:
         """Monotonic seconds at which the action was sent."""
 
@@ -285,6 +290,10 @@ class Change(Protocol):
     @property
     def step(self) -> str:
         """Path of the step."""
+
+    @property
+    def phase(self) -> Phase:
+        """Phase of the step: only what happens under `when` is meant to break something."""
 
     @property
     def pod_labels(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ import pytest
 from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.objects.delete import VERB as DELETE
 from resilience.actions.pods.kill import VERB as KILL
+from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
 from resilience.cluster.interface import DEPLOYMENTS, JOBS, PODS
 from resilience.kube.selectors import Selector
@@ -119,11 +120,19 @@ def test_a_workload_that_wants_no_pods_is_not_measured(here: World) -> None:
     assert "it wants 0 Pods" in record.message
 
 
-def test_nothing_at_all_is_not_measured_unless_a_pod_was_harmed(here: World) -> None:
+def test_nothing_at_all_fails_where_there_was_a_workload(here: World) -> None:
     deleted = step(DELETE, Phase.WHEN, objects=("deployment/web",))
     record = then(here, deleted, target="all")
+    assert record.outcome is Outcome.SERVICE_FAILED
+    assert "contains no workload that wants Pods and no unfinished Pod; gone" in record.message
+    assert "gone since the run began: deployment/web" in record.message
+
+
+def test_nothing_at_all_is_not_measured_where_nothing_was_lost(here: World) -> None:
+    scaled = step(SCALE, Phase.WHEN, workload=Reference.parse("deployment/web"), replicas=0)
+    record = then(here, scaled, target="all")
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "contains no workload and no unfinished Pod" in record.message
+    assert "gone since" not in record.message
 
 
 def test_a_bare_pod_that_was_killed_leaves_nothing_that_is_ready() -> None:

@@ -64,6 +64,39 @@ def test_it_recovers_when_as_many_serve_as_before() -> None:
     assert found.before == 3
 
 
+def bound(name: str) -> tuple[Struck]:
+    of: Any = {"owner": "ds", "workload": "ds", "workload_title": "daemonset/a"}
+    return (victim(name, fate=Fate.RESTARTED, **of),)
+
+
+def of_nodes(events: list[WatchEvent], *down: str) -> Recovery:
+    """A DaemonSet's Pods x, y and z, of which x was struck with its node."""
+    start = [WatchEvent("ADDED", pod(name, owner="ds"), 1.0) for name in ("x", "y", "z")]
+    [found] = recoveries(
+        bound("x"), [*start, *events], wanting=lambda _, moment: 3,
+        stranded=lambda each: each.uid in down,
+    )  # fmt: skip
+    return found
+
+
+def test_a_pod_of_a_node_that_is_down_does_not_have_to_come_back() -> None:
+    silent = change(10.5, pod("x", ready=False, owner="ds"))
+    found = of_nodes([silent], "x")
+    assert found.seconds == pytest.approx(0.5)
+    assert found.text == "daemonset/a recovered in 0.50s, without 1 Pod of a node that is down"
+    assert of_nodes([silent]).seconds is None
+    other = change(11.0, pod("y", ready=False, owner="ds"))
+    assert of_nodes([silent, other], "x").seconds is None
+
+
+def test_where_all_of_them_are_on_such_nodes_nothing_is_proven() -> None:
+    silent = change(10.5, pod("x", ready=False, owner="ds"))
+    alone = [WatchEvent("ADDED", pod("x", owner="ds"), 1.0), silent]
+    [found] = recoveries(bound("x"), alone, stranded=lambda each: True)
+    assert found.vain
+    assert found.text == "daemonset/a is bound to a node that is down: none has to come back"
+
+
 def test_a_terminating_pod_that_says_ready_counts_for_nobody() -> None:
     found = recovery([change(10.1, pod("a", dying=True))])
     assert found.seconds is None

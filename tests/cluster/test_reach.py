@@ -50,6 +50,8 @@ def test_a_port_published_elsewhere_is_found_there() -> None:
 
 def test_an_external_name_is_that_name() -> None:
     assert reach(Fake(type="ExternalName", externalName="example.org")) == ("example.org", 80)
+    bare = Fake(type="ExternalName", externalName="example.org", ports=None)
+    assert reach(bare, 8443) == ("example.org", 8443)
 
 
 def test_a_headless_service_has_no_address() -> None:
@@ -62,6 +64,10 @@ def test_an_unknown_service_or_port_is_told_with_what_there_is() -> None:
         reach(Fake(), service="wep")
     with pytest.raises(NotFound, match=r"has no port 'https'; it has: 80 \(http\), 9000 \(admin\)"):
         reach(Fake(), "https")
+    with pytest.raises(NotFound, match=r"has several ports; say which with `port:`: 80 \(http\), "):
+        reach(Fake(), "")
+    with pytest.raises(NotFound, match="service shop/web has no port; write its number"):
+        reach(Fake(type="ExternalName", externalName="example.org", ports=None), "")
 
 
 def test_the_prober_stands_here_where_a_cluster_ip_works_else_in_a_pod() -> None:

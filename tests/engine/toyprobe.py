@@ -23,6 +23,7 @@ class Toy:
     """Parameters of `toy`."""
 
     what: str = parameter("Anything.", default="")
+    service: str = parameter("A Service.", default="")
 
 
 class ToyProbe:

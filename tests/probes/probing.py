@@ -50,15 +50,28 @@ class Sandbox:
 
     means = SANDBOX
 
-    def __init__(self, selector: dict[str, str] | None = None, pods: Sequence[Object] = ()) -> None:
+    def __init__(
+        self,
+        selector: dict[str, str] | None = None,
+        pods: Sequence[Object] = (),
+        slices: Sequence[Object] = (),
+        **spec: Any,
+    ) -> None:
         self.selector = selector
         self.pods = pods
+        self.slices = slices
+        self.spec = spec
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         if self.selector is None:
             raise NotFound(404, f"{name} does not exist")
         metadata = {"name": name, "namespace": namespace}
-        return {"kind": "Service", "metadata": metadata, "spec": {"selector": self.selector}}
+        spec = {"selector": self.selector, **self.spec}
+        return {"kind": "Service", "metadata": metadata, "spec": spec}
+
+    def list(self, resource: Resource, namespace: str = "") -> Sequence[Object]:
+        """Only EndpointSlices are listed."""
+        return self.slices
 
     def objects(self) -> Sequence[Object]:
         """As a view of Pods."""

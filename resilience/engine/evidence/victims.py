@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
 from resilience.kube import objects
+from resilience.model.verb import Phase
 from resilience.verbs.context import Fate
 
 Lookup = Callable[[str], Object | None]
@@ -28,6 +29,8 @@ class Struck:
     struck: float
     step: str
     grace: float
+    node: str = ""
+    phase: Phase = Phase.WHEN
 
     @property
     def title(self) -> str:
@@ -49,6 +52,7 @@ class Affected:
     kind: str = ""
     name: str = ""
     template: Object = field(default_factory=dict)
+    phase: Phase = Phase.WHEN
 
     @property
     def pod_labels(self) -> Mapping[str, str]:

@@ -20,11 +20,12 @@ from types import TracebackType
 from typing import Any
 
 from resilience.engine.evidence import verdict
-from resilience.engine.evidence.victims import Struck
+from resilience.engine.evidence.victims import Affected, Struck
 from resilience.engine.python import how_it_ended, python_calls
 from resilience.engine.python.how_it_ended import NotHeld, StepFailed, UndoIncomplete, UnknownVerb
 from resilience.engine.python.measured import Measured, NotMeasured
 from resilience.engine.run import settle as harm
+from resilience.engine.run.probe_group import Deck
 from resilience.engine.run.run import Run
 from resilience.engine.run.steps import Stopped
 from resilience.model.report import RunRecord
@@ -190,11 +191,22 @@ class Resilience:
         window = Window(since=since, until=until)
         judged, self._run.window = deck.judge(window), _both(self._run.window, window)
         steps = [each.record for each in state.done[done:]]
+        judged += self._vacuous(deck, began)
         findings = verdict.explain(judged, steps, self.timeline, began)
         measured.judged(findings)
         if promised:
             self._run.judged += judged
             _hold(findings)
+
+    def _vacuous(self, deck: Deck, began: float) -> list[Finding]:
+        """Findings of a block whose actions could not have been noticed. A block without an action
+        measures on purpose what is whole."""
+
+        def inside(each: Struck | Affected) -> bool:
+            return (each.struck if isinstance(each, Struck) else each.since) >= began
+
+        acted = any(map(inside, self._state.victims)) or any(map(inside, self._state.affected))
+        return list(deck.vacuous(inside)) if acted else []
 
 
 def _both(first: Window | None, second: Window) -> Window:

@@ -84,6 +84,9 @@ class Measured:
         if self._findings is None:
             raise NotMeasured(f"{self.name}: the block has not ended")
         for finding in self._findings:
+            if finding.kind is Kind.CHECK and finding.reason is not None:  # it says nothing
+                raise NotMeasured(f"{self.name}: {finding.measured}")
+        for finding in self._findings:
             if finding.kind is kind and finding.percentile == percent:
                 return finding
         there = ", ".join(sorted(finding.name for finding in self._findings))

@@ -164,6 +164,8 @@ class StepContext:
                 struck=self.clock.monotonic(),
                 step=self.step.path,
                 grace=objects.grace(obj),
+                node=objects.node(obj),
+                phase=self.step.phase,
             )
         )
         self.struck += 1
@@ -207,6 +209,7 @@ class StepContext:
                 kind=str(obj.get("kind", "")),
                 name=objects.name(obj),
                 template=(obj.get("spec") or {}).get("template") or {},
+                phase=self.step.phase,
             )
         )
         self.struck += 1

@@ -5,12 +5,13 @@ A probe that cannot start or never becomes steady ends the run before anything i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from threading import Event, Thread
 
 from resilience.cluster.errors import ClusterError
 from resilience.engine.base.abort import Why
+from resilience.engine.evidence.victims import Affected, Struck
 from resilience.engine.run import vacuous, windows
 from resilience.engine.run.contexts import StepContext
 from resilience.engine.run.state import RunState
@@ -38,7 +39,7 @@ class NotSteady(Exception):
 class _Member:
     step: Step
     probe: RunningProbe
-    selector: Mapping[str, str]
+    behind: vacuous.Behind | None
 
 
 class Deck:
@@ -130,13 +131,17 @@ class Deck:
                 findings += [_placed(each, member.step) for each in found]
         return findings
 
-    def vacuous(self) -> Iterator[Finding]:
+    def vacuous(
+        self, counts: Callable[[Struck | Affected], bool] = vacuous.by_phase
+    ) -> Iterator[Finding]:
         """One finding for each probe whose objectives were met although nothing could have violated
-        them."""
+        them. `counts` says which victims and changes may have."""
         for member in self._members:
             step, state = member.step, self._state
-            text = vacuous.calm(step, state) or vacuous.unrelated(step, member.selector, state)
-            if text and step.verb.measures:
+            text = vacuous.calm(step, state) or vacuous.unrelated(
+                step, member.behind, state, counts
+            )
+            if text:
                 yield Finding(
                     name=f"{member.probe.name}.harmed",
                     result=Result.NOT_MEASURED,

@@ -24,9 +24,10 @@ MARGIN = 30.0
 
 def begun(state: RunState) -> bool:
     """Whether a step of `when` disrupted or changed anything, or may have."""
-    struck = [each.step for each in state.victims] + [each.step for each in state.affected]
-    changed = [undo.path for undo in state.journal.pending()]
-    return any(path.startswith(Phase.WHEN.value) for path in (*struck, *changed))
+    phases = {each.phase for each in state.victims} | {each.phase for each in state.affected}
+    if Phase.WHEN in phases:
+        return True
+    return any(undo.path.startswith(Phase.WHEN.value) for undo in state.journal.pending())
 
 
 def wait_until_over(state: RunState, settled: float, aftermath: float = AFTERMATH) -> float:

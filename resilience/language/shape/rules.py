@@ -124,6 +124,9 @@ def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> 
             "nothing would be judged: there is neither `while:` nor `then:`",
             "a probe with an objective under `while:`, or a check under `then:`",
         )
+    then: Sequence[Step] = given(values, "then") or ()
+    if "while" not in entries and then and all(step.optional for step in then):
+        _judged_under_when(values, entries["then"].node, reading)
     _named_apart(probes, entries, reading)
     when: Sequence[Step] | None = given(values, "when")
     settle: Any = values.get("settle", DEFAULT_SETTLE)
@@ -153,6 +156,25 @@ def sharing(values: Values, entries: Entries, reading: Reading) -> None:
                 "whether its effect still holds",
                 "`apply`, `snapshot` and checks only, or remove `share:`",
             )
+
+
+_ANSWERING = ("run_job",)
+"""Actions whose result is an answer of the service."""
+
+
+def _judged_under_when(values: Values, node: Node, reading: Reading) -> None:
+    """Check that a step of `when` can fail the scenario where no step of `then` can; a flow verb
+    may contain such a step."""
+    when: Sequence[Step] = given(values, "when") or ()
+    binding = [step.verb for step in when if not step.optional and step.verb.name != "sleep"]
+    if when and all(
+        verb.family is Family.ACTION and verb.name not in _ANSWERING for verb in binding
+    ):
+        reading.wrong(
+            node,
+            "nothing would be judged: every step of `then:` is `optional`",
+            "a check that has to hold, or a probe with an objective under `while:`",
+        )
 
 
 def _no_items(node: Node) -> bool:

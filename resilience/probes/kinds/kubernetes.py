@@ -75,6 +75,11 @@ class Kubernetes:
     condition: Condition | None = parameter("A condition of an object.", default=None,
                                             one_of="what")  # fmt: skip
     namespace: str = parameter("Namespace of the objects, if not the scenario's.", default="")
+    depends_on: Selector | None = parameter(
+        "Other Pods that these depend on: harm to them counts as harm to these.",
+        default=None,
+        example="app=database",
+    )
     longest: Duration = parameter(
         "The longest time for which it may be violated at a stretch.",
         default=Duration.of(0),
@@ -131,8 +136,11 @@ def promised(kubernetes: Kubernetes) -> str:
 def _rights(kubernetes: Kubernetes, namespace: str) -> Sequence[Right]:
     resource = watched(kubernetes)
     space = (kubernetes.namespace or namespace) if resource.namespaced else ""
-    return [Right(verb=verb, group=resource.group, resource=resource.plural, namespace=space)
-            for verb in ("list", "watch")]  # fmt: skip
+    found = [Right(verb=verb, group=resource.group, resource=resource.plural, namespace=space)
+             for verb in ("list", "watch")]  # fmt: skip
+    if kubernetes.endpoints:  # its selector says whose harm is noticed
+        found.append(Right(verb="get", group="", resource="services", namespace=space))
+    return found
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from resilience.cluster.interface import Object, Resource, WatchEvent
 from resilience.kube import objects, readiness
+from resilience.model.nearest import did_you_mean
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Outage, Result, Unit, Window
@@ -20,7 +21,7 @@ from resilience.probes.findings import watched
 from resilience.verbs.context import NotMet, ProbeContext
 
 if TYPE_CHECKING:
-    from resilience.probes.kinds.kubernetes import Condition, Kubernetes
+    from resilience.probes.kinds.kubernetes import Condition, Count, Kubernetes
 
 SERVICE = "kubernetes.io/service-name"
 
@@ -66,7 +67,22 @@ class ObjectProbe:
             return self._state(self._context.clock.monotonic(), present)
 
         if not self._context.clock.until(lambda: now().holds, deadline):
-            raise NotMet(f"expected {self._promised}; observed {now().text}")
+            raise NotMet(f"expected {self._promised}; observed {now().text}{self._nowhere()}")
+
+    def _nowhere(self) -> str:
+        """What a number of 0 endpoints does not say: no Pod is behind the Service, or there is no
+        such Service."""
+        if self._what.endpoints is None:
+            return ""
+        service, there = self._what.endpoints.service, self._view.objects()
+        mine = [each for each in there if _slice_of(service, each)]
+        if any(each.get("endpoints") for each in mine):
+            return ""
+        if mine:
+            return f"; the selector of Service {self._namespace}/{service} matches no Pod"
+        names = sorted({objects.labels(each).get(SERVICE, "") for each in there} - {""})
+        meant = did_you_mean(service, names)
+        return f"; no Service {self._namespace}/{service} has an EndpointSlice{meant}"
 
     def progress(self) -> tuple[int, int]:
         """(changes seen, changes after which the fact held)."""
@@ -86,6 +102,8 @@ class ObjectProbe:
     def judge(self, window: Window) -> Sequence[Finding]:
         """The longest time for which the fact did not hold."""
         assert self._stopped is not None, "judged after stop"
+        if unseen := self._nobody():
+            return [self._finding(Result.NOT_MEASURED, unseen)]
         broken = spans(self._states, window)
         if broken is None:
             return [self._finding(Result.NOT_MEASURED, "nothing was seen before the first action")]
@@ -136,6 +154,17 @@ class ObjectProbe:
                 states.append(state)
         return states
 
+    def _nobody(self) -> str:
+        """Why nothing can be said: no living Pod ever had the labels, so none could be one too
+        many."""
+        count = self._what.count
+        if count is None or any(
+            _counts(count, event.object) and not objects.is_finished(event.object)
+            for event in self._events()
+        ):
+            return ""
+        return f"no unfinished Pod in {self._namespace} had the labels {count.pods} during the run"
+
     def _events(self) -> Sequence[WatchEvent]:
         here = self._namespace if self._resource.namespaced else ""
         return [event for event in self._context.history(self._resource)
@@ -151,8 +180,7 @@ class ObjectProbe:
             return ObjectState(at=at, holds=number >= what.endpoints.at_least, text=text)
         assert what.count is not None, "checked"
         count = what.count
-        number = sum(readiness.serves(pod) for pod in present.values()
-                     if count.pods.matches(objects.labels(pod)))  # fmt: skip
+        number = sum(readiness.serves(pod) for pod in present.values() if _counts(count, pod))
         least = count.at_least is None or number >= count.at_least
         most = count.at_most is None or number <= count.at_most
         return ObjectState(
@@ -178,13 +206,24 @@ def spans(states: Sequence[ObjectState], window: Window) -> list[tuple[ObjectSta
     return found
 
 
+def _slice_of(service: str, obj: Object) -> bool:
+    return objects.labels(obj).get(SERVICE) == service
+
+
+def _counts(count: Count, pod: Object) -> bool:
+    return count.pods.matches(objects.labels(pod)) and not objects.is_ours(pod)
+
+
 def _endpoints(service: str, slices: Sequence[Object]) -> int:
-    ready: set[str] = set()
-    for each in slices:
-        if objects.labels(each).get(SERVICE) == service:
-            for endpoint in each.get("endpoints") or ():
-                if (endpoint.get("conditions") or {}).get("ready") is not False:
-                    ready.update(endpoint.get("addresses") or ())
+    """How many serve: a Pod of a dual-stack Service has an address in a slice of each family."""
+    ready = {
+        str((endpoint.get("targetRef") or {}).get("uid") or address)
+        for each in slices
+        if _slice_of(service, each)
+        for endpoint in each.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in endpoint.get("addresses") or ()
+    }
     return len(ready)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
@@ -39,6 +40,7 @@ class Redis:
     host: str = shared_keys.host()
     port: int | str = shared_keys.port(6379)
     namespace: str = shared_keys.namespace()
+    depends_on: Selector | None = shared_keys.depends_on()
     username: str = parameter("Name to log in with.", default="")
     password: Credential | None = shared_keys.password()
     command: tuple[str, ...] = parameter(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
@@ -34,6 +35,7 @@ class Sql:
     host: str = shared_keys.host()
     port: int | str = shared_keys.port(5432)
     namespace: str = shared_keys.namespace()
+    depends_on: Selector | None = shared_keys.depends_on()
     database: str = parameter("Name of the database.", default="postgres")
     user: str = parameter("Role to log in as.", default="postgres")
     password: Credential | None = shared_keys.password()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import pytest
 
 from resilience.actions.nodes.node_down import VERB as NODE_DOWN
 from resilience.actions.nodes.reboot import VERB as REBOOT
+from resilience.checks.recovered import VERB as RECOVERED
 from resilience.cluster.capabilities.machines import FAULT
-from resilience.cluster.interface import NODES, PODS, Means, Object
+from resilience.cluster.interface import DAEMONSETS, NODES, PODS, Means, Object
 from resilience.cluster.requests.request import Request
 from resilience.kube import objects, readiness
 from resilience.machines.command import Command
 from resilience.machines.driven import DrivenMachines
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
-from resilience.model.verdict import Outcome
+from resilience.model.verdict import Outcome, Result
 from tests.actions.nodes.test_zone import by_node, node
 from tests.engine.helpers import World, step, world
 
@@ -85,6 +87,49 @@ def test_a_stopped_node_is_noticed_then_started_again(here: World, power: Power)
     assert len([entry for entry in record.timeline if entry.what is What.VICTIM]) == 3
     assert power.orders == ["dead node-1", "running node-1"]
     assert all(readiness.is_ready(each) for each in here.cluster.find(NODES))
+
+
+def agents(here: World) -> None:
+    """A DaemonSet with a Pod on each node."""
+    owner = {"kind": "DaemonSet", "name": "agent", "uid": "ds", "controller": True}
+    for name in ("node-1", "node-2"):
+        here.cluster.put(PODS, {
+            "metadata": {"name": f"agent-{name}", "namespace": "shop", "ownerReferences": [owner]},
+            "spec": {"nodeName": name, "containers": []},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
+                       "containerStatuses": [{"restartCount": 0}]},
+        })  # fmt: skip
+    here.cluster.put(DAEMONSETS, {
+        "metadata": {"name": "agent", "namespace": "shop", "uid": "ds"}, "spec": {},
+        "status": {"desiredNumberScheduled": 2},
+    })  # fmt: skip
+
+
+def silence(here: World, node: str) -> None:
+    """What the control plane does to the Pods of a silent node."""
+
+    def unready(pod: Object) -> None:
+        pod["status"]["conditions"] = [{"type": "Ready", "status": "False"}]
+
+    here.cluster.change(PODS, "shop", f"agent-{node}", unready)
+
+
+@pytest.mark.parametrize(
+    ("silent", "result"),
+    [(("node-1",), Result.PASSED), (("node-1", "node-2"), Result.FAILED)],
+)
+def test_a_daemon_set_need_not_run_on_the_node_that_was_stopped(
+    here: World, power: Power, silent: tuple[str, ...], result: Result
+) -> None:
+    agents(here)
+    here.controllers.ready_after = 1e6
+    for name in silent:
+        here.clock.after(51.0, partial(silence, here, name))
+    down = step(NODE_DOWN, Phase.WHEN, node="node-1", within=120.0)
+    record = here.run(when=[down], then=[step(RECOVERED, Phase.THEN, within=300.0)])
+    [found] = [each for each in record.findings if each.subject == "daemonset/agent"]
+    assert found.result is result, found.measured
+    assert result is Result.FAILED or "1 Pod of a node that is down" in found.measured
 
 
 def test_a_node_that_does_not_stop_is_no_proof(here: World, power: Power) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from resilience.cluster.errors import Unreachable
-from resilience.cluster.interface import BUDGETS, DEPLOYMENTS
+from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, SERVICES
 from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
@@ -195,6 +195,48 @@ def test_a_budget_that_was_kept_around_a_block_says_what_was_left(here: World) -
         resilience.ready("deployment/web", within="10s")
     [finding] = budget.findings
     assert finding.value == 0.0
+
+
+def _watching_web(here: World, killed: str) -> None:
+    with engine(here) as resilience:
+        with resilience.probe.kubernetes(count={"pods": "app=web", "at_least": 1}):
+            resilience.kill(pods=f"app={killed}", count=1)
+
+
+def test_a_promise_that_nothing_in_the_block_could_break_is_not_held(here: World) -> None:
+    here.deploy()
+    here.deploy("db")
+    _watching_web(here, "web")
+    with pytest.raises(NotHeld, match="no Pod app=web was harmed or changed, but shop/db-") as seen:
+        _watching_web(here, "db")
+    assert seen.value.outcome is Outcome.NOT_MEASURED
+
+
+def test_a_number_of_a_service_that_nothing_touched_is_none(here: World) -> None:
+    for name in ("web", "db"):
+        here.deploy(name)
+        body = {"metadata": {"name": name, "namespace": "shop"},
+                "spec": {"selector": {"app": name}}}  # fmt: skip
+        here.cluster.put(SERVICES, body)
+    with engine(here, Script()) as resilience:
+        with resilience.probe.toy(service="web") as toy:
+            resilience.kill(pods="app=db", count=1)
+        with pytest.raises(NotMeasured, match="no Pod behind the Service shop/web"):
+            _ = toy.availability
+        with resilience.probe.toy(service="web") as calm:
+            here.clock.wait(5)
+        assert calm.availability == 1.0
+
+
+def test_what_a_test_changed_before_may_have_been_expected_to_create_what_is_missing(
+    here: World,
+) -> None:
+    here.deploy()
+    with engine(here) as resilience:
+        resilience.scale(workload="deployment/web", replicas=4)
+        with pytest.raises(NotHeld, match="deployment/made does not exist") as seen:
+            resilience.ready("deployment/made", within="1s")
+    assert seen.value.outcome is Outcome.SERVICE_FAILED
 
 
 def test_a_probe_that_is_called_as_a_step_is_told_how_to_write_it(here: World) -> None:

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from resilience.actions.flow.expect_refused import VERB as REFUSED
 from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
-from resilience.cluster.interface import CONFIGMAPS, SERVICES
+from resilience.cluster.interface import (
+    CONFIGMAPS,
+    ENDPOINTSLICES,
+    NAMESPACES,
+    PODS,
+    SERVICES,
+    STATEFULSETS,
+    Object,
+)
 from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Step
 from resilience.model.values import Duration, Rate, Reference
-from resilience.model.verb import Phase
+from resilience.model.verb import Phase, Verb
 from resilience.model.verdict import Outcome
+from resilience.probes.kinds.kubernetes import VERB as KUBERNETES
+from resilience.probes.kinds.kubernetes import Condition, Count, Endpoints
+from resilience.verbs.catalogue import catalogue
 from tests.engine.helpers import World, step, world
 from tests.engine.toyprobe import Script
 
 APP = Selector.parse("app=web")
+STORE = Selector.parse("app=store")
+
+
+def bare(name: str, namespace: str) -> Object:
+    """A Pod without an owner."""
+    return {
+        "metadata": {"name": name, "namespace": namespace, "labels": {"app": name}},
+        "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +122,80 @@ def test_a_probe_of_a_service_whose_pods_were_never_touched_is_not_measured(here
 def test_a_probe_that_may_have_seen_harm_is_judged(here: World, probed: Step) -> None:
     record = run(here, kill(), probes=(probed,))
     assert record.outcome is Outcome.PASSED, record.message
+
+
+def test_a_dependency_may_be_in_another_namespace(here: World) -> None:
+    here.cluster.put(NAMESPACES, {"metadata": {"name": "data"}})
+    here.cluster.put(PODS, bare("store", "data"))
+    here.clock.until(lambda: False, here.clock.now + 3)
+    other = step(KILL, Phase.WHEN, pods=STORE, count=1, bare=True, namespaces=Selector.parse("!a"))
+    record = run(here, other, probes=(probe("web", depends_on=STORE),))
+    assert record.outcome is Outcome.PASSED, record.message
+    here.cluster.put(PODS, bare("store", "data"))
+    here.clock.until(lambda: False, here.clock.now + 3)
+    record = run(here, other, probes=(probe("web"),))
+    assert record.outcome is Outcome.NOT_MEASURED
+
+
+WATCHED = [
+    {"endpoints": Endpoints(service="web", at_least=1)},
+    {"count": Count(pods=APP, at_least=1)},
+]
+
+
+@pytest.mark.parametrize("what", WATCHED)
+def test_a_watch_of_what_was_never_touched_is_not_measured(here: World, what: Any) -> None:
+    labels = {"kubernetes.io/service-name": "web"}
+    here.cluster.put(
+        ENDPOINTSLICES,
+        {
+            "metadata": {"name": "web", "namespace": "shop", "labels": labels},
+            "endpoints": [{"addresses": ["10.0.0.1"]}],
+        },
+    )
+    watch = step(KUBERNETES, Phase.WHILE, **what)
+    record = run(here, kill("db"), probes=(watch,))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert re.search(r"no Pod .*web\)? was harmed or changed, but shop/db-", record.message)
+    wider = step(KUBERNETES, Phase.WHILE, depends_on=Selector.parse("app=db"), **what)
+    assert run(here, kill("db"), probes=(wider,)).outcome is Outcome.PASSED
+    assert run(here, kill("web"), probes=(watch,)).outcome is Outcome.PASSED
+
+
+def test_a_condition_of_a_workload_that_was_never_touched_is_not_measured(here: World) -> None:
+    status = {"conditions": [{"type": "Fine", "status": "True"}]}
+    here.cluster.put(
+        STATEFULSETS, {"metadata": {"name": "store", "namespace": "shop"}, "status": status}
+    )
+    what = Condition(of=Reference.parse("statefulset/store"), type="Fine")
+    record = run(here, kill("db"), probes=(step(KUBERNETES, Phase.WHILE, condition=what),))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no Pod of statefulset/store was harmed or changed, but shop/db-" in record.message
+    wider = step(KUBERNETES, Phase.WHILE, condition=what, depends_on=Selector.parse("app=db"))
+    assert run(here, kill("db"), probes=(wider,)).outcome is Outcome.PASSED
+
+
+def test_every_probe_of_a_service_can_be_told_what_it_depends_on() -> None:
+    """Or the advice of a run that was not measured could not be followed."""
+    known = catalogue()
+    verbs = [verb for name in known.names() if isinstance(verb := known.find(name), Verb)]
+    asking = {
+        verb.name: keys for verb in verbs if verb.measures and "service" in (keys := _keys(verb))
+    }
+    assert len(asking) >= 6
+    assert not {name for name, keys in asking.items() if "depends_on" not in keys}
+
+
+def _keys(verb: Verb) -> set[str]:
+    return {each.name for each in dataclasses.fields(verb.parameters)}
+
+
+def test_a_refusal_that_did_not_happen_and_may_fail_proves_nothing(here: World) -> None:
+    inner = kill("none")
+    vain = step(REFUSED, Phase.WHEN, step=inner, optional=True)
+    record = run(here, vain)
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no action took effect, so nothing was broken" in record.message
 
 
 def test_a_span_that_was_over_before_the_first_fault_is_not_measured(here: World) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.pods.kill import VERB as KILL
-from resilience.cluster.interface import DEPLOYMENTS, ENDPOINTSLICES
+from resilience.cluster.interface import DEPLOYMENTS, ENDPOINTSLICES, PODS
+from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
 from resilience.model.timeline import Entry
@@ -54,6 +55,34 @@ def test_what_is_allowed_for_a_time_passes(here: World) -> None:
     record = run(here, count=Count(pods=APP, at_least=3), longest=Duration.of(60))
     assert record.outcome is Outcome.PASSED, record.message
     assert record.findings[0].measured.startswith("2 ready Pods app=web, for ")
+
+
+def test_a_limit_on_pods_that_never_were_is_not_measured(here: World) -> None:
+    record = run(here, count=Count(pods=Selector.parse("app=wbe"), at_most=3))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no unfinished Pod in shop had the labels app=wbe during the run" in record.message
+
+
+def test_our_own_helpers_are_not_counted(here: World) -> None:
+    labels = {"app": "web", objects.MANAGED_BY: objects.OURS}
+    here.cluster.put(PODS, {"metadata": {"name": "prober", "namespace": "shop", "labels": labels},
+                            "spec": {"containers": []}})  # fmt: skip
+    here.clock.until(lambda: False, here.clock.now + 2)
+    record = run(here, count=Count(pods=APP, at_most=3))
+    assert record.outcome is Outcome.PASSED, record.message
+
+
+def test_a_service_without_endpoints_is_told_apart_from_unready_ones(here: World) -> None:
+    here.cluster.put(ENDPOINTSLICES, {"metadata": {
+        "name": "web-a", "namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}},
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": False}}]})  # fmt: skip
+    record = run(here, endpoints=Endpoints(service="wbe"))
+    assert "no Service shop/wbe has an EndpointSlice; did you mean `web`?" in record.message
+    record = run(here, endpoints=Endpoints(service="web"))
+    assert "observed 0 ready endpoints of web; nothing was broken" in record.message
+    here.cluster.change(ENDPOINTSLICES, "shop", "web-a", lambda each: each.update(endpoints=[]))
+    record = run(here, endpoints=Endpoints(service="web"))
+    assert "the selector of Service shop/web matches no Pod" in record.message
 
 
 def test_what_holds_all_the_time_passes(here: World) -> None:
@@ -107,6 +136,18 @@ def test_endpoints_count_ready_addresses_once(here: World) -> None:
     assert record.outcome is Outcome.PASSED, record.message
     record = run(here, endpoints=Endpoints(service="web", at_least=3))
     assert "observed 2 ready endpoints of web" in record.message
+
+
+def test_a_pod_with_an_address_of_each_family_is_one_endpoint(here: World) -> None:
+    for family, address in (("IPv4", "10.0.0.1"), ("IPv6", "fd00::1")):
+        here.cluster.put(ENDPOINTSLICES, {
+            "metadata": {"name": family.lower(), "namespace": "shop",
+                         "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": family,
+            "endpoints": [{"addresses": [address], "targetRef": {"kind": "Pod", "uid": "u1"}}],
+        })  # fmt: skip
+    record = run(here, endpoints=Endpoints(service="web", at_least=2))
+    assert "observed 1 ready endpoint of web" in record.message
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,11 +18,19 @@ from tests.probes.server import Server
 APP = {"app": "checkout"}
 
 
-def pod(app: str = "checkout", ready: bool = True) -> Object:
+def pod(app: str = "checkout", ready: bool = True, ports: Sequence[str] = ()) -> Object:
     condition = {"type": "Ready", "status": "True" if ready else "False"}
     return {
         "metadata": {"name": "p", "namespace": "shop", "labels": {"app": app}},
+        "spec": {"containers": [{"ports": [{"name": name} for name in ports]}]},
         "status": {"phase": "Running", "conditions": [condition]},
+    }
+
+
+def by_hand(service: str, *endpoints: Object) -> Object:
+    return {
+        "metadata": {"labels": {"kubernetes.io/service-name": service}},
+        "endpoints": list(endpoints),
     }
 
 
@@ -42,11 +51,30 @@ def test_pods_that_are_not_ready_are_told_apart_from_none() -> None:
     assert told.endswith("has no endpoints: none of 1 Pod with app=checkout is ready")
 
 
+@pytest.mark.parametrize("slices", [(), (by_hand("checkout"),), (by_hand("other", {}),)])
+def test_a_service_without_a_selector_needs_endpoints_of_someone(slices: Sequence[Object]) -> None:
+    assert behind(Sandbox({}, [pod()], slices)) == (
+        "the Service shop/checkout has no endpoints: it has no selector, and no EndpointSlice of "
+        "it has an address"
+    )
+
+
+def test_a_target_port_that_no_container_names_has_no_endpoints() -> None:
+    told = behind(Sandbox(APP, [pod(ports=["http"])], ports=[{"targetPort": "htpp"}]))
+    assert told == (
+        "the Service shop/checkout has a targetPort `htpp` that no container of Pods app=checkout "
+        "names"
+    )
+
+
 @pytest.mark.parametrize(
     ("sandbox", "namespace"),
     [
         (Sandbox(APP, [pod()]), ""),
-        (Sandbox({}, [pod()]), ""),  # its endpoints are made by someone else
+        (Sandbox({}, [pod()], [by_hand("checkout", {})]), ""),  # someone else made its endpoints
+        (Sandbox({}, type="ExternalName"), ""),
+        (Sandbox(APP, [pod(ports=["http"])], ports=[{"targetPort": "http"}]), ""),
+        (Sandbox(APP, [pod()], ports=[{"targetPort": 8080}, {"port": 80}]), ""),
         (Sandbox(None), ""),
         (Sandbox({"app": "nobody"}), "elsewhere"),  # whose Pods are not watched
     ],

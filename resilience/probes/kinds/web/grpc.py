@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
@@ -39,6 +40,7 @@ class Grpc:
     host: str = shared_keys.host()
     port: int | str = shared_keys.port("")
     namespace: str = shared_keys.namespace()
+    depends_on: Selector | None = shared_keys.depends_on()
     health: str = parameter(
         "Name of the gRPC service whose health to check (default: the whole server).",
         default="", example="shop.Checkout", one_of="question",

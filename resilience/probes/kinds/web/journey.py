@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
@@ -70,6 +71,7 @@ class Journey:
                          example="https://shop.example.com", one_of="place")  # fmt: skip
     port: int | str = parameter("Port of the Service, by name or number.", default="")
     namespace: str = shared_keys.namespace()
+    depends_on: Selector | None = shared_keys.depends_on()
     scheme: Literal["http", "https"] = parameter("The scheme of a Service.", default="http")
     http2: bool = parameter("Whether to use HTTP/2 (over TLS, by negotiation).", default=False)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
