@@ -79,7 +79,7 @@ class Context:
         return self._pod
 
 
-def started(cluster: Cluster, pod: Mapping[str, Any] = POD, **looked_for: str) -> LogProbe:
+def started(cluster: Cluster, pod: Any = POD, **looked_for: str) -> LogProbe:
     what = Log(pods=Selector.parse("app=web"), **looked_for)
     context: Any = Context(cluster, pod)
     return LogProbe(step(what, verb=VERB), context, what, "promised")
