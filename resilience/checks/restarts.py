@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.cluster.interface import PODS
+from resilience.cluster.interface import PODS, Object
+from resilience.cluster.watching.lives import living
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
@@ -32,8 +33,9 @@ def run(restarts: Restarts, context: CheckContext) -> str:
     """One sentence with the number; NotMet with the Pods that restarted."""
     context.view(PODS, context.namespace)
     counts = _counts(restarts.pods, context)
-    if not counts:
-        where = f"in {context.namespace} had the labels {restarts.pods} during the run"
+    there = living(context.history(PODS), _first_action(context))
+    if not any(_counts_here(pod, restarts.pods, context) for pod in there):
+        where = f"in {context.namespace} had the labels {restarts.pods} since the first action"
         raise NotMet(f"no unfinished Pod {where}", unknown=True)
     total = sum(count for _, count in counts.values())
     who = [f"{name}: {count}" for name, count in sorted(counts.values()) if count]
@@ -60,21 +62,31 @@ def run(restarts: Restarts, context: CheckContext) -> str:
 
 def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, int]]:
     """uid to (title, restarts since it was first seen); a Pod created during the run starts at
-    0. A Pod that was finished when the run began cannot restart.
+    0.
     """
     first: dict[str, int] = {}
     most: dict[str, tuple[str, int]] = {}
     for event in context.history(PODS):
         pod = event.object
-        if objects.namespace(pod) != context.namespace or not selector.matches(objects.labels(pod)):
+        if not _counts_here(pod, selector, context):
             continue
         uid, count = objects.uid(pod), objects.restarts(pod)
-        if objects.is_ours(pod) or (uid not in first and objects.is_finished(pod)):
-            continue
         first.setdefault(uid, count)
         _, known = most.get(uid, ("", 0))
         most[uid] = (objects.title(pod), max(known, count - first[uid]))
     return most
+
+
+def _counts_here(pod: Object, selector: Selector, context: CheckContext) -> bool:
+    here = objects.namespace(pod) == context.namespace and not objects.is_ours(pod)
+    return here and selector.matches(objects.labels(pod))
+
+
+def _first_action(context: CheckContext) -> float:
+    """When something was first broken; before that, now."""
+    moments = [each.struck for each in context.victims if each.phase is Phase.WHEN]
+    moments += [each.since for each in context.changes if each.phase is Phase.WHEN]
+    return min(moments, default=context.clock.monotonic())
 
 
 def _rights(_: Restarts, namespace: str) -> Sequence[Right]:

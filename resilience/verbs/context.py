@@ -258,6 +258,10 @@ class Victim(Protocol):
         """Restarts of its containers before it was struck."""
 
     @property
+    def phase(self) -> Phase:
+        """Phase of the step that struck it."""
+
+    @property
     def node(self) -> str:
         """Name of the Node on which it was struck, "" without one."""
 

@@ -184,15 +184,23 @@ def test_no_pod_at_all_is_not_no_restart(here: World) -> None:
         when=[kill()], then=[step(RESTARTS, Phase.THEN, pods=Selector.parse("app=none"))]
     )
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "no unfinished Pod in shop had the labels app=none" in record.message
+    assert (
+        "no unfinished Pod in shop had the labels app=none since the first action" in record.message
+    )
 
 
 def test_pods_that_finished_before_cannot_restart(here: World) -> None:
     here.cluster.put(PODS, {"metadata": {"name": "done", "namespace": "shop",
                                          "labels": {"job": "done"}},
-                            "status": {"phase": "Succeeded"}})  # fmt: skip
+                            "status": {"phase": "Running"}})  # fmt: skip
+
+    def end(pod: Any) -> None:
+        pod["status"] = {"phase": "Succeeded"}
+
+    here.clock.after(0.8, lambda: here.cluster.change(PODS, "shop", "done", end))
+    setting = step(SLEEP, Phase.GIVEN, duration=Duration.of(1))
     check = step(RESTARTS, Phase.THEN, pods=Selector.parse("job=done"))
-    record = here.run(when=[kill()], then=[check])
+    record = here.run(given=[setting], when=[kill()], then=[check])
     assert record.outcome is Outcome.NOT_MEASURED
     assert "no unfinished Pod in shop had the labels job=done" in record.message
 

@@ -47,6 +47,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     container = _container(chosen, workload)
     if container["image"] == chosen.image:
         raise NothingToDo(f"{chosen.workload} already has the image {chosen.image}")
+    name = container["name"]
     conflicts.note(chosen.workload, workload, context)
     context.may_harm(pods_of(workload, context))
     context.affected(workload, f"{chosen.workload} gets the image {chosen.image}")
@@ -59,7 +60,7 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     )
 
     def rolled() -> list[Object]:
-        return [pod for pod in pods_of(workload, context) if chosen.image in _images(pod)]
+        return [pod for pod in pods_of(workload, context) if _image(pod, name) == chosen.image]
 
     if not new_pods.shown(chosen.workload, lambda: bool(rolled()), context):
         raise ActionFailed(f"{chosen.workload} has the new image, but within "
@@ -82,13 +83,11 @@ def _container(chosen: SetImage, workload: Object) -> dict[str, Any]:
     raise ActionFailed(f"{chosen.workload} has no container {chosen.container}; it has: {names}")
 
 
-def _images(pod: Object) -> set[str]:
+def _image(pod: Object, container: str) -> str:
+    """Of that container alone: another one may have had the image before."""
     spec = pod.get("spec") or {}
-    return {
-        str(each.get("image"))
-        for field in ("containers", "initContainers")
-        for each in spec.get(field) or ()
-    }
+    every = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    return next((str(each.get("image")) for each in every if each["name"] == container), "")
 
 
 def _rights(chosen: SetImage, namespace: str) -> Sequence[Right]:

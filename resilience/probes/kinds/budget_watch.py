@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resilience.cluster.interface import BUDGETS, PODS, Object, WatchEvent
+from resilience.cluster.watching.lives import living
 from resilience.drain.budgets import selects
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
@@ -112,17 +113,8 @@ class BudgetProbe:
         )
 
     def _living(self) -> list[Object]:
-        """The states of unfinished Pods since the probe began. One that finished before, as Jobs do
-        under `given`, cannot fall short any more."""
-        before: dict[str, WatchEvent] = {}
-        since: list[Object] = []
-        for event in self._context.history(PODS):
-            if event.received < self._began:
-                before[objects.uid(event.object)] = event
-            else:
-                since.append(event.object)
-        there = [event.object for event in before.values() if event.type != "DELETED"]
-        return [pod for pod in (*there, *since) if not objects.is_finished(pod)]
+        """The states of unfinished Pods since the probe began."""
+        return living(self._context.history(PODS), self._began)
 
     def _is_here(self, budget: Object) -> bool:
         return self._namespace in ("", objects.namespace(budget))

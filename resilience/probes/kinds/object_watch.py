@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resilience.cluster.interface import Object, Resource, WatchEvent
+from resilience.cluster.watching.lives import living
 from resilience.kube import objects, readiness
 from resilience.model.nearest import did_you_mean
 from resilience.model.report import ProbeRecord
@@ -102,7 +103,7 @@ class ObjectProbe:
     def judge(self, window: Window) -> Sequence[Finding]:
         """The longest time for which the fact did not hold."""
         assert self._stopped is not None, "judged after stop"
-        if unseen := self._nobody():
+        if unseen := self._nobody(window):
             return [self._finding(Result.NOT_MEASURED, unseen)]
         broken = spans(self._states, window)
         if broken is None:
@@ -154,13 +155,11 @@ class ObjectProbe:
                 states.append(state)
         return states
 
-    def _nobody(self) -> str:
-        """Why nothing can be said: no living Pod ever had the labels, so none could be one too
-        many."""
+    def _nobody(self, window: Window) -> str:
+        """Why nothing can be said: no living Pod had the labels, so none could be one too many."""
         count = self._what.count
         if count is None or any(
-            _counts(count, event.object) and not objects.is_finished(event.object)
-            for event in self._events()
+            _counts(count, pod) for pod in living(self._events(), window.since)
         ):
             return ""
         return f"no unfinished Pod in {self._namespace} had the labels {count.pods} during the run"

@@ -118,7 +118,7 @@ class QueryProbe:
         bad = [point for point in inside if not self._good(point.value)]
         series = {point.series for point in inside}
         if bad:
-            worst = max(bad, key=lambda point: abs(point.value))
+            worst = max(bad, key=lambda point: self._beyond(point.value))
             text = f"{_told(worst)}; {len(bad)} of {many(len(inside), 'value')} broke the limit"
             return [self._finding(Result.FAILED, text)]
         if self._trouble or not inside:
@@ -143,6 +143,11 @@ class QueryProbe:
     def _good(self, value: float) -> bool:
         most, least = self._what.at_most, self._what.at_least
         return (not most or value <= float(most)) and (not least or value >= float(least))
+
+    def _beyond(self, value: float) -> float:
+        """How far a value is outside of the limits."""
+        most, least = self._what.at_most, self._what.at_least
+        return max(value - float(most) if most else 0.0, float(least) - value if least else 0.0)
 
     def _finding(self, result: Result, measured: str) -> Finding:
         return watched(self.name, "values", result, promised=self._promised, measured=measured)

@@ -44,5 +44,13 @@ def test_a_sidecar_has_to_be_named_as_in_kubectl(here: World, container: str) ->
     assert spec["containers"][0]["image"] == "web:1"
 
 
+def test_another_container_with_that_image_is_no_proof(here: World) -> None:
+    here.controllers.frozen = True
+    chosen = step(SET_IMAGE, Phase.WHEN, workload=WEB, image="web:1", container="mesh", within=5.0)
+    record = here.run(when=[chosen], settle=0.1)
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no Pod with it was created" in record.message
+
+
 def test_a_container_that_is_not_there_is_told_with_those_that_are(here: World) -> None:
     assert "has no container side; it has: web, mesh" in rolled(here, "side").message

@@ -21,7 +21,7 @@ from resilience.model.values import Duration
 from resilience.model.verb import Phase
 from resilience.model.verdict import Finding, Result, Window
 from resilience.probes.kinds.prometheus import VERB, Prometheus, promised
-from resilience.probes.kinds.query_range import QueryProbe
+from resilience.probes.kinds.query_range import Point, QueryProbe
 from resilience.verbs.context import NotMet
 from tests.probes.probing import Context
 
@@ -147,6 +147,27 @@ def test_a_hole_in_the_data_is_not_measured_unless_something_is_broken() -> None
     assert found.result is Result.NOT_MEASURED
     assert "no data for " in found.measured
     assert judged(holed("9")).result is Result.FAILED
+
+
+@pytest.mark.parametrize(
+    ("limits", "values", "worst"),
+    [
+        ({"at_most": "5"}, ("6", "9", "7"), "9 of"),
+        ({"at_least": "5"}, ("4", "1", "3"), "1 of"),
+        ({"at_least": "-5", "at_most": "5"}, ("-9", "6"), "-9 of"),
+    ],
+)
+def test_the_value_that_is_told_is_the_one_furthest_outside(
+    limits: dict[str, str], values: tuple[str, ...], worst: str
+) -> None:
+    judging = probe("http://127.0.0.1:9", **{"at_most": "", **limits})
+    judging._trouble = ""
+    judging._points = [
+        Point(at=float(at), value=float(value), series="{}") for at, value in enumerate(values)
+    ]
+    [found] = judging.judge(Window(since=0.0, until=10.0))
+    assert found.result is Result.FAILED
+    assert found.measured.startswith(worst)
 
 
 def test_it_begins_only_with_good_values() -> None:

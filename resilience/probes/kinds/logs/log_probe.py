@@ -14,8 +14,10 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from resilience.cluster.interface import PODS, Object
+from resilience.cluster.watching.lives import living
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
+from resilience.model.nearest import did_you_mean
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Result, Window
@@ -67,7 +69,7 @@ class LogProbe:
             return bool(readers) and all(each.attached or each.whole for each in readers)
 
         if not self._context.clock.until(attached, deadline):
-            raise NotMet(f"{self._promised}: {self._unread() or 'no Pod with these labels runs'}")
+            raise NotMet(f"{self._promised}: {self._unread() or self._none()}")
 
     def progress(self) -> tuple[int, int]:
         """(lines read, lines that meet the requirement)."""
@@ -93,6 +95,9 @@ class LogProbe:
         lines, unread = self.progress()[0], self._unread()
         if text := self._matches.told(window):
             result = Result.FAILED if self._what.absent else Result.PASSED
+        elif self._readers and not self._lived(window):
+            result = Result.NOT_MEASURED
+            text = f"every Pod with {self._what.pods} had finished before"
         elif unread or not self._readers or not lines:
             result = Result.NOT_MEASURED
             text = unread or "no line was read: do these Pods write to standard output?"
@@ -111,6 +116,23 @@ class LogProbe:
         return ProbeRecord(
             name=self.name, title=self._step.title, rate=0.0, samples=(), facts=facts
         )
+
+    def _none(self) -> str:
+        """Why there is nothing to read."""
+        there = [pod for pod in self._view.objects() if _matches(self._what.pods, pod)]
+        names = sorted({str(each["name"]) for pod in there for each in
+                        objects.container_statuses(pod)})  # fmt: skip
+        if not names or self._what.container in ("", *names):
+            return "no Pod with these labels runs"
+        meant = did_you_mean(self._what.container, names)
+        return (
+            f"they have no container {self._what.container}; there are: {', '.join(names)}{meant}"
+        )
+
+    def _lived(self, window: Window) -> bool:
+        """Whether any of the Pods could still write a line within the window."""
+        there = [*living(self._context.history(PODS), window.since), *self._view.objects()]
+        return any(_matches(self._what.pods, pod) and not objects.is_finished(pod) for pod in there)
 
     def _unread(self) -> str:
         """Which log is missing, and why; "" if none is."""

@@ -132,6 +132,34 @@ def test_a_sidecar_is_read_as_any_container() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("container", "says"),
+    [("wbe", "they have no container wbe; there are: web; did you mean `web`?$"),
+     ("web", "no Pod with these labels runs$")],
+)  # fmt: skip
+def test_what_keeps_it_from_being_steady_is_told_apart(container: str, says: str) -> None:
+    waits = [{"name": "web", "restartCount": 0, "state": {"waiting": {"reason": "x"}}}]
+    pod = {**POD, "status": {"containerStatuses": waits}}
+    probe = started(Cluster(()), pod, absent="ERROR", container=container)
+    with pytest.raises(NotMet, match=says.replace("?$", r"\?$")):
+        probe.wait_steady(time.monotonic())
+    probe.stop()
+
+
+def test_pods_that_had_finished_before_write_no_line() -> None:
+    cluster = Cluster(OLD[:3])
+    done = {**POD, "status": {"phase": "Succeeded", "containerStatuses": [
+        {"name": "web", "restartCount": 0, "state": {"terminated": {"exitCode": 0}}}]}}  # fmt: skip
+    cluster.written.set()
+    cluster.over.set()
+    probe = started(cluster, done, absent="panic")
+    probe.wait_steady(time.monotonic() + PATIENCE)
+    probe.stop()
+    [finding] = probe.judge(Window(since=time.monotonic(), until=time.monotonic()))
+    assert finding.result is Result.NOT_MEASURED
+    assert finding.measured == "every Pod with app=web had finished before"
+
+
 def test_it_is_not_steady_before_the_history_is_read() -> None:
     cluster = Cluster(OLD)
     cluster.held.clear()
