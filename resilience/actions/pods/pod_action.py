@@ -24,6 +24,7 @@ from resilience.cluster.interface import (
 )
 from resilience.cluster.permit.selected_namespaces import selected
 from resilience.kube import objects
+from resilience.model.nearest import did_you_mean
 from resilience.model.timeline import What
 from resilience.model.verb import Right
 from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
@@ -50,8 +51,23 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
         workloads={uid: str(root) for uid, root in found.items()},
     )
     chosen = select(pods, choice, around, context.random)
+    _require_container(choice, chosen)
     context.may_harm(chosen)
     return chosen
+
+
+def _require_container(choice: PodChoice, pods: Sequence[Object]) -> None:
+    """ActionFailed, before anything is touched, if a Pod lacks the container that the step names
+    (of actions that act on one)."""
+    wanted = str(getattr(choice, "container", "") or "")
+    for pod in pods if wanted else ():
+        added = (pod.get("spec") or {}).get("ephemeralContainers") or ()
+        names = [str(each["name"]) for each in (*objects.lasting_containers(pod), *added)]
+        if wanted not in names:
+            raise ActionFailed(
+                f"{objects.title(pod)} has no container {wanted}; it has: {', '.join(names)};"
+                f" nothing was harmed{did_you_mean(wanted, names)}"
+            )
 
 
 def _asks_for_roots(choice: PodChoice) -> bool:

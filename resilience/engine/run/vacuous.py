@@ -17,6 +17,7 @@ from resilience.cluster.interface import NODES, PODS, SERVICES
 from resilience.engine.evidence.victims import Affected, Struck
 from resilience.engine.run.state import RunState
 from resilience.kube import objects
+from resilience.kube.selectors import Selector
 from resilience.model.scenario import BASELINE, FAULT, RECOVERY, Step
 from resilience.model.verb import Family, Phase
 from resilience.model.verdict import Outcome, Result
@@ -86,8 +87,11 @@ class Behind:
 def backing(step: Step, state: RunState) -> Behind | None:
     """The Pods behind the probe; None if unknown. It must be asked while the probed Service
     exists."""
-    parameters: Any = step.parameters
+    parameters: Any = _target(step)
     namespace = str(getattr(parameters, "namespace", "") or state.namespace)
+    pods = getattr(parameters, "pods", None)
+    if isinstance(pods, Selector) and _asks(step):
+        return Behind(text=f"{pods}", namespace=namespace, covers=pods.matches)
     if count := getattr(parameters, "count", None):
         return Behind(text=f"{count.pods}", namespace=namespace, covers=count.pods.matches)
     if (condition := getattr(parameters, "condition", None)) and condition.of.kind in WORKLOADS:
@@ -111,13 +115,24 @@ def backing(step: Step, state: RunState) -> Behind | None:
     )
 
 
+def _target(step: Step) -> Any:
+    """Where the place that the probe asks is written: a ledger has one of several stores."""
+    return getattr(step.parameters, "target", None) or step.parameters
+
+
 def _service(step: Step) -> str:
     """The Service that the probe asks, or whose endpoints it counts; a Prometheus only passes on
     what it knows of others."""
-    parameters: Any = step.parameters
+    parameters: Any = _target(step)
     if endpoints := getattr(parameters, "endpoints", None):
         return str(endpoints.service)
-    return str(getattr(parameters, "service", "") or "") if step.verb.measures else ""
+    return str(getattr(parameters, "service", "") or "") if _asks(step) else ""
+
+
+def _asks(step: Step) -> bool:
+    """Whether the probe sends something to the Service or the Pods that it names; one that only
+    watches or reads may well mean others than those that are harmed."""
+    return step.verb.measures or _target(step) is not step.parameters
 
 
 def by_phase(each: Struck | Affected) -> bool:

@@ -41,6 +41,11 @@ class Command:
     )  # fmt: skip
     container: str = parameter("The container; the Pod's first by default.", default="")
     namespace: str = parameter("Namespace of the Pods, if not the scenario's.", default="")
+    depends_on: Selector | None = parameter(
+        "Other Pods that these depend on: harm to them counts as harm to these.",
+        default=None,
+        example="app=database",
+    )
     code: int = parameter("The expected exit code.", default=0, at_least=0, at_most=255)
     expect: str = parameter(
         "What the command must print, ignoring surrounding white space.", default="", example="PONG"

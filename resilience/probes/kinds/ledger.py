@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resilience.kube.selectors import Selector
 from resilience.kube.service_names import namespace_in
 from resilience.ledger import targets
 from resilience.ledger.promises import Allow
@@ -75,6 +76,11 @@ class Ledger:
         "How long the reads after healing are repeated.", default_factory=FinalRead
     )
     allow: Allow = parameter("What is tolerated for writes.", default_factory=Allow)
+    depends_on: Selector | None = parameter(
+        "Other Pods that the store depends on: harm to them counts as harm to it.",
+        default=None,
+        example="app=database",
+    )
     restored: str = parameter(
         "Namespace of a copy that this run restores: it is read as well, and must contain every "
         "write "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from resilience.actions.pods.crash import VERB as CRASH
 from resilience.actions.pods.evict import VERB as EVICT
+from resilience.actions.pods.exec import VERB as EXEC
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.actions.pods.quarantine import VERB as QUARANTINE
 from resilience.checks.ready import VERB as READY
@@ -13,6 +15,7 @@ from resilience.cluster import errors
 from resilience.cluster.interface import BUDGETS
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
+from resilience.model.scenario import Step
 from resilience.model.timeline import What
 from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
@@ -64,6 +67,23 @@ def test_an_eviction_waits_until_the_budget_allows_it(here: World) -> None:
     assert done.ended - done.started == pytest.approx(3.0, abs=0.1)
     assert evictions(here) == 2  # refused once, then granted by the watch's word: no polling
     assert any("not yet" in entry.text for entry in record.timeline)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        step(CRASH, Phase.WHEN, pods=APP, container="wbe"),
+        step(EXEC, Phase.WHEN, pods=APP, container="wbe", command=("true",), lasting=True),
+    ],
+    ids=["crash", "exec"],
+)
+def test_a_container_that_is_not_there_harms_nobody(here: World, asked: Step) -> None:
+    record = here.run(when=[asked])
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "has no container wbe; it has: web; nothing was harmed; did you mean `web`?" in (
+        record.message
+    )
+    assert not [entry for entry in record.timeline if entry.what is What.VICTIM]
 
 
 def test_an_eviction_that_is_never_allowed_is_blocked_in_the_apis_words(here: World) -> None:

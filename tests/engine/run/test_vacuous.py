@@ -27,7 +27,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
 from resilience.model.scenario import Step
 from resilience.model.values import Duration, Rate, Reference
-from resilience.model.verb import Phase, Verb
+from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Outcome
 from resilience.probes.kinds.kubernetes import VERB as KUBERNETES
 from resilience.probes.kinds.kubernetes import Condition, Count, Endpoints
@@ -54,6 +54,13 @@ class OfService:
     service: str = ""
     namespace: str = ""
     depends_on: Selector | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodsOf:
+    """A store inside of Pods."""
+
+    pods: Selector
 
 
 @pytest.fixture
@@ -180,14 +187,39 @@ def test_every_probe_of_a_service_can_be_told_what_it_depends_on() -> None:
     known = catalogue()
     verbs = [verb for name in known.names() if isinstance(verb := known.find(name), Verb)]
     asking = {
-        verb.name: keys for verb in verbs if verb.measures and "service" in (keys := _keys(verb))
+        verb.name: keys
+        for verb in verbs
+        if verb.family is Family.PROBE and {"service", "pods", "http"} & (keys := _keys(verb))
     }
-    assert len(asking) >= 6
+    for watching in ("prometheus", "log"):  # they say nothing about what they name
+        del asking[watching]
+    assert len(asking) >= 8
     assert not {name for name, keys in asking.items() if "depends_on" not in keys}
 
 
 def _keys(verb: Verb) -> set[str]:
     return {each.name for each in dataclasses.fields(verb.parameters)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """Parameters like a ledger's."""
+
+    target: Any
+    depends_on: Selector | None = None
+
+
+@pytest.mark.parametrize("target", [OfService(service="web"), PodsOf(pods=APP)])
+def test_a_store_that_was_never_touched_lost_nothing(here: World, target: Any) -> None:
+    verb = dataclasses.replace(Script().verb, measures=False)
+    asked = dataclasses.replace(step(verb, Phase.WHILE), parameters=Writing(target=target))
+    record = run(here, kill("db"), probes=(asked,))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "app=web" in record.message
+    assert run(here, kill("web"), probes=(asked,)).outcome is Outcome.PASSED
+    given = Writing(target=target, depends_on=Selector.parse("app=db"))
+    wider = dataclasses.replace(asked, parameters=given)
+    assert run(here, kill("db"), probes=(wider,)).outcome is Outcome.PASSED
 
 
 def test_a_refusal_that_did_not_happen_and_may_fail_proves_nothing(here: World) -> None:
