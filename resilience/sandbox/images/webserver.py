@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from resilience.sandbox.inside.told import Told
+
 _LISTING = b"<pre>\n</pre>\n"
 """What agnhost answers for the root directory, which it does not list."""
 _ROOTS = {"nginx": "/usr/share/nginx/html", "httpd": "/usr/local/apache2/htdocs"}
@@ -114,9 +116,7 @@ def _sites() -> list[tuple[int, str]]:
 
 def serve(kind: str, sites: list[tuple[int, str]]) -> int:
     """Serve sites, by port and root, until a signal ends it."""
-    done = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGWINCH):
-        signal.signal(number, lambda *_: done.set())
+    done = Told(signal.SIGTERM, signal.SIGQUIT, signal.SIGINT, signal.SIGWINCH)
     servers = []
     for port, root in sites:
         handler = type("Handler", (_Handler,), {"kind": kind})

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from resilience.sandbox.images.agnhost import dial
 from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
 from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, duration, log, server
+from resilience.sandbox.inside.told import Told
 
 FLAGS = {
     "http-port": 8080,
@@ -64,7 +65,7 @@ class NetExec:
         self._delay = delay_shutdown
         self._override = http_override
         self._tls = (tls_cert_file, tls_private_key_file)
-        self._terminating = threading.Event()
+        self._terminating = Told(signal.SIGTERM)
         self._ready = False
         self._routes = {
             "/clientip": lambda request: Answer(request.peer),
@@ -84,7 +85,6 @@ class NetExec:
 
     def run(self) -> int:
         """Answer until stopped; never returns before."""
-        signal.signal(signal.SIGTERM, lambda *_: self._terminating.set())
         if self._udp_port != -1:
             for address in self._udp_addresses or [""]:
                 self._serve_udp(address)
@@ -120,7 +120,7 @@ class NetExec:
         return route(request)
 
     def _readyz(self, _: HttpRequest) -> Answer:
-        if self._terminating.is_set():
+        if self._terminating.is_set:
             return Answer("shutting down", 503)
         return Answer("ok") if self._ready else Answer(status=412)
 

@@ -13,10 +13,10 @@ import socket
 import threading
 import time
 from collections import Counter
-from types import FrameType
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
 from resilience.sandbox.images.agnhost.golang import Answer, HttpRequest, log, serve_in_background
+from resilience.sandbox.inside.told import Told
 
 FLAGS = {
     "port": 8080,
@@ -32,15 +32,16 @@ def nettest(arguments: list[str]) -> int:
     flags, _ = parse(arguments, FLAGS)
     tester = Tester(socket.gethostname(), peers=flags["peers"])
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        log(f"Sleeping {flags['delay-shutdown']} seconds before exit ...")
-        time.sleep(flags["delay-shutdown"])
-        os._exit(0)
-
-    if flags["delay-shutdown"] > 0:
-        signal.signal(signal.SIGTERM, end)
+    delay = flags["delay-shutdown"]
+    told = Told(signal.SIGTERM) if delay > 0 else None
     serve_in_background(flags["port"], tester.answer)
-    tester.over.wait()
+    if told is None:
+        tester.over.wait()
+        return 0
+    threading.Thread(target=tester.quits, daemon=True).start()
+    told.wait()
+    log(f"Sleeping {delay} seconds before exit ...")
+    time.sleep(delay)
     return 0
 
 
@@ -53,6 +54,11 @@ class Tester:
         self._received: Counter[str] = Counter()
         self._errors: list[str] = []
         self.over = threading.Event()
+
+    def quits(self) -> None:
+        """End the process once a request asked for that."""
+        self.over.wait()
+        os._exit(0)
 
     def answer(self, request: HttpRequest) -> Answer:
         """Answer one request."""

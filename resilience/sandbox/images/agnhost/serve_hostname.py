@@ -12,6 +12,7 @@ import time
 
 from resilience.sandbox.images.agnhost.agnhost_main import FlagError, parse
 from resilience.sandbox.images.agnhost.golang import Answer, log, serve_in_background
+from resilience.sandbox.inside.told import Told
 
 FLAGS = {"tcp": False, "udp": False, "http": True, "close": False, "port": 9376}
 LINGER = 60
@@ -23,8 +24,7 @@ def serve_hostname(arguments: list[str]) -> int:
     raw = flags["tcp"] or flags["udp"]
     if raw and "--http" in arguments:
         raise FlagError("can't serve TCP/UDP mode and HTTP mode at the same time")
-    told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
+    told = Told(signal.SIGTERM)
     if flags["tcp"]:
         _background(_serve_tcp, flags["port"])
     if flags["udp"]:

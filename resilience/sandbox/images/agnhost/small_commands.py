@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 
 from resilience.sandbox.images.agnhost.agnhost_main import parse
+from resilience.sandbox.inside.told import Told
 
 
 def pause(arguments: list[str]) -> int:
     """Wait for SIGINT (exit code 1) or SIGTERM (2), as the real one does."""
     flags, _ = parse(arguments, {"delay-shutdown": 0})
-    got: list[int] = []
-    told = threading.Event()
-
-    def note(number: int, _frame: object) -> None:
-        got.append(number)
-        told.set()
-
-    signal.signal(signal.SIGINT, note)
-    signal.signal(signal.SIGTERM, note)
+    told = Told(signal.SIGINT, signal.SIGTERM)
     print("Paused", flush=True)
-    told.wait()
+    got = told.wait()
     if flags["delay-shutdown"] > 0:
         print(f"Sleeping {flags['delay-shutdown']} seconds before exit ...", end="", flush=True)
         time.sleep(flags["delay-shutdown"])
-    code = 1 if got[0] == signal.SIGINT else 2
+    code = 1 if got == signal.SIGINT else 2
     print(f"exiting {code}")
     return code
 
