@@ -176,6 +176,8 @@ def watching(
     manifest = tmp_path / "watch.yaml"
     manifest.write_text(yaml.safe_dump_all(objects))
     namespaces = ("shop", "monitoring", "resilience")
+    # One that a test before this one deleted may not be gone yet.
+    kubectl("delete", "namespace", *namespaces, "--ignore-not-found", "--timeout=180s", timeout=190)
     for namespace in namespaces:
         kubectl("create", "namespace", namespace)
     try:
