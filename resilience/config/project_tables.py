@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from resilience.config.options import OPTIONS
 from resilience.config.root import project_files
-from resilience.config.settings import OPTIONS
 from resilience.model.nearest import did_you_mean
 
 KNOWN = ("sandbox", "stores", "targets")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resilience.config.settings import PLANS, SCENARIOS
+from resilience.config.options import PLANS, SCENARIOS
 from resilience.harness.naming import hints, none_below
 from tests.real_cluster import called, resilience
 
