@@ -13,13 +13,16 @@ accepted; it has recorded every undo before the change, and proof of the effect 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from http import HTTPStatus
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol, runtime_checkable
 
+from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
 from resilience.model.scenario import Plan, Step
 from resilience.model.timeline import What
@@ -182,7 +185,8 @@ class ActionContext(Context, Protocol):
         """
 
     def spare(self, obj: Object) -> None:
-        """The Pod was not disrupted after all: it was already gone, or the API server refused."""
+        """The object was not disrupted or changed after all: it was already gone, or the API server
+        refused (`sparing`)."""
 
     def affected(self, obj: Object, text: str) -> None:
         """Something other than a Pod is certainly changed (a scale, a rollout, a node). Pods
@@ -228,6 +232,20 @@ class UndoContext(Protocol):
 
     def kept(self, uid: str) -> bool:
         """Whether an earlier undo of this run noted that."""
+
+
+@contextmanager
+def sparing(context: ActionContext, *concerned: Object) -> Iterator[None]:
+    """Around the request that disrupts or changes these objects: where the API server says no,
+    nothing has happened to them, so they must not count as harmed. After any other error that is
+    unknown."""
+    try:
+        yield
+    except ApiError as error:
+        if error.code < HTTPStatus.INTERNAL_SERVER_ERROR:
+            for obj in concerned:
+                context.spare(obj)
+        raise
 
 
 class Victim(Protocol):

@@ -17,7 +17,7 @@ from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import PODS, REPLICASETS, Cluster, Object, Resource
 from resilience.kube import objects
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
-from resilience.verbs.context import ActionContext, ActionFailed
+from resilience.verbs.context import ActionContext, ActionFailed, sparing
 
 _WORKLOADS = {
     (RESOURCES[kind].group, RESOURCES[kind].plural)
@@ -48,9 +48,10 @@ def run(lose: Lose, context: ActionContext) -> None:
     _require_within_limits(found, context)
     for resource, obj in found:
         context.affected(obj, f"{resource.kind} {objects.title(obj)} is deleted")
-        context.cluster.delete(
-            resource, objects.name(obj), context.namespace, uid=objects.uid(obj),
-            propagation="Foreground")  # fmt: skip
+        with sparing(context, obj):
+            context.cluster.delete(
+                resource, objects.name(obj), context.namespace, uid=objects.uid(obj),
+                propagation="Foreground")  # fmt: skip
     for resource, obj in found:
         gone = _gone(resource, obj, context.cluster, context.namespace)
         while not gone and context.clock.monotonic() < context.deadline:

@@ -16,7 +16,7 @@ from resilience.cluster.requests.command import Command
 from resilience.kube import objects
 from resilience.model.masks import ending
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
-from resilience.verbs.context import ActionContext, ActionFailed, Fate
+from resilience.verbs.context import ActionContext, ActionFailed, Fate, sparing
 
 SHOWN = 500
 """Maximum number of characters of a command's output in a message."""
@@ -59,7 +59,8 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
         container=exec_.container,
         timeout=max(left, 0.1),
     )
-    result = context.cluster.exec(command, cancelled=lambda: context.aborted)
+    with sparing(context, pod):
+        result = context.cluster.exec(command, cancelled=lambda: context.aborted)
     said = ending((result.stderr or result.stdout).decode(errors="replace"), SHOWN)
     if result.code != exec_.code:
         raise ActionFailed(

@@ -13,13 +13,13 @@ from typing import Literal
 
 from resilience.actions.pods import pod_action
 from resilience.actions.selection.choice import WideChoice, complaints
-from resilience.cluster.errors import Conflict, NotFound
+from resilience.cluster.errors import ClusterError, Conflict, NotFound
 from resilience.cluster.interface import PODS, Object
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Residue, Verb, parameter
-from resilience.verbs.context import ActionContext, NothingToDo
+from resilience.verbs.context import ActionContext, NothingToDo, sparing
 
 AT_ONCE = 16
 """Maximum number of concurrent DELETE requests."""
@@ -61,7 +61,9 @@ def run(kill: Kill, context: ActionContext) -> None:
         context.victim(pod, _describe(kill))
     grace = None if isinstance(kill.grace, str) else int(kill.grace.seconds)
     with ThreadPoolExecutor(min(AT_ONCE, len(chosen))) as pool:
-        deleted = list(pool.map(lambda pod: _delete(kill, pod, grace, context), chosen))
+        deleted = list(pool.map(lambda pod: _tried(kill, pod, grace, context), chosen))
+    for error in (each for each in deleted if isinstance(each, ClusterError)):
+        raise error
     struck = [pod for pod, hit in zip(chosen, deleted, strict=True) if hit]
     if not struck:
         raise NothingToDo(
@@ -75,18 +77,28 @@ def _or_changed(kill: Kill) -> str:
     return ", no longer opted in" if kill.opted_in else ""
 
 
+def _tried(
+    kill: Kill, pod: Object, grace: int | None, context: ActionContext
+) -> bool | ClusterError:
+    """The error as a value: every Pod is tried, or those that are left would count as harmed."""
+    try:
+        return _delete(kill, pod, grace, context)
+    except ClusterError as error:
+        return error
+
+
 def _delete(kill: Kill, pod: Object, grace: int | None, context: ActionContext) -> bool:
     try:
         if why := pod_action.changed_mind(kill, pod, context):
             context.note(What.NOTE, f"{objects.title(pod)} is left: {why}")
             context.spare(pod)
             return False
-        context.cluster.delete(
-            PODS, objects.name(pod), objects.namespace(pod), grace=grace, uid=objects.uid(pod)
-        )
+        with sparing(context, pod):
+            context.cluster.delete(
+                PODS, objects.name(pod), objects.namespace(pod), grace=grace, uid=objects.uid(pod)
+            )
     except (NotFound, Conflict) as error:
         context.note(What.NOTE, f"{objects.title(pod)} no longer existed: {error}")
-        context.spare(pod)
         return False
     return True
 

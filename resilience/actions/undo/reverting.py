@@ -34,7 +34,13 @@ from resilience.cluster.errors import (
 )
 from resilience.cluster.interface import PODS, Object, Resource
 from resilience.kube import objects
-from resilience.verbs.context import ActionContext, ActionFailed, ChangedSince, UndoContext
+from resilience.verbs.context import (
+    ActionContext,
+    ActionFailed,
+    ChangedSince,
+    UndoContext,
+    sparing,
+)
 
 RUN = "resilience/run"
 """Annotation on objects that a run created or changed temporarily; the value is the run's id."""
@@ -70,7 +76,8 @@ def change(
         return _patch(context.cluster, resource, now, new, subresource)
 
     record = {"kind": "changed", "subresource": subresource, "mark": mark}
-    return _Write(context, resource, text, record).carry_out(there, wanted, send)
+    with sparing(context, there):
+        return _Write(context, resource, text, record).carry_out(there, wanted, send)
 
 
 def merge(

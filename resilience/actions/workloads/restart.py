@@ -18,7 +18,7 @@ from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
-from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo, sparing
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 KINDS = ("deployment", "statefulset", "daemonset")
@@ -61,12 +61,13 @@ def run(restart: Restart, context: ActionContext) -> None:
         context.victim(pod, _describe(restart))
     context.affected(workload, f"{restart.workload} gets a new Pod template")
     now = datetime.fromtimestamp(context.clock.wall(), UTC).isoformat()
-    context.cluster.patch(
-        RESOURCES[restart.workload.kind],
-        restart.workload.name,
-        {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: now}}}}},
-        context.namespace,
-    )
+    with sparing(context, workload, *old):
+        context.cluster.patch(
+            RESOURCES[restart.workload.kind],
+            restart.workload.name,
+            {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: now}}}}},
+            context.namespace,
+        )
     _prove(restart, workload, {objects.uid(pod) for pod in old}, context)
 
 

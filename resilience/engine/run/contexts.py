@@ -196,6 +196,12 @@ class StepContext:
             self._state.victims.remove(victim)
             self.struck -= 1
             self.note(What.NOTE, f"{victim.title} was spared")
+        same = [each for each in self._state.affected
+                if each.uid == objects.uid(obj) and each.step == self.step.path]  # fmt: skip
+        for affected in same:
+            self._state.affected.remove(affected)
+            self.struck -= 1
+            self.note(What.NOTE, f"{affected.title} was left as it was")
 
     def affected(self, obj: Object, text: str) -> None:
         self._state.affected.append(

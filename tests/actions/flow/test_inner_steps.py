@@ -9,9 +9,16 @@ from resilience.actions.flow.expect_refused import VERB as REFUSED
 from resilience.actions.flow.parallel import VERB as PARALLEL
 from resilience.actions.flow.repeat import VERB as REPEAT
 from resilience.actions.flow.sleep import VERB as SLEEP
+from resilience.actions.objects.delete import VERB as DELETE
 from resilience.actions.pods.evict import VERB as EVICT
+from resilience.actions.pods.exec import VERB as EXEC
 from resilience.actions.pods.kill import VERB as KILL
+from resilience.actions.pods.quarantine import VERB as QUARANTINE
+from resilience.actions.workloads.restart import VERB as RESTART
+from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
+from resilience.checks.recovered import VERB as RECOVERED
+from resilience.cluster.errors import Forbidden
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
 from resilience.model.timeline import What
@@ -123,6 +130,40 @@ def test_what_a_budget_refuses_is_refused_as_it_should_be(here: World) -> None:
     record = here.run(when=[step(REFUSED, Phase.WHEN, step=evict, within=5.0)])
     assert record.outcome is Outcome.PASSED, record.message
     assert len(here.pods()) == 6
+
+
+SAID = "the policy protects it"
+PROTECTED = [
+    ("delete", inner(KILL, "when[0].refused", pods=APP, count=2)),
+    ("delete", inner(DELETE, "when[0].refused", objects=("deployment/web",))),
+    ("patch", inner(RESTART, "when[0].refused", workload=WEB)),
+    ("patch", inner(SCALE, "when[0].refused", workload=WEB, replicas=9)),
+    ("patch", inner(QUARANTINE, "when[0].refused", pods=APP)),
+    ("exec", inner(EXEC, "when[0].refused", pods=APP, command=("true",))),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "asked"), PROTECTED, ids=[asked.verb.name for _, asked in PROTECTED]
+)
+def test_what_was_refused_harmed_nobody(
+    here: World, monkeypatch: pytest.MonkeyPatch, call: str, asked: Step
+) -> None:
+    """Or `ready` waits for a disruption that never shows, and a probe is judged without one."""
+
+    def refuse(*_: object, **__: object) -> object:
+        raise Forbidden(403, SAID)
+
+    monkeypatch.setattr(here.cluster, call, refuse)
+    ready = step(READY, Phase.THEN, target=WEB, within=5.0)
+    record = here.run(when=[step(REFUSED, Phase.WHEN, step=asked)], then=[ready], settle=0.1)
+    assert record.outcome is Outcome.PASSED, record.message
+    spared = [entry for entry in record.timeline if entry.text.endswith(("spared", "as it was"))]
+    assert spared
+    recovered = step(RECOVERED, Phase.THEN, within=5.0)
+    record = here.run(when=[step(REFUSED, Phase.WHEN, step=asked)], then=[recovered], settle=0.1)
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no Pod was harmed" in record.message
 
 
 def test_what_goes_through_although_it_should_be_refused_fails_the_service(here: World) -> None:
