@@ -2,17 +2,19 @@
 
 A claim of a StorageClass that does not exist is created and stays Pending; a workload whose
 PriorityClass or RuntimeClass does not exist is created, and all of its Pods are refused
-(plugin/pkg/admission/priority, runtimeclass).
+(plugin/pkg/admission/priority, runtimeclass). A claim that selects its volume by labels finds none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.related import Need, needs
 from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import CLAIMS, Cluster, Object, Resource
+from resilience.kube import objects
+from resilience.kube.label_selector import matches
 
 _STORAGE = "storageclasses.storage.k8s.io"
 _ASKED = {
@@ -58,6 +60,24 @@ class ClusterNeeds:
             if need.kind in _ASKED and need not in coming and not self._is_there(need, obj)
         ]
 
+    def unmatched(self, claim: Object) -> bool:
+        """Whether a claim selects its volume by labels and no free volume has them: provisioners
+        refuse such a claim (sigs.k8s.io/sig-storage-lib-external-provisioner), so it stays
+        Pending."""
+        spec, metadata = claim.get("spec"), claim["metadata"]
+        if identity(claim) != "PersistentVolumeClaim" or not isinstance(spec, Mapping):
+            return False
+        if not spec.get("selector") or not isinstance(spec["selector"], Mapping):
+            return False
+        own = (metadata.get("namespace", ""), metadata["name"])
+        if spec.get("volumeName") or own in self._reserved:
+            return False
+        try:
+            volumes = self._cluster.list(_VOLUMES)
+        except ClusterError:
+            return False
+        return not any(_is_for(each, claim, own) for each in volumes)
+
     def _needed(self, obj: Object) -> list[Need]:
         if identity(obj) == "PersistentVolume":
             claim = (obj.get("spec") or {}).get("claimRef") or {}
@@ -94,3 +114,14 @@ class ClusterNeeds:
         except ClusterError:
             return set()
         return {str((each.get("spec") or {}).get("storageClassName") or "") for each in volumes}
+
+
+def _is_for(volume: Object, claim: Object, own: tuple[str, str]) -> bool:
+    """Whether labels and class fit, and no other claim has the volume."""
+    spec, wanted = volume.get("spec") or {}, claim["spec"]
+    holder = spec.get("claimRef") or {}
+    return (
+        matches(wanted["selector"], objects.labels(volume))
+        and (spec.get("storageClassName") or "") == (wanted.get("storageClassName") or "")
+        and (not holder or (holder.get("namespace", ""), holder.get("name", "")) == own)
+    )

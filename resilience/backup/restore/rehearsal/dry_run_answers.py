@@ -55,6 +55,8 @@ class DryRunAnswers:
             asked = obj if coming else self._needs.live(obj)
             if lacking := self._needs.lacking(asked, self._coming):
                 return self._in_vain(obj, written, lacking[0])
+            if self._needs.unmatched(asked):
+                return self._pending(obj, written)
         if coming:
             metadata = obj["metadata"]
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
@@ -82,4 +84,14 @@ class DryRunAnswers:
         note = f"{obj['kind']} {metadata['name']}: {what}"
         if note not in self._report.notes:  # report each note once
             self._report.notes.append(note)
+        return written
+
+    def _pending(self, claim: Object, written: Written) -> Written:
+        what = (
+            "no volume on this cluster has the labels of its selector, and no provisioner makes one"
+            " for it, so it stays Pending: remove /spec/selector with --modifiers"
+        )
+        if self._claims.is_to_fill(claim):
+            return Written(Outcome.REJECTED, what)
+        self._report.notes.append(f"{claim['kind']} {claim['metadata']['name']}: {what}")
         return written

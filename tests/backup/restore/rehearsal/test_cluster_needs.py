@@ -128,3 +128,50 @@ def test_a_workload_whose_pods_will_be_refused_is_told(
         f"Deployment web: {kind} gone is neither on this cluster nor in what is restored, so its "
         "Pods are refused"
     )
+
+
+SELECTING: Object = {**CLAIM, "spec": {**CLAIM["spec"], "selector": {"matchLabels": {"app": "db"}}}}
+
+
+def volume(**spec: Any) -> Object:
+    return {"apiVersion": "v1", "kind": "PersistentVolume",
+            "metadata": {"name": "disk", "labels": {"app": "db"}},
+            "spec": {"storageClassName": "fast", **spec}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        (),
+        (volume(storageClassName="other"),),
+        (volume(claimRef={"namespace": "bank", "name": "data"}),),
+        ({**volume(), "metadata": {"name": "disk", "labels": {"app": "web"}}},),
+    ],
+)
+def test_a_claim_whose_selector_finds_no_volume_stays_pending(
+    target: FakeCluster, there: Sequence[Object]
+) -> None:
+    for each in (FAST, *there):
+        target.add(each)
+    (told,) = asked(kept(SELECTING), target)
+    assert "PersistentVolumeClaim data: no volume on this cluster has the labels" in told
+    data = OneVolume()
+    with pytest.raises(RestoreRefused, match="stays Pending: remove /spec/selector"):
+        list(asked(kept(SELECTING), target, volumes=data, dry_run=False))
+    assert data.filled == 0
+
+
+@pytest.mark.parametrize(
+    ("claim", "there"),
+    [
+        (SELECTING, (volume(),)),
+        (SELECTING, (volume(claimRef={"namespace": "shop", "name": "data"}),)),
+        (CLAIM, ()),
+    ],
+)
+def test_a_claim_that_has_a_volume_or_selects_none_is_not_told(
+    target: FakeCluster, claim: Object, there: Sequence[Object]
+) -> None:
+    for each in (FAST, *there):
+        target.add(each)
+    assert not list(asked(kept(claim), target))
