@@ -1,7 +1,7 @@
 """Signals for a whole process, as Go's runtime hears them: whichever thread they reach.
 
 The kernel may hand a process's signal to any thread, above all to one that was just started, and
-CPython runs a handler only when the main thread goes on. One that is blocked on a lock does not:
+CPython runs a handler only when the main thread continues. One that is blocked on a lock does not:
 a server with a thread for each request would now and then miss its SIGTERM. Here the main thread
 waits for the byte that the handler in C writes on every thread.
 """
