@@ -25,7 +25,8 @@ from resilience.backup.plans.naming import under_free_name
 from resilience.backup.store import Store, open_store
 from resilience.backup.take.data_request import Inside, acted_in, with_data
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, create, volume_warnings
+from resilience.backup.take.snapshot import Request, create
+from resilience.backup.take.snapshot_warnings import volume_warnings
 from resilience.commands import CommandError
 from resilience.commands.admission import admitted
 from resilience.commands.backup_means import (

@@ -13,7 +13,7 @@ from resilience.actions.undo import reverting
 from resilience.cluster.interface import NODES, Object
 from resilience.kube import objects
 from resilience.model.timeline import What
-from resilience.model.verb import Family, Phase, Verb, parameter
+from resilience.model.verb import Family, Phase, Verb
 from resilience.verbs.context import ActionContext, NothingToDo
 
 
@@ -21,11 +21,7 @@ from resilience.verbs.context import ActionContext, NothingToDo
 class Cordon:
     """Parameters of `cordon`."""
 
-    node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
-        "of nodes.",
-        example="{running: app=checkout}",
-    )
+    node: str | node_choice.NodeQuery = node_choice.node_key()
 
 
 def run(cordon: Cordon, context: ActionContext) -> None:

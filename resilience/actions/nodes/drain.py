@@ -39,11 +39,7 @@ request."""
 class Drain:
     """Parameters of `drain`."""
 
-    node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
-        "of nodes.",
-        example="{running: app=checkout}",
-    )
+    node: str | node_choice.NodeQuery = node_choice.node_key()
     grace: Duration | None = parameter(
         "Grace period in whole seconds; each Pod's own by default.", default=None, example="30s"
     )

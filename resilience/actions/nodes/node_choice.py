@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from resilience.cluster.interface import NODES, PODS, Object
 from resilience.kube import objects
@@ -43,6 +43,15 @@ class NodeQuery:
         default=None,
         one_of="how many",
         example="1/3",
+    )
+
+
+def node_key() -> Any:
+    """The key `node` of every action on nodes."""
+    return parameter(
+        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
+        "of nodes.",
+        example="{running: app=checkout}",
     )
 
 

@@ -36,11 +36,7 @@ NOTICED = Duration.of(120)
 class NodeDown:
     """Parameters of `node_down`."""
 
-    node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
-        "of nodes.",
-        example="{running: app=checkout}",
-    )
+    node: str | node_choice.NodeQuery = node_choice.node_key()
     only: Literal["kubelet"] | None = parameter(
         "Stop only the kubelet; its Pods keep running. On a real cluster a privileged Pod sets a "
         "timer on the host; this needs `lasting: true`, and `privileged = true` in the target.",

@@ -13,7 +13,7 @@ from resilience.actions.nodes import machines, node_choice
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.kube import objects, readiness
 from resilience.model.values import Duration
-from resilience.model.verb import Family, Phase, Residue, Verb, parameter
+from resilience.model.verb import Family, Phase, Residue, Verb
 from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed
 
@@ -25,11 +25,7 @@ BOOTED = Duration.of(300)
 class Reboot:
     """Parameters of `reboot`."""
 
-    node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
-        "of nodes.",
-        example="{running: app=checkout}",
-    )
+    node: str | node_choice.NodeQuery = node_choice.node_key()
 
 
 def _describe(reboot: Reboot) -> str:

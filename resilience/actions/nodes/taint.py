@@ -27,11 +27,7 @@ EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 class Taint:
     """Parameters of `taint`."""
 
-    node: str | node_choice.NodeQuery = parameter(
-        "A node's name, `biggest` (the node with the most Pods of the namespace), or a selection "
-        "of nodes.",
-        example="{running: app=checkout}",
-    )
+    node: str | node_choice.NodeQuery = node_choice.node_key()
     taint: str = parameter(
         "KEY=VALUE:EFFECT or KEY:EFFECT, as in kubectl.", example="maintenance:NoExecute"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,6 @@ from resilience.backup.format.manifest import FileRecord, Manifest, ObjectLine, 
 from resilience.backup.format.object_index import Lines
 from resilience.backup.format.pipe import Stage
 from resilience.backup.format.sign import Signer, seal
-from resilience.backup.objects.related import Need
 from resilience.backup.store import Store
 from resilience.backup.store.create_only import require_create_only
 from resilience.backup.store.snapshot_files import Files, Repository
@@ -32,12 +31,15 @@ from resilience.backup.take.collect import Collected, collect
 from resilience.backup.take.discover import kind_name
 from resilience.backup.take.recheck import Recheck
 from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot_warnings import (
+    collection_warnings,
+    dangling,
+    volume_warnings,
+    without_data,
+)
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.model.progress import track
-
-_MOST_WARNINGS = 500
-"""The manifest is of bounded size, whatever a cluster holds."""
 
 Volumes = Callable[[Files, Sequence[tuple[str, str, str]]], Sequence[VolumeRecord]]
 """Takes the claims (namespace, name, volume), writes their data, returns what it wrote."""
@@ -130,8 +132,8 @@ class _Making:
             self._require_coverage(found.coverage)
             self._require_content()
             coverage = self._rechecked(found.coverage, lines)
-            found.dangling += _dangling(found.needed, lines)
-            told = documents.warnings_for_velero(_warnings(found), volumes)
+            found.dangling += dangling(found.needed, lines)
+            told = documents.warnings_for_velero(collection_warnings(found), volumes)
             self._side_files(lines, found, volumes, told)
             self._log(lines, told, started)
             return self._seal(lines, found, coverage, volumes, started, told)
@@ -269,11 +271,11 @@ class _Making:
             object_bytes=lines.bytes,
             files=(*self._files.records, announced),
             coverage=tuple(coverage),
-            warnings=(*_warnings(found), *volume_warnings(volumes)),
+            warnings=(*collection_warnings(found), *volume_warnings(volumes)),
             volumes=volumes,
             sentinels=request.sentinels,
             own_objects=self._own,
-            claims_without_data=_without_data(found, volumes),
+            claims_without_data=without_data(found, volumes),
             scope=request.scope.as_json(),
             encryption=encrypt.KIND if request.recipients else "",
             signer=request.signer.public if request.signer else "",
@@ -310,36 +312,3 @@ def is_of_the_cluster(kind: str, name: str) -> bool:
     if kind == "serviceaccounts":
         return name == "default"
     return kind == "namespaces" or (kind == "configmaps" and name in _ROOT_CERTIFICATES)
-
-
-def _without_data(found: Collected, volumes: Sequence[VolumeRecord]) -> tuple[str, ...]:
-    taken = {(each.namespace, each.claim) for each in volumes if each.kind != "dump"}
-    return tuple(
-        f"{namespace}/{name}"
-        for namespace, name, volume in sorted(found.claims)
-        if volume and (namespace, name) not in taken
-    )
-
-
-def volume_warnings(volumes: Sequence[VolumeRecord]) -> list[str]:
-    """Warnings about data that the recorded volumes lack."""
-    return [
-        f"volume {each.namespace}/{each.claim}: {warning}"
-        for each in volumes
-        for warning in each.warnings
-    ]
-
-
-def _warnings(found: Collected) -> list[str]:
-    said = sorted(found.dangling) + sorted(found.left_out)
-    more = len(said) - _MOST_WARNINGS
-    return said[:_MOST_WARNINGS] + ([f"and {more} more"] if more > 0 else [])
-
-
-def _dangling(needed: set[Need], lines: Lines) -> Iterator[str]:
-    wanted = {need for need in needed if need.namespace}
-    if wanted:
-        for line in lines:
-            at = line.address
-            wanted.discard(Need(at.resource, at.namespace, at.name))
-    return (f"{need} is referred to, but is not in the snapshot" for need in wanted)
