@@ -7,21 +7,17 @@ handles what an Indexed Job decides per index.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final
 
 from resilience.sandbox.controllers.job import per_index
 from resilience.sandbox.controllers.job.completion_indexes import (
-    INDEX,
     index_of,
-    needed,
     parse,
     render,
 )
 from resilience.sandbox.controllers.job.completion_plan import (
     COMPLETED,
-    JobCounts,
     Verdict,
     back_off,
     deadline_in,
@@ -39,11 +35,11 @@ from resilience.sandbox.controllers.job.ended_pods import (
     replaces_failed_only,
     restarts,
 )
-from resilience.sandbox.controllers.job.per_index import Indexes
+from resilience.sandbox.controllers.job.job_pods import makers
+from resilience.sandbox.controllers.job.job_sync import Sync, ended_at, has_ended
 from resilience.sandbox.controllers.job.pod_tracking import FINALIZER, Tracking
 from resilience.sandbox.controllers.podsets import pod_creation
 from resilience.sandbox.controllers.podsets.adoption import claim
-from resilience.sandbox.controllers.podsets.pod_templates import pod_from_template
 from resilience.sandbox.controllers.replicaset.deletion_order import rank_for_deletion
 from resilience.sandbox.kube.api import Change, Obj
 from resilience.sandbox.kube.object_edits import (
@@ -63,29 +59,6 @@ from resilience.sandbox.reconcile.controller_context import Context, Controller
 from resilience.sandbox.reconcile.pod_index import changed_owners
 
 ORPHAN: Final = "orphan "
-
-
-@dataclass(slots=True)
-class Sync:
-    """The state of a Job: its Pods by outcome, and the new totals."""
-
-    active: list[Obj] = field(default_factory=list)
-    terminating: list[Obj] = field(default_factory=list)
-    counted: list[Obj] = field(default_factory=list)
-    succeeded: int = 0
-    failed: int = 0
-    done: set[int] = field(default_factory=set)
-    verdict: Verdict | None = None
-    indexes: Indexes | None = None
-
-    @property
-    def counts(self) -> JobCounts:
-        return JobCounts(
-            active=len(self.active),
-            terminating=len(self.terminating),
-            succeeded=self.succeeded,
-            failed=self.failed,
-        )
 
 
 class JobController(Controller):
@@ -158,7 +131,7 @@ class JobController(Controller):
         owned = claim(self, self.pods, job, self.kind, FINALIZER)
         if is_indexed(job):
             sync.indexes = per_index.look(job, list(owned), self._ended_or_now)
-        for pod in sorted(owned, key=_ended_at):
+        for pod in sorted(owned, key=ended_at):
             result = outcome(job, pod)
             if result is Outcome.RUNNING:
                 sync.active.append(pod)
@@ -166,7 +139,7 @@ class JobController(Controller):
                 sync.terminating.append(pod)
             elif FINALIZER in finalizers_of(pod):
                 self._count(job, pod, result, sync)
-            if result is Outcome.FAILED and is_deleting(pod) and not _has_ended(pod):
+            if result is Outcome.FAILED and is_deleting(pod) and not has_ended(pod):
                 sync.terminating.append(pod)
         return sync
 
@@ -274,53 +247,19 @@ class JobController(Controller):
                 return left
         if number:
             batch = pod_creation.create_pods(
-                self, job, self._makers(job, sync, number, set(waiting))
+                self, job, makers(job, self.kind, sync, number, set(waiting))
             )
             if batch.error is not None:
                 raise batch.error
         return min(waiting.values(), default=None)
 
     def _ended_or_now(self, pod: Obj) -> float:
-        return _ended_at(pod) or self.clock.now()
-
-    def _makers(
-        self, job: Obj, sync: Sync, number: int, waiting: set[int]
-    ) -> list[Callable[[], Obj]]:
-        number = min(number, pod_creation.BURST)
-        if not is_indexed(job):
-            return [lambda: self._pod(job, None)] * number
-        alive = [*sync.active, *(sync.terminating if replaces_failed_only(job) else [])]
-        busy = {index for index in map(index_of, alive) if index is not None}
-        known = sync.indexes
-        done = sync.done | known.failed if known else sync.done
-        indexes = needed(job["spec"].get("completions", 1), done, busy | waiting, number)
-        return [
-            lambda i=index: self._pod(job, i, known.annotations(i) if known else {})  # type: ignore[misc]
-            for index in reversed(indexes)
-        ]
-
-    def _pod(self, job: Obj, index: int | None, more: Mapping[str, str] | None = None) -> Obj:
-        pod = pod_from_template(job["spec"]["template"], job, self.kind)
-        metadata = {**pod["metadata"], "finalizers": [FINALIZER]}
-        if index is None:
-            return {**pod, "metadata": metadata}
-        name = job["metadata"]["name"]
-        metadata["generateName"] = f"{name}-{index}-"
-        own = {INDEX: str(index), **(more or {})}
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), **own}
-        metadata["labels"] = {**(metadata.get("labels") or {}), INDEX: str(index)}
-        source = {"fieldRef": {"fieldPath": f"metadata.annotations['{INDEX}']"}}
-        variable = {"name": "JOB_COMPLETION_INDEX", "valueFrom": source}
-        containers = [
-            {**c, "env": [*(c.get("env") or ()), variable]} for c in pod["spec"]["containers"]
-        ]
-        spec = {**pod["spec"], "hostname": f"{name}-{index}", "containers": containers}
-        return {**pod, "metadata": metadata, "spec": spec}
+        return ended_at(pod) or self.clock.now()
 
     def _present(self, job: Obj) -> tuple[list[Obj], list[Obj]]:
         """Active and terminating Pods after this sync's own writes."""
         owned = self.api.list(self.pods, job["metadata"]["namespace"], owner=uid_of(job))
-        alive = [pod for pod in owned if not _has_ended(pod)]
+        alive = [pod for pod in owned if not has_ended(pod)]
         return (
             [pod for pod in alive if not is_deleting(pod)],
             [pod for pod in alive if is_deleting(pod)],
@@ -368,17 +307,3 @@ class JobController(Controller):
             return left
         self.api.delete(self.kind, *key_of(job), uid=uid_of(job), propagation="Foreground")
         return None
-
-
-def _has_ended(pod: Obj) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
-def _ended_at(pod: Obj) -> float:
-    """When the last container ended; else when deletion began, or 0."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    ends = [
-        parse_or_zero(((s.get("state") or {}).get("terminated") or {}).get("finishedAt"))
-        for s in statuses
-    ]
-    return max(ends, default=0.0)
