@@ -57,7 +57,9 @@ class ResticRepository:
                 clock.wait(_PAUSE)
 
     def _exists(self) -> bool:
-        return next(iter(self.store.list(f"{layout.RESTIC}/config")), None) is not None
+        # restic writes `config-tmp-...` first, which has the same beginning.
+        config = f"{layout.RESTIC}/config"
+        return any(each.key == config for each in self.store.list(config))
 
     @contextmanager
     def streamed(self, key: str) -> Iterator[Callable[[bytes], object]]:

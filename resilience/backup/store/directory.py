@@ -28,6 +28,7 @@ from resilience.backup.format.errors import (
 from resilience.backup.store.base import CHUNK, Entry, Stored
 
 _TEMPORARY = ".unfinished-"
+_ATTEMPTS = 10
 
 
 class DirectoryStore:
@@ -63,8 +64,8 @@ class DirectoryStore:
     def list(self, prefix: str = "") -> Iterator[Entry]:
         folder = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.root
         for path in sorted(_files(folder), key=lambda path: self._key(path)):
-            if (key := self._key(path)).startswith(prefix):
-                status = path.stat()
+            key = self._key(path)
+            if key.startswith(prefix) and (status := _status(path)):
                 yield Entry(
                     key=key,
                     size=status.st_size,
@@ -83,7 +84,8 @@ class DirectoryStore:
     def sweep(self, older_than: datetime) -> int:
         swept = 0
         for path in _files(self.root, unfinished=True):
-            if path.stat().st_mtime < older_than.timestamp():
+            status = _status(path)
+            if status and status.st_mtime < older_than.timestamp():
                 path.unlink(missing_ok=True)
                 _drop_empty(path.parent, self.root)
                 swept += 1
@@ -114,10 +116,7 @@ class _FileUpload:
         self._url, self._path, self._key = url, path, key
         self._unfinished = path.with_name(_TEMPORARY + secrets.token_hex(8))
         with _explained(url, key):
-            _make_directories(path.parent)
-            self._file = os.fdopen(
-                os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-            )
+            self._file = os.fdopen(_created(self._unfinished), "wb")
         self._size = 0
 
     def write(self, data: bytes) -> None:
@@ -154,6 +153,18 @@ class _FileUpload:
             self._unfinished.unlink(missing_ok=True)
 
 
+def _created(path: Path) -> int:
+    """A descriptor of a new file; a folder that a deletion takes away meanwhile is made again."""
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            _make_directories(path.parent)
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileNotFoundError:
+            if not left:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
 def _make_directories(path: Path) -> None:
     missing = [path, *path.parents]
     for folder in reversed([folder for folder in missing if not folder.exists()]):
@@ -169,8 +180,19 @@ def _sync_directory(path: Path) -> None:
         os.close(handle)
 
 
+def _status(path: Path) -> os.stat_result | None:
+    """None for what another process has deleted since it was listed."""
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def _children(folder: Path) -> Iterable[Path]:
-    return folder.iterdir() if folder.is_dir() else ()
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
 
 
 def _files(
@@ -178,7 +200,7 @@ def _files(
 ) -> Iterator[Path]:
     """Links are followed, as a store may span several disks; cyclic and dangling ones are
     ignored."""
-    status = os.stat(folder) if folder.is_dir() else None
+    status = _status(folder) if folder.is_dir() else None
     if status is None or (status.st_dev, status.st_ino) in above:
         return
     above |= {(status.st_dev, status.st_ino)}

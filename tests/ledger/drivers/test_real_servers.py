@@ -278,6 +278,29 @@ def killed(server: Postgres) -> Callable[[], None]:
     return strike
 
 
+UNWRITTEN = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), pg_current_wal_lsn())"
+
+
+def killed_behind(server: Postgres, unwritten: int) -> Callable[[], None]:
+    """Killed when at least so many bytes of WAL are in memory alone: its writer is stopped first,
+    which otherwise writes each page as it is full."""
+
+    def strike() -> None:
+        end = time.monotonic() + PATIENCE
+        with psycopg.connect(host="127.0.0.1", port=server.port, user="postgres") as asked:
+            found = asked.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"
+            ).fetchone()
+            assert found
+            os.kill(found[0], signal.SIGSTOP)
+            while (behind := asked.execute(UNWRITTEN).fetchone()) and behind[0] < unwritten:
+                assert time.monotonic() < end, f"only {behind[0]} bytes of WAL are not written"
+                time.sleep(0.01)
+        killed(server)()
+
+    return strike
+
+
 def test_postgres_with_synchronous_commit_keeps_every_acknowledged_write(
     tmp_path: Path, postgres: Postgres
 ) -> None:
@@ -292,7 +315,7 @@ def test_postgres_without_synchronous_commit_loses_to_a_kill_and_is_caught(
     tmp_path: Path, postgres: Postgres
 ) -> None:
     store = PostgresStore(place=place(postgres.port), settings={"synchronous_commit": "off"})
-    found = ledger(tmp_path, store, killed(postgres))
+    found = ledger(tmp_path, store, killed_behind(postgres, 8192))
     assert len(found.lost) > 10
     assert found.corrupt == ()
 
