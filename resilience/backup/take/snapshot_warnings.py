@@ -1,4 +1,4 @@
-"""What a snapshot lacks, for its manifest and for whoever took it."""
+"""What a snapshot lacks, for its manifest and for the person who took it."""
 
 from __future__ import annotations
 
