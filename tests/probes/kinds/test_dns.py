@@ -18,7 +18,7 @@ WEB = {("web.shop", "A"): ["10.0.0.1", "10.0.0.2"]}
 
 
 def at(server: DnsServer, **given: Any) -> Dns:
-    usual = {"name": "web.shop.", "via": "direct", "timeout": Duration.of(2)}
+    usual = {"name": "web.shop.", "via": "direct", "timeout": Duration.of(10)}
     return Dns(server=server.address, **{**usual, **given})
 
 

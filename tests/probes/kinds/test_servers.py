@@ -70,7 +70,7 @@ def test_sql_answers_as_expected_or_says_what_came(postgres_server: real.Postgre
         sql, Sql(**at(server, query="CREATE TABLE x (y int)"))
     )
     assert "does not exist" in failing(sql, Sql(**at(server, database="no_such")))
-    slow = {**at(server, query="SELECT pg_sleep(3)"), "timeout": Duration.of(0.5)}
+    slow = {**at(server, query="SELECT pg_sleep(60)"), "timeout": Duration.of(2)}
     assert "timed out" in failing(sql, Sql(**slow))
     server.kill()
     assert "connection refused" in failing(sql, Sql(**at(server)))
