@@ -126,3 +126,12 @@ _BY_CODE: Mapping[int, type[ApiError]] = {
 def error_for(code: int) -> type[ApiError]:
     """The class for an HTTP status of 400 and above."""
     return _BY_CODE.get(code, ServerTrouble if code >= 500 else ApiError)
+
+
+def refused_by_rule(error: Exception) -> bool:
+    """Whether a rule of the cluster refused a request, also where the error adds a place in a
+    manifest. If a kind is not served, no request was sent, and so none was refused."""
+    if isinstance(error, ApiError):
+        return error.by_rule
+    cause = error.__cause__
+    return isinstance(cause, ApiError) and cause.by_rule and bool(cause.request)

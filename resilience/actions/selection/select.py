@@ -324,9 +324,10 @@ def _all_dropped(
     matched: Sequence[Object], dropped: Mapping[str, int], choice: PodChoice, around: Surroundings
 ) -> str:
     reasons = ", ".join(f"{count} by {name}" for name, count in dropped.items())
+    verb = "matches" if len(matched) == 1 else "match"
     return (
-        f"{len(matched)} Pod{'s' * (len(matched) != 1)} in {around.place}"
-        f"{_matching(choice, 'match')} ({_names(matched)}), but none is left after filtering:"
+        f"{many(len(matched), 'Pod')} in {around.place}"
+        f"{_matching(choice, verb)} ({_names(matched)}), but none is left after filtering:"
         f" {reasons}. "
         f"Nothing was harmed"
     )

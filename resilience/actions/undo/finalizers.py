@@ -26,7 +26,11 @@ the volume (k8s.io/kubernetes/pkg/volume/util, `finalizer.go`)."""
 
 
 def in_use(obj: Object) -> str:
-    """The finalizer that waits for the object's users, "" for none."""
+    """What waits for another undo: the finalizer of an object with users, or what keeps a
+    namespace's content; "" for nothing."""
+    refused = objects.condition(obj, "NamespaceDeletionContentFailure")
+    if refused.get("status") == "True":
+        return str(refused.get("message"))
     return next((name for name in _finalizers(obj) if name in _IN_USE), "")
 
 

@@ -19,6 +19,7 @@ from resilience.cluster.errors import (
     ServerTrouble,
     Throttled,
     Unreachable,
+    refused_by_rule,
 )
 from resilience.cluster.interface import Cluster
 from resilience.engine.base.abort import Abandoned, Aborter
@@ -34,6 +35,10 @@ from resilience.verbs.context import ActionFailed, ChangedSince, InUse
 
 RETRY_EVERY = 1.0
 """Seconds between two tries of one undo."""
+
+
+class _RefusedNow(Exception):
+    """A rule of the cluster refuses the undo as long as it is in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,8 @@ class Putback:
     def all(self) -> list[str]:
         """Undo everything pending; returns what could not be undone, as text. An object that is
         still used by one that a later undo removes (a claim, by the Pods that mount it) is waited
-        for at the end."""
+        for at the end. What a rule of the cluster refuses is tried once more at the end: a later
+        undo may remove the rule (a policy, a quota, a Role)."""
         left: list[str] = []
         pending = [undo for undo in self.journal.pending() if not self.spares(undo)]
         later: list[Undo] = []
@@ -68,7 +74,7 @@ class Putback:
             last = number == len(pending) and not later
             try:
                 left += self._told(undo, last=last)
-            except InUse:
+            except (InUse, _RefusedNow):
                 later.append(undo)
         for undo in later:
             left += self._told(undo, last=True)
@@ -88,6 +94,8 @@ class Putback:
         except ChangedSince as error:
             return self._kept(undo, str(error))
         except (ActionFailed, ClusterError, TimeoutError) as error:
+            if refused_by_rule(error) and not last:
+                raise _RefusedNow from error
             return self._failed(undo, str(error))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             text = f"its record is invalid ({defect(f'`{undo.verb}`', error)})"

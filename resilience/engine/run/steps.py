@@ -13,11 +13,11 @@ from math import inf
 from threading import Lock
 
 from resilience.cluster.errors import (
-    ApiError,
     Behind,
     ClusterError,
     ServerTrouble,
     Unreachable,
+    refused_by_rule,
 )
 from resilience.cluster.permit.door import NotCovered
 from resilience.engine.base.defect import defect
@@ -106,7 +106,7 @@ class Steps:
         except Blocked as error:
             return _Ended(Outcome.BLOCKED, str(error), denied=True)
         except (ActionFailed, ClusterError) as error:
-            denied = _by_rule(error)
+            denied = refused_by_rule(error)
             refused = isinstance(error.__cause__, NotCovered)
             outcome = Outcome.REFUSED if refused else outcome_of(error)
             return _Ended(outcome, str(error), denied=denied)
@@ -206,12 +206,3 @@ def _done(step: Step, started: float, ended: float | None, how: _Ended) -> Done:
         facts={"outcome": how.outcome.value, "family": step.verb.family.value},
     )
     return Done(record=record, outcome=how.outcome, optional=step.optional)
-
-
-def _by_rule(error: Exception) -> bool:
-    """Whether a rule of the cluster refused a request, also where the error adds a place in a
-    manifest. If a kind is not served, no request was sent, and so none was refused."""
-    if isinstance(error, ApiError):
-        return error.by_rule
-    cause = error.__cause__
-    return isinstance(cause, ApiError) and cause.by_rule and bool(cause.request)

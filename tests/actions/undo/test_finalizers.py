@@ -203,3 +203,25 @@ def test_a_claim_in_use_is_left_to_a_later_moment_while_other_undos_follow(
         object_undo.undo(data, context)
     assert isinstance(failure.value, InUse) is not last
     assert here.clock.now - began < (30 if last else 1)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_namespace_whose_content_is_refused_is_left_to_a_later_moment(
+    here: World, last: bool
+) -> None:
+    """A policy of the same run may forbid the deletion of its Pods."""
+    why = "Failed to delete all resource types: pods is forbidden: pods stay"
+    refused = {"type": "NamespaceDeletionContentFailure", "status": "True", "message": why}
+    body = {"metadata": {"name": "made", "annotations": {object_undo.RUN: "r1"},
+                         "deletionTimestamp": here.cluster.stamp(), "finalizers": [HOLD]},
+            "status": {"conditions": [refused]}}  # fmt: skip
+    data = object_undo.made(NAMESPACES, object_undo.creation(NAMESPACES, body, "r1"),
+                            here.cluster.put(NAMESPACES, body))  # fmt: skip
+    began = here.clock.now
+    context = Undoing(cluster=here.cluster, run=RunId("r1"), clock=here.clock,
+                      deadline=began + 20.0, last=last)  # fmt: skip
+    with pytest.raises(ActionFailed, match="pods stay") as failure:
+        object_undo.undo(data, context)
+    assert isinstance(failure.value, InUse) is not last
+    refused["status"] = "False"
+    assert finalizers.in_use(body) == ""

@@ -92,9 +92,12 @@ def killed(project: Path, embedded: Embedded, admin: HttpCluster) -> str:
 
 def written(admin: HttpCluster) -> str:
     said = ""
-    # A Pod that the run had just asked for may not run yet: nothing was written there.
+    # A Pod that the run had just asked for may not run yet: nothing was written there. What is in
+    # one that is being deleted goes with it.
     running = admin.list(PODS, "shop", fields="status.phase=Running")
     for pod in running:
+        if pod["metadata"].get("deletionTimestamp"):
+            continue
         words = ("python", "-c", LIST)
         command = Command(namespace="shop", pod=pod["metadata"]["name"], words=words)
         said += admin.exec(command).stdout.decode()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from resilience.cluster.errors import ApiError
 from resilience.engine.base.timeline import Timeline
 from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.undo import Putback
@@ -18,7 +20,10 @@ from tests.engine.run.test_steps import toy
 
 
 class Tried:
-    """Undos by name; those in `used` are in use until the undo that uses them is done."""
+    """Undos by name; those in `used` are in use until the undo that uses them is done, or refused
+    by the error that `refusals` has for them."""
+
+    refusals: Mapping[str, Exception] = {}
 
     def __init__(self, used: dict[str, str]) -> None:
         self.used, self.calls, self.done = used, list[tuple[str, bool]](), set[str]()
@@ -28,6 +33,8 @@ class Tried:
         self.calls.append((name, context.last))
         user = self.used.get(name, "")
         if user and user not in self.done:
+            if name in self.refusals:
+                raise self.refusals[name]
             if not context.last:
                 raise InUse(f"{name} is in use")
             raise ActionFailed(f"{name} still exists")
@@ -71,3 +78,41 @@ def test_the_last_undo_has_nobody_to_wait_for(names: tuple[str, ...]) -> None:
     put_back(tried, *names)
     assert tried.calls[-1] == ("claim", True)
     assert all(not last for _, last in tried.calls[:-1])
+
+
+def refused(code: int) -> ApiError:
+    return ApiError(code, "the policy pods-stay denies it", request="DELETE /pods/web")
+
+
+def within(problem: Exception) -> ActionFailed:
+    failure = ActionFailed("web.yaml:1: it was refused")
+    failure.__cause__ = problem
+    return failure
+
+
+@pytest.mark.parametrize("refusal", [refused(403), refused(422), within(refused(403))], ids=repr)
+def test_what_a_rule_refuses_is_tried_again_when_the_rule_may_be_gone(refusal: Exception) -> None:
+    """A policy that forbids deletions, and after it a Pod: the Pod's undo comes first."""
+    tried = Tried({"pod": "policy"})
+    tried.refusals = {"pod": refusal}
+    left, journal = put_back(tried, "policy", "pod")
+    assert left == []
+    assert tried.calls == [("pod", False), ("policy", False), ("pod", True)]
+    assert list(journal.pending()) == []
+
+
+def test_what_is_still_refused_at_the_end_is_left_with_its_reason() -> None:
+    tried = Tried({"pod": "a stranger"})
+    tried.refusals = {"pod": refused(403)}
+    left, journal = put_back(tried, "service", "pod")
+    assert left == [f"pod: {refused(403)}"]
+    assert [name for name, _ in tried.calls] == ["pod", "service", "pod"]
+    assert [undo.text for undo in journal.pending()] == ["pod"]
+
+
+def test_another_failure_is_not_tried_again() -> None:
+    tried = Tried({"pod": "policy"})
+    tried.refusals = {"pod": refused(400)}
+    left, _ = put_back(tried, "policy", "pod")
+    assert left == [f"pod: {refused(400)}"]
+    assert [name for name, _ in tried.calls] == ["pod", "policy"]
