@@ -22,6 +22,7 @@ help:  ## list the targets
 
 demo: $(VENV)/.demo  ## install, break things on the embedded sandbox, restore a backup: no Kubernetes needed
 	$(BIN)/python -m pytest scenarios/ backups/ -n $(DEMO_WORKERS) --resilience-report $(REPORT)
+	@echo "next: . $(BIN)/activate && resilience init mine && pytest mine/"
 
 library: $(VENV)/.demo  ## each scenario and plan of the library once, on the embedded sandbox
 	$(BIN)/python -m pytest scenarios/library backups/library --resilience-report $(REPORT)
