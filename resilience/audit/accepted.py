@@ -15,6 +15,7 @@ from resilience.audit.base.finding import Finding
 from resilience.audit.base.rule import Rule
 from resilience.kube import objects
 from resilience.kube.objects import Object
+from resilience.model.nearest import did_you_mean
 
 PREFIX = "resilience/accept-"
 """Annotation `resilience/accept-RULE: reason`, on an object or on its namespace."""
@@ -51,7 +52,7 @@ class Accepted:
         """Rules in the file that do not exist."""
         ids = {rule.id for rule in rules}
         for rule in sorted({key[0] for key in self.known} - ids):
-            yield f"{self.file}: {rule!r} is not a rule"
+            yield f"{self.file}: {rule!r} is not a rule{did_you_mean(rule, ids)}"
 
     def stale(self, found: Iterable[Finding]) -> Iterator[str]:
         """Lines that no longer accept anything."""

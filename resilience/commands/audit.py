@@ -24,6 +24,7 @@ from resilience.commands import CommandError, settings
 from resilience.commands.saying import say
 from resilience.commands.writing import write_file
 from resilience.config.settings import Settings
+from resilience.model.nearest import did_you_mean
 
 REASON = "known when this baseline was written"
 
@@ -129,7 +130,8 @@ def _rules(options: argparse.Namespace) -> tuple[Sequence[Rule], Sequence[str]]:
     ids = {rule.id for rule in rules}
     for name in (*(options.only or ()), *(options.skip or ())):
         if name not in ids:
-            raise CommandError(f"{name!r} is not a rule; `resilience audit --list` shows all")
+            meant = did_you_mean(name, ids) or "; `resilience audit --list` shows all"
+            raise CommandError(f"{name!r} is not a rule{meant}")
     chosen = [rule for rule in rules if not options.only or rule.id in options.only]
     return [rule for rule in chosen if rule.id not in (options.skip or ())], wrong
 

@@ -74,7 +74,8 @@ def test_a_baseline_makes_the_next_run_quiet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["web.yaml", "--only", "singel"], "'singel' is not a rule"),
+        (["web.yaml", "--only", "x"], "'x' is not a rule; `resilience audit --list` shows all"),
+        (["web.yaml", "--skip", "latest-tga"], "is not a rule; did you mean `latest-tag`?"),
         (["web.yaml", "--baseline", "none.yaml"], "none.yaml cannot be read"),
         (["web.yaml", "--out", "web.yaml/x"], "cannot be written"),
     ],
