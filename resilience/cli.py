@@ -214,17 +214,18 @@ def _add_settings(
     for option in OPTIONS:
         if option.name not in names:
             continue
+        text = option.help if "fleet" in names else option.of_one or option.help
         flags = ["--" + option.name.replace("_", "-")]
         if option.name == "namespace" and "-n" not in taken:
             flags.insert(0, "-n")
         if option.flag:
-            command.add_argument(*flags, dest=option.key, action="store_true", help=option.help)
+            command.add_argument(*flags, dest=option.key, action="store_true", help=text)
         else:
             command.add_argument(
                 *flags,
                 dest=option.key,
                 metavar=option.metavar,
-                help=option.help,
+                help=text,
                 action="append" if option.many else "store",
             )
 

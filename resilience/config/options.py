@@ -23,11 +23,13 @@ class Option:
 
     `parse` raises ValueError with what it expected. `environment` is the variable's name if it
     differs from the option's. A `flag` takes no value on the command line; a
-    `many` option takes several.
+    `many` option takes several. `of_one` is the help of a command that uses one cluster and no
+    fleet, "" if it is the same.
     """
 
     name: str
     help: str
+    of_one: str = ""
     parse: Callable[[Any], Any] = option_values.text
     metavar: str = ""
     flag: bool = False
@@ -66,6 +68,8 @@ OPTIONS: tuple[Option, ...] = (
             "each (a fleet); `in-cluster` uses the Pod's ServiceAccount; without a context and a "
             "kubeconfig, the embedded sandbox is started"
         ),
+        of_one="kubeconfig context of the cluster to use; `in-cluster` uses the Pod's "
+        "ServiceAccount",
     ),
     Option(
         name="fleet",

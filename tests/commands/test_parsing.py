@@ -113,3 +113,11 @@ def test_a_misspelt_option_of_run_is_answered_after_pytest_refused_it(
     rest: list[str], expected: str
 ) -> None:
     assert run.misspelt(rest) == expected
+
+
+@pytest.mark.parametrize("command", sorted({each.command for each in commands(parser())}))
+def test_only_a_command_that_runs_on_a_fleet_offers_several_contexts(command: str) -> None:
+    found = next(each for each in commands(parser()) if each.command == command)
+    named = [each for each in found._actions if "--context" in each.option_strings]
+    fleet = any("--fleet" in each.option_strings for each in found._actions)
+    assert ["several" in str(each.help) for each in named] == [fleet] * len(named)
