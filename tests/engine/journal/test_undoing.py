@@ -94,7 +94,10 @@ def test_a_refusal_that_goes_wrong_stops_no_other_undo(here: Here) -> None:
     ("error", "told"),
     [
         (ActionFailed("no way"), "no way"),
-        (Forbidden(403, "no right"), "no right"),
+        (
+            Forbidden(401, "no user"),
+            "no user",
+        ),  # a refusal by a rule is tried again: test_undo_order
         (TimeoutError("too late"), "too late"),
         (KeyError("uid"), "its record is invalid"),
         (TypeError("odd"), "its record is invalid"),
