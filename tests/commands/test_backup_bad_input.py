@@ -34,7 +34,7 @@ from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
 from tests.backup.servers import KEYS, fault_proxy, moto
-from tests.backup.store.test_stores import s3
+from tests.backup.store.trial import s3
 
 SCOPE = Scope(namespaces=("shop",))
 ONE = Request(name="one", scope=SCOPE)

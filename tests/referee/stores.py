@@ -3,7 +3,7 @@
     python -m tests.referee.stores AZURITE_BLOB
 
 It is started on a free loopback port with data in memory and given one container; then
-`tests/backup/store/test_object_store.py` runs with its URL. The account and key are those that
+`tests/backup/store/test_contract.py` runs with its URL. The account and key are those that
 Azurite's documentation publishes. fake-gcs-server is no referee: obstore writes by Google's XML
 API, whose writes it refuses.
 """
@@ -27,7 +27,7 @@ from tests.backup.servers import free_port, running
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-CONTRACT = "tests/backup/store/test_object_store.py"
+CONTRACT = "tests/backup/store/test_contract.py"
 
 
 @contextmanager

@@ -1,116 +1,32 @@
-"""Google Cloud Storage and Azure Blob Storage, by obstore's own store in memory.
-
-With RESILIENCE_STORES (URLs, separated by spaces) the same promises are asked of real ones or of
-emulators, as `make referee-stores` does.
-"""
+"""Google Cloud Storage and Azure Blob Storage, by obstore's own store in memory."""
 
 from __future__ import annotations
 
-import os
-import random
 import sys
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from resilience.backup.catalog.catalog import opened
-from resilience.backup.catalog.verify import verify
-from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     Archived,
     BadRequest,
-    Exists,
     Missing,
     Retained,
     StoreError,
     StoreRefused,
     StoreUnreachable,
 )
-from resilience.backup.store import Store, open_store
-from resilience.backup.store.create_only import require_create_only
+from resilience.backup.store import open_store
 from resilience.backup.store.object_store import ObjectStore
-from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, create
-from tests.backup.fakes import FakeClock, shop
+from tests.backup.store.trial import LARGE, in_memory, uploaded
 
 obstore = pytest.importorskip("obstore", reason="the extras gcs and azure are not installed")
 
-LARGE = random.Random(7).randbytes(20 << 20)
-_BEYOND = os.environ.get("RESILIENCE_STORES", "").split()
 
-
-@pytest.fixture(params=["memory", *_BEYOND])
-def store(request: pytest.FixtureRequest) -> Store:
-    if request.param == "memory":
-        return in_memory()
-    url, _, query = request.param.partition("?")
-    return open_store(f"{url.rstrip('/')}/{uuid.uuid4().hex}{f'?{query}' if query else ''}")
-
-
-def in_memory() -> ObjectStore:
-    bucket = obstore.store.MemoryStore()
-    return ObjectStore(lambda: bucket, url="gs://bucket/one", prefix="one")
-
-
-def uploaded(store: Store, key: str, data: bytes, piece: int = 700_001) -> None:
-    with store.upload(key) as upload:
-        for at in range(0, len(data), piece):
-            upload.write(data[at : at + piece])
-        assert upload.commit().size == len(data)
-
-
-def test_what_is_written_comes_back(store: Store) -> None:
-    store.put("backups/a/small.json", b"{}")
-    uploaded(store, "backups/a/large", LARGE)
-    uploaded(store, "backups/a/empty", b"")
-    assert store.read("backups/a/small.json") == b"{}"
-    assert store.read("backups/a/empty") == b""
-    assert b"".join(store.stream("backups/a/large")) == LARGE
-    assert [(each.key, each.size) for each in store.list("backups/a/")] == [
-        ("backups/a/empty", 0),
-        ("backups/a/large", len(LARGE)),
-        ("backups/a/small.json", 2),
-    ]
-    assert [each.key for each in store.list("backups/a/sm")] == ["backups/a/small.json"]
-    assert list(store.directories()) == ["backups"]
-
-
-def test_a_key_is_created_once(store: Store) -> None:
-    store.put("backups/a/x", b"first")
-    with pytest.raises(Exists):
-        store.put("backups/a/x", b"second")
-    with pytest.raises(Exists):
-        uploaded(store, "backups/a/x", b"third")
-    with pytest.raises(Exists):
-        uploaded(store, "backups/a/x", LARGE)
-    assert store.read("backups/a/x") == b"first"
-    assert [each.key for each in store.list()] == ["backups/a/x"]
-    require_create_only(store)
-
-
-def test_an_upload_that_is_given_up_leaves_nothing(store: Store) -> None:
-    with store.upload("backups/a/x") as upload:
-        upload.write(LARGE)
-    assert list(store.list()) == []
-    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
-
-
-def test_a_missing_key_is_missing_and_a_deleted_one_is_gone(store: Store) -> None:
+def test_a_missing_key_is_named() -> None:
     with pytest.raises(Missing, match="backups/a/none does not exist"):
-        store.read("backups/a/none")
-    store.delete("backups/a/none")
-    store.put("backups/a/x", b"1")
-    store.delete("backups/a/x")
-    assert list(store.list()) == []
-
-
-def test_a_snapshot_lies_there(store: Store) -> None:
-    request = Request(name="one", scope=Scope(namespaces=("shop",)))
-    create(request, shop(), store, clock=FakeClock())
-    assert verify(opened(store, "one")).intact
-    assert set(store.directories()) <= layout.KNOWN_DIRECTORIES
+        in_memory().read("backups/a/none")
 
 
 def test_a_lock_of_single_objects_is_refused_before_anything_is_written() -> None:

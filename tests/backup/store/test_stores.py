@@ -1,10 +1,9 @@
-"""One promise, several stores: created once, whole, and every refusal in clear words."""
+"""S3 and directories: locks, versions, trouble on the way, and every refusal in clear words."""
 
 from __future__ import annotations
 
 import errno
 import os
-import random
 import signal
 import stat
 import subprocess
@@ -13,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +23,6 @@ from resilience.backup.format.errors import (
     Archived,
     BadRequest,
     Exists,
-    Missing,
     NoSnapshot,
     OverwritesSilently,
     Retained,
@@ -34,23 +31,17 @@ from resilience.backup.format.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from resilience.backup.store import Store, open_store
+from resilience.backup.store import open_store
 from resilience.backup.store.create_only import require_create_only
-from resilience.backup.store.memory import MemoryStore
-from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store.s3 import S3Store
 from resilience.backup.store.s3_errors import _translated
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from tests.backup.fakes import FakeClock, shop
-from tests.backup.servers import KEYS, fault_proxy, moto, rclone
+from tests.backup.servers import KEYS, fault_proxy, rclone
+from tests.backup.store.trial import LARGE, s3, uploaded
 
-LARGE = random.Random(7).randbytes(20 << 20)
-
-
-@pytest.fixture(scope="module")
-def moto_endpoint() -> Iterator[str]:
-    with moto() as endpoint:
-        yield endpoint
+pytestmark = pytest.mark.usefixtures("keys")
 
 
 @pytest.fixture(scope="module")
@@ -59,95 +50,6 @@ def rclone_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (directory / "backups").mkdir()
     with rclone(directory) as endpoint:
         yield endpoint
-
-
-@pytest.fixture(autouse=True)
-def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in KEYS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-
-def s3(endpoint: str, bucket: str, **options: Any) -> S3Store:
-    settings = S3Settings(bucket=bucket, prefix="clusters/one", endpoint=endpoint, **options)
-    return S3Store(settings, url=f"s3://{bucket}/clusters/one")
-
-
-@pytest.fixture
-def bucket(moto_endpoint: str, request: pytest.FixtureRequest) -> S3Store:
-    name = "b" + "".join(c for c in request.node.name.lower() if c.isalnum())[-40:]
-    store = s3(moto_endpoint, name, attempts=3)
-    store.client.create_bucket(Bucket=name)
-    return store
-
-
-@pytest.fixture(params=["memory", "file", "moto"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "file":
-        return open_store(f"file:{tmp_path}/data")
-    if request.param == "moto":
-        found: Store = request.getfixturevalue("bucket")
-        return found
-    return MemoryStore()
-
-
-def uploaded(store: Store, key: str, data: bytes, piece: int = 700_001) -> None:
-    with store.upload(key) as upload:
-        for at in range(0, len(data), piece):
-            upload.write(data[at : at + piece])
-        assert upload.commit().size == len(data)
-
-
-def test_what_is_written_comes_back(store: Store) -> None:
-    store.put("backups/a/small.json", b"{}")
-    uploaded(store, "backups/a/large", LARGE)
-    uploaded(store, "backups/a/empty", b"")
-    assert store.read("backups/a/small.json") == b"{}"
-    assert b"".join(store.stream("backups/a/large")) == LARGE
-    assert [(each.key, each.size) for each in store.list("backups/a/")] == [
-        ("backups/a/empty", 0),
-        ("backups/a/large", len(LARGE)),
-        ("backups/a/small.json", 2),
-    ]
-    assert list(store.directories()) == ["backups"]
-
-
-def test_a_key_is_created_once(store: Store) -> None:
-    store.put("backups/a/x", b"first")
-    with pytest.raises(Exists):
-        store.put("backups/a/x", b"second")
-    with pytest.raises(Exists):
-        uploaded(store, "backups/a/x", b"third")
-    with pytest.raises(Exists):
-        uploaded(store, "backups/a/x", LARGE)
-    assert store.read("backups/a/x") == b"first"
-    require_create_only(store)
-
-
-def test_an_upload_that_is_given_up_leaves_nothing(store: Store) -> None:
-    with store.upload("backups/a/x") as upload:
-        upload.write(LARGE)
-    assert list(store.list()) == []
-    assert store.sweep(datetime.now(UTC) + timedelta(days=1)) == 0
-
-
-def test_a_missing_key_is_missing(store: Store) -> None:
-    with pytest.raises(Missing):
-        store.read("backups/a/none")
-    store.delete("backups/a/none")
-
-
-def test_a_deleted_key_is_gone(store: Store) -> None:
-    store.put("backups/a/x", b"1")
-    store.delete("backups/a/x")
-    assert list(store.list()) == []
-
-
-def test_a_snapshot_lies_in_every_store(store: Store) -> None:
-    request = Request(name="one", scope=Scope(namespaces=("shop",)))
-    create(request, shop(), store, clock=FakeClock())
-    assert verify(opened(store, "one")).intact
-    assert set(store.directories()) <= layout.KNOWN_DIRECTORIES
 
 
 def test_rclone_overwrites_silently_and_is_named(rclone_endpoint: str) -> None:

@@ -27,7 +27,7 @@ assert "inside = " in PREPARE
     [
         ("child('-c', \"print(open('/data/in/text').read(), open('/tmp/mine').read())\")",
          "0 from the volume from the layer"),
-        ("child('-c', 'import os; print(os.getcwd())')", "0 /work/dir"),
+        ("child('-c', 'import os; print(os.getcwd())')", "0 /srv/dir"),
         ("child('-c', 'import os; print(os.getcwd())', cwd='/tmp')", "0 /tmp"),
         ("child('-c', 'import sys; sys.exit(7)')", "7 "),
         ("child('-c', 'import os; print(os.environ[\"A\"])', env={'A': 'b'})", "0 b"),

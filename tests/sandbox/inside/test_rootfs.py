@@ -11,7 +11,7 @@ import pytest
 PREPARE = """
 import json, os, pathlib, socket, sys, tempfile
 from resilience.sandbox.inside import launch, pod_network, rootfs, volume_paths
-inside = launch.Launch(id="i", image="python", argv=("x",), environment={}, cwd="/work/dir",
+inside = launch.Launch(id="i", image="python", argv=("x",), environment={}, cwd="/srv/dir",
     hostname="web-0", hosts="127.9.0.1\\tweb-0\\n", root=sys.argv[1], read_only=sys.argv[2] == "ro",
     network=launch.Network(address="127.9.0.1", loopback="", namespace="", dns_socket=""),
     directories=("/usr/share/web", "/usr/share/over/html"), image_root=sys.argv[4],
@@ -49,8 +49,8 @@ def run_inside(program: str, tmp_path: Path, *, read_only: bool = False) -> str:
         ("open('/tmp/x','w').write('1'); print(os.listdir('/tmp'), open('/tmp/x').read())",
          "['x'] 1"),
         ("open('/x','w'); print('x' in os.listdir('/'), os.path.exists('/x'))", "True True"),
-        ("print(os.getcwd()); open('y','w'); print(os.path.exists('/work/dir/y'))",
-         "/work/dir\nTrue"),
+        ("print(os.getcwd()); open('y','w'); print(os.path.exists('/srv/dir/y'))",
+         "/srv/dir\nTrue"),
         ("os.chdir('/'); print(os.getcwd(), 'usr' in os.listdir())", "/ True"),
         ("print(os.listdir('/root'), os.listdir('/home'), os.listdir('/data'))", "[] [] ['in']"),
         ("print(open('/etc/hostname').read(), 'web-0' in open('/etc/hosts').read())",
