@@ -29,6 +29,11 @@ _IN_A_PATH = ":@!$&'()*+,;="
 """Unescaped characters of a path segment (RFC 3986, 3.3): names of RBAC objects contain `:`."""
 
 
+def grouped(kind: str, group: str) -> str:
+    """`deployments.apps`, `pods`: a kind with its group, as kubectl and Velero write it."""
+    return f"{kind}.{group}" if group else kind
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Resource:
     """One served resource: group "apps", version "v1", plural "deployments", kind "Deployment"."""
@@ -43,6 +48,11 @@ class Resource:
     def api_version(self) -> str:
         """ "v1" or "apps/v1"."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def full_name(self) -> str:
+        """ "pods" or "deployments.apps"."""
+        return grouped(self.plural, self.group)
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """URL path; a namespaced resource without a namespace means all namespaces."""

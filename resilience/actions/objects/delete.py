@@ -101,7 +101,7 @@ def _resource(kind: str, cluster: Cluster) -> Resource:
     if not chosen:
         raise ActionFailed(f"the cluster does not serve kind {kind}. Nothing was deleted")
     if len(chosen) > 1:
-        names = ", ".join(sorted(f"{each.plural}.{each.group}" for each in chosen))
+        names = ", ".join(sorted(each.full_name for each in chosen))
         raise ActionFailed(
             f"{kind} means several kinds: {names}. Write one of these. Nothing was deleted"
         )

@@ -9,7 +9,7 @@ from resilience.actions.shared.kinds import is_cluster_scoped, plural
 from resilience.actions.undo import set_claims
 from resilience.backup.modify.pod_specs import pod_specs
 from resilience.backup.objects.kind_identity import is_built_in
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Object, grouped
 from resilience.cluster.permit import grants, namespace_kinds
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
 from resilience.kube import objects
@@ -120,7 +120,7 @@ def _touched_by(body: Object, namespace: str) -> Reach:
         return Reach(namespaces=frozenset({objects.name(body)}), objects=(body,))
     granting = (body,) if group == grants.GROUP and kind in grants.KINDS else ()
     if _is_cluster_scoped(body):
-        named = f"{plural(kind)}.{group}" if group else plural(kind)
+        named = grouped(plural(kind), group)
         if kind == "Node" and not group:
             return Reach(nodes=True)
         return Reach(cluster_scoped=frozenset({named}), objects=granting)

@@ -95,7 +95,7 @@ def why(resource: Resource, before: Object, after: Object) -> str:
 
 
 def _found(resource: Resource, before: Object, after: Object) -> Iterator[str]:
-    full = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+    full = resource.full_name
     for rule in _RULES:
         if rule.kinds and full not in rule.kinds:
             continue

@@ -24,7 +24,7 @@ from resilience.backup.proof.diff import Change, Difference, Key, changes, compa
 from resilience.backup.proof.expected_names import expected
 from resilience.backup.proof.may_be_absent import is_derived, made_by_controller, tied, why_absent
 from resilience.backup.proof.may_differ import ANY, LIST, STATUS, AllowedDifference, owners
-from resilience.backup.take.discover import discover, kind_name
+from resilience.backup.take.discover import discover
 from resilience.backup.take.scope import Scope, left_out
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
@@ -150,7 +150,7 @@ def added(
     }
     found = []
     for kind in discover(cluster).kinds:
-        name = kind_name(kind)
+        name = kind.full_name
         if not kind.namespaced or scope.exclusion(name):
             continue
         for namespace in sorted(namespaces.values()):
@@ -186,7 +186,7 @@ class _Comparer:
         self._snapshot, self._cluster, self._terms = snapshot, cluster, terms
         self._namespaces = namespaces
         found = discover(cluster)
-        self._kinds = {kind_name(kind): kind for kind in found.kinds}
+        self._kinds = {kind.full_name: kind for kind in found.kinds}
         self._by_identity = {identity(_as_object(kind)): kind for kind in found.kinds}
         self._versions, self._with_status = found.versions, found.with_status
         self._recreated = _recreated(snapshot)

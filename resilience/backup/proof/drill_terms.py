@@ -17,7 +17,7 @@ from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.backup.proof.compare import Terms
 from resilience.backup.proof.diff import ABSENT, Difference, Path
 from resilience.backup.proof.may_differ import ANY, AllowedDifference
-from resilience.backup.take.discover import discover, kind_name
+from resilience.backup.take.discover import discover
 from resilience.cluster.interface import Cluster, Object
 
 _SUFFIX = ".drill.invalid"
@@ -318,6 +318,6 @@ def drill_terms_of(
 def plural_names(cluster: Cluster) -> dict[str, str]:
     """`widgets.example.com` by `Widget.example.com`."""
     return {
-        identity({"apiVersion": kind.api_version, "kind": kind.kind}): kind_name(kind)
+        identity({"apiVersion": kind.api_version, "kind": kind.kind}): kind.full_name
         for kind in discover(cluster).kinds
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.restore.outcome import Outcome
-from resilience.backup.take.discover import discover, kind_name
+from resilience.backup.take.discover import discover
 from resilience.cluster.interface import Cluster, Object, Resource
 
 CRDS = Resource(
@@ -47,7 +47,7 @@ class Kinds:
 
     def _discover(self) -> None:
         found = discover(self._cluster)
-        self._kinds = {kind_name(kind): kind for kind in found.kinds}
+        self._kinds = {kind.full_name: kind for kind in found.kinds}
         self._versions = found.served_in
         self._with_status = found.with_status
 

@@ -22,7 +22,7 @@ _PAUSE = 0.5
 _THERE = frozenset(
     {Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED, Outcome.EQUAL, Outcome.SKIPPED}
 )
-_KINDS = {f"{each.plural}.{each.group}".rstrip("."): each.kind for each in (*WORKLOADS, PODS)}
+_KINDS = {each.full_name: each.kind for each in (*WORKLOADS, PODS)}
 
 Name = tuple[str, str, str]
 """Kind, namespace and name."""

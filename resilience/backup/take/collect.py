@@ -17,7 +17,7 @@ from resilience.backup.format.errors import BadRequest, Incomplete
 from resilience.backup.format.pipe import ahead
 from resilience.backup.objects import order
 from resilience.backup.objects.related import Need, bound_roles, needs
-from resilience.backup.take.discover import Discovery, discover, kind_name
+from resilience.backup.take.discover import Discovery, discover
 from resilience.backup.take.listing import Listing, Page
 from resilience.backup.take.scope import NEVER, Scope, left_out
 from resilience.cluster.errors import Forbidden, NotFound
@@ -59,7 +59,7 @@ class _Walk:
 
     def run(self) -> Collected:
         discovery = discover(self._cluster)
-        self._kinds = {kind_name(kind): kind for kind in discovery.kinds}
+        self._kinds = {kind.full_name: kind for kind in discovery.kinds}
         self._found.coverage += discovery.failures
         self._require_kinds(discovery)
         namespaces = self._namespaces()
@@ -170,10 +170,10 @@ class _Walk:
             self._found.left_out.append(f"{_shown(resource, item)}: {rule}")
             return
         self._found.needed.update(needs(item))
-        if kind_name(resource) == "persistentvolumeclaims":
+        if resource.full_name == "persistentvolumeclaims":
             self._claim(resource, item)
         if "." in resource.group:
-            self._custom.add(kind_name(resource))
+            self._custom.add(resource.full_name)
         self._take(resource, item)
 
     def _claim(self, resource: Resource, item: Object) -> None:
@@ -264,4 +264,4 @@ def _require_taken(namespace: Object) -> None:
 def _shown(resource: Resource, item: Object) -> str:
     metadata = item["metadata"]
     namespace = metadata.get("namespace")
-    return f"{kind_name(resource)} {namespace + '/' if namespace else ''}{metadata['name']}"
+    return f"{resource.full_name} {namespace + '/' if namespace else ''}{metadata['name']}"

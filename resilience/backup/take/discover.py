@@ -12,7 +12,7 @@ from typing import Any
 
 from resilience.backup.format.coverage import FORBIDDEN, UNDISCOVERABLE, Coverage
 from resilience.cluster.errors import ClusterError, Forbidden
-from resilience.cluster.interface import Cluster, Resource
+from resilience.cluster.interface import Cluster, Resource, grouped
 from resilience.cluster.requests.request import Request
 
 _NEEDED = {"list", "get", "create", "delete"}
@@ -37,11 +37,6 @@ class Discovery:
     served_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-def kind_name(resource: Resource) -> str:
-    """`deployments.apps`, `pods`: as kubectl and Velero write it."""
-    return f"{resource.plural}.{resource.group}" if resource.group else resource.plural
-
-
 def discover(cluster: Cluster) -> Discovery:
     """Request all groups and their versions."""
     found: dict[str, Resource] = {}
@@ -60,11 +55,11 @@ def discover(cluster: Cluster) -> Discovery:
         listed = answer.get("resources") or ()
         versions.add(f"{group}/{version}" if group else version)
         for resource in _storable(listed, group, version):
-            name = kind_name(resource)
+            name = resource.full_name
             found.setdefault(name, resource)
             served_in[name] = served_in.get(name, frozenset()) | {resource.version}
         with_status |= {
-            f"{plural}.{group}" if group else plural
+            grouped(plural, group)
             for each in listed
             for plural, _, part in (each["name"].partition("/"),)
             if part == "status"

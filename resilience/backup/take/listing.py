@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.coverage import FAILED, FORBIDDEN, LISTED, Coverage
-from resilience.backup.take.discover import kind_name
 from resilience.cluster.errors import (
     ApiError,
     ClusterError,
@@ -97,7 +96,7 @@ class Listing:
 
     def _outcome(self, status: str, detail: str = "") -> Coverage:
         return Coverage(
-            kind=kind_name(self._resource),
+            kind=self._resource.full_name,
             namespace=self._namespace,
             status=status,
             objects=self._count,

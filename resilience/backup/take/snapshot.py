@@ -28,7 +28,6 @@ from resilience.backup.store import Store
 from resilience.backup.store.create_only import require_create_only
 from resilience.backup.store.snapshot_files import Files, Repository
 from resilience.backup.take.collect import Collected, collect
-from resilience.backup.take.discover import kind_name
 from resilience.backup.take.recheck import Recheck
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot_warnings import (
@@ -160,7 +159,7 @@ class _Making:
     def _take(self, resource: Resource, item: Object, writer: Writer, lines: Lines) -> None:
         body = encode(item)
         metadata = item["metadata"]
-        kind = kind_name(resource)
+        kind = resource.full_name
         self._kinds.setdefault(kind, resource)
         address = Address(kind, resource.version, metadata.get("namespace", ""), metadata["name"])
         writer.add(address, body)

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from resilience.cluster.attributes import attributes
 from resilience.cluster.errors import ApiError, ClusterError
-from resilience.cluster.interface import NAMESPACES
+from resilience.cluster.interface import NAMESPACES, grouped
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
 from resilience.cluster.permit.consent_keys import PROTECTED, adds_owner, changed
 from resilience.cluster.permit.grants import GROUP, OPENSHIFT, PLURALS, Live, excess
@@ -169,7 +169,7 @@ def _cluster_scoped(act: Act, permit: Permit) -> str:
         return "collections outside of a namespace are never deleted"
     if kind == "nodes" and not act.group:
         return "" if permit.nodes else f"{permit.title} does not cover nodes"
-    full = f"{kind}.{act.group}" if act.group else kind
+    full = grouped(kind, act.group)
     if {full, f"{full}/{act.name}"} & permit.cluster_scoped:
         return ""
     return (

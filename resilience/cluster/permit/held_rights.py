@@ -17,7 +17,7 @@ from itertools import product
 from typing import Any
 
 from resilience.cluster.errors import ApiError, NotFound
-from resilience.cluster.interface import Cluster, Object
+from resilience.cluster.interface import Cluster, Object, grouped
 from resilience.cluster.permit.grants import CLUSTER_ROLE, GROUP, ROLE, ROLE_BINDING
 from resilience.cluster.requests.request import Request
 
@@ -167,7 +167,7 @@ def _listed(missing: Sequence[_Single]) -> str:
     """`update, watch on leases.coordination.k8s.io and delete on pods`."""
     verbs: dict[str, list[str]] = {}
     for each in missing:
-        full = f"{each.resource}.{each.group}" if each.group else each.resource
+        full = grouped(each.resource, each.group or "")
         named = f"{full} {each.name}" if each.name else full
         known = verbs.setdefault(named, [])
         if each.verb not in known:

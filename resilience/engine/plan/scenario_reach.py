@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from resilience.cluster.interface import grouped
 from resilience.engine.guard.permissions import WRITES, every_step, of_step, placed
 from resilience.engine.plan.find_plan import find
 from resilience.model.scenario import Plan, Scenario, Step
@@ -84,7 +85,7 @@ def _of_right(right: Right) -> Reach:
         return Reach(namespaces=frozenset({right.namespace}))
     if kind in ("*", "pods"):
         return Reach()
-    return Reach(cluster_scoped=frozenset({f"{kind}.{right.group}" if right.group else kind}))
+    return Reach(cluster_scoped=frozenset({grouped(kind, right.group)}))
 
 
 def _plan(name: str, directory: Path) -> Plan:
