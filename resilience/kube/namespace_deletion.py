@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 Namespace = Mapping[str, Any]
+
+REFUSED = "NamespaceDeletionContentFailure"
+"""Condition: the API server refused to delete something in it."""
 
 
 def is_going(namespace: Namespace) -> bool:
@@ -17,6 +20,23 @@ def why_it_stays(namespace: Namespace) -> str:
     """What the namespace controller found in it (pkg/controller/namespace/deletion)."""
     if not is_going(namespace):
         return "it was not deleted"
-    found: Sequence[Mapping[str, str]] = (namespace.get("status") or {}).get("conditions") or ()
-    reasons = [each.get("message", "") for each in found if each.get("status") == "True"]
-    return "; ".join(filter(None, reasons)) or "it has no condition that says why"
+    return "; ".join(_reasons(namespace)) or "it has no condition that says why"
+
+
+def what_remains(namespace: Namespace) -> list[str]:
+    """What is left in it and what holds that; [] for other kinds too, which have no such
+    conditions."""
+    return _reasons(namespace, "NamespaceFinalizersRemaining", "NamespaceContentRemaining", REFUSED)
+
+
+def refused(namespace: Namespace) -> str:
+    """Why its content cannot be deleted now; "" if nothing is refused."""
+    return "".join(_reasons(namespace, REFUSED))
+
+
+def _reasons(namespace: Namespace, *kinds: str) -> list[str]:
+    """The messages of the conditions that hold, in the order of `kinds` if there are any."""
+    conditions = (namespace.get("status") or {}).get("conditions") or ()
+    holding = {each.get("type"): each.get("message", "") for each in conditions
+               if each.get("status") == "True"}  # fmt: skip
+    return [holding[kind] for kind in kinds or holding if holding.get(kind)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from resilience.cluster.errors import ApiError, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object, Resource
-from resilience.kube import objects
+from resilience.kube import namespace_deletion, objects
 from resilience.kube.clock import of_stamp
 
 LATE = 30.0
@@ -28,10 +28,9 @@ the volume (k8s.io/kubernetes/pkg/volume/util, `finalizer.go`)."""
 def in_use(obj: Object) -> str:
     """What waits for another undo: the finalizer of an object with users, or what keeps a
     namespace's content; "" for nothing."""
-    refused = objects.condition(obj, "NamespaceDeletionContentFailure")
-    if refused.get("status") == "True":
-        return str(refused.get("message"))
-    return next((name for name in _finalizers(obj) if name in _IN_USE), "")
+    return namespace_deletion.refused(obj) or next(
+        (name for name in _finalizers(obj) if name in _IN_USE), ""
+    )
 
 
 def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
@@ -42,7 +41,7 @@ def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
         return ["it has just gone"]
     own = [name for name in _finalizers(now) if name not in _CASCADE]
     held = [f"its finalizer {name} is not removed" for name in own]
-    found = [*held, *stuck(cluster, resource, obj), *_conditions(now)]
+    found = [*held, *stuck(cluster, resource, obj), *namespace_deletion.what_remains(now)]
     waiting = ", ".join(_finalizers(now))
     return found or [f"it waits for what it owns ({waiting})" if waiting else "no finalizer"]
 
@@ -81,11 +80,3 @@ def _finalizers(obj: Object) -> list[str]:
     """Finalizers in the metadata, and for a namespace those in its spec."""
     spec = obj.get("spec") or {}
     return [*(objects.metadata(obj).get("finalizers") or ()), *(spec.get("finalizers") or ())]
-
-
-def _conditions(obj: Object) -> list[str]:
-    """What a namespace's status says about its own deletion."""
-    names = ("NamespaceFinalizersRemaining", "NamespaceContentRemaining",
-             "NamespaceDeletionContentFailure")  # fmt: skip
-    found = (objects.condition(obj, name) for name in names)
-    return [str(each.get("message")) for each in found if each.get("status") == "True"]

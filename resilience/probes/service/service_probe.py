@@ -11,7 +11,7 @@ from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Right
 from resilience.probes.complaints import of_timeout
 from resilience.probes.prober.backing import doubt
-from resilience.probes.prober.launch import launcher
+from resilience.probes.prober.launch import Launch, launcher
 from resilience.probes.service import placement
 
 if TYPE_CHECKING:
@@ -63,15 +63,17 @@ def run(
     behind = doubt(context, probe.service, probe.namespace)
     if probe.agents > 1:
         return FleetProbe(step, context, given, target, told, behind)
-    launch = launcher(context, probe.via, probe.namespace or context.namespace,
-                      service=bool(probe.service))  # fmt: skip
-    return AgentProbe(step, context, given, target, told, launch, behind)
+    return AgentProbe(step, context, given, target, told, _launch(probe, context), behind)
 
 
 def ask(probe: ServiceProbe, context: Asking, given: Mapping[str, Any], target: str) -> str:
     """Ask once; raise NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
-    launch = launcher(context, probe.via, probe.namespace or context.namespace,
-                      service=bool(probe.service))  # fmt: skip
-    return ask_once(given, target, launch, doubt(context, probe.service, probe.namespace))
+    behind = doubt(context, probe.service, probe.namespace)
+    return ask_once(given, target, _launch(probe, context), behind)
+
+
+def _launch(probe: ServiceProbe, context: Any) -> Launch:
+    namespace = probe.namespace or context.namespace
+    return launcher(context, probe.via, namespace, service=bool(probe.service))
