@@ -128,7 +128,7 @@ def _unhealed(context: CheckContext) -> list[str]:
     known = {resource.kind.lower() for resource in WORKLOADS}
     theirs = [
         victim
-        for victim in context.victims
+        for victim in _victims(context)
         if victim.workload and victim.workload_title.partition("/")[0] not in known
     ]
     return [each.text for each in recovering.found(theirs, context) if each.seconds is None]
@@ -264,9 +264,16 @@ def _healing(selector: Selector, context: CheckContext) -> str:
     """
     hit = {objects.uid(event.object) for event in context.history(PODS)
            if selector.matches(objects.labels(event.object))}  # fmt: skip
-    victims = [victim for victim in context.victims if victim.uid in hit]
+    victims = [victim for victim in _victims(context) if victim.uid in hit]
     found = recovering.found(victims, context)
     return "; ".join(each.text for each in found if each.seconds is None)
+
+
+def _victims(context: CheckContext) -> list[Victim]:
+    """Those in the run's namespace: `ready` says nothing about others, where a drain strikes, too
+    (`recovered` does).
+    """
+    return [victim for victim in context.victims if victim.namespace == context.namespace]
 
 
 def _serving(pods: Iterable[Object], context: CheckContext) -> None:
@@ -280,7 +287,7 @@ def _late(context: CheckContext, workloads: set[str] | None) -> str:
     """Non-empty while the disruption of a victim (of these workloads) is not visible yet."""
     concerned: list[Victim] = [
         victim
-        for victim in context.victims
+        for victim in _victims(context)
         if workloads is None or {victim.workload, victim.owner, victim.uid} & workloads
     ]
     hidden = not_yet(concerned, lambda uid: _by_uid(context, uid))

@@ -11,7 +11,7 @@ import pytest
 
 from resilience.cluster import connect
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import NAMESPACES, NODES
+from resilience.cluster.interface import NAMESPACES, NODES, PODS
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.python.fixture import NotHeld, Resilience
 from resilience.kube import objects
@@ -108,3 +108,23 @@ def test_what_is_not_changed_is_ready_whatever_its_strategy(
         run.scale(workload="statefulset/db", replicas=4)
         run.cordon(node=objects.name(cluster.list(NODES)[0]))
         run.ready("statefulset/db", within="60s")
+
+
+def test_pods_of_another_namespace_are_not_waited_for(cluster: HttpCluster, tmp_path: Path) -> None:
+    """A drain strikes Pods of every namespace, with the same labels too."""
+    cluster.create(NAMESPACES, {"metadata": {"name": "beside"}})
+    with running(cluster, tmp_path, "ReplicaSet") as run:
+        for node in cluster.list(NODES):
+            cluster.create(PODS, bare(objects.name(node)), "beside")
+        run.ready(pods="app=db")
+        run.drain(node={"running": "app=db"}, bare=True)
+        run.ready("all", within="60s")
+        run.ready(pods="app=db", within="20s")
+        with pytest.raises(NotHeld, match=r"bare Pod beside/db-.* has 0 of 1 serving Pods back"):
+            run.recovered(within="1s")
+
+
+def bare(node: str) -> dict[str, object]:
+    containers = [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]
+    spec = {"terminationGracePeriodSeconds": 0, "nodeName": node, "containers": containers}
+    return {"metadata": {"name": f"db-{node}", "labels": {"app": "db"}}, "spec": spec}

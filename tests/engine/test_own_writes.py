@@ -76,8 +76,7 @@ ANY: dict[str, Act] = {
 SCALED: dict[str, Act] = {
     "scale up": lambda r: r.scale(workload=f"{kind_of(r)}/web", replicas=want(r) + 1),
     "scale down": lambda r: r.scale(workload=f"{kind_of(r)}/web", replicas=want(r) - 1),
-    # Pods that another case left bare may be on the node, too
-    "drain": lambda r: r.drain(node={"running": "app=web"}, bare=True),
+    "drain": lambda r: r.drain(node={"running": "app=web"}),
 }
 LOOSE: dict[str, Act] = {
     "quarantine": lambda r: r.quarantine(pods="app=web", count=1),
@@ -157,6 +156,9 @@ def running(cluster: HttpCluster, folder: Path, kind: str) -> Iterator[Resilienc
         opened.apply("web.yaml")
         opened.ready("all", within="60s")
         yield opened
+    cluster.delete(NAMESPACES, namespace)
+    with cluster.view(PODS, namespace) as pods:  # those that nothing owns any more, too
+        assert pods.wait(lambda found: not found, 60.0)
 
 
 @pytest.fixture
