@@ -23,6 +23,7 @@ from resilience.sandbox.apiserver.kinds.served_kinds import Kinds
 from resilience.sandbox.apiserver.registry import deletion, managed_fields, metadata, patching
 from resilience.sandbox.apiserver.registry.reader import Reader
 from resilience.sandbox.apiserver.registry.server_events import Recorder
+from resilience.sandbox.apiserver.registry.server_side_apply import serve_apply
 from resilience.sandbox.apiserver.registry.subresources import Subresources, scale_of
 from resilience.sandbox.apiserver.tables import render
 from resilience.sandbox.apiserver.tables.render import Printer
@@ -146,7 +147,7 @@ class Registry(Reader):
         if subresource == "scale":
             return self._subresources.patch_scale(kind, namespace, name, patch, type, call)
         if type == "apply":
-            return managed_fields.serve_apply(self, kind, namespace, name, patch, subresource, call)
+            return serve_apply(self, kind, namespace, name, patch, subresource, call)
         old = self.current(resource, namespace, name, call)
         patched = patching.patched(kind, old, patch, type)
         metadata.check_names(resource, patched, namespace, name)
