@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import resilience
-from resilience.actions.undo import changed_fields
+from resilience.actions.undo import reverted_fields
 from resilience.backup.data.container_stream import Ended, last_words
 from resilience.backup.data.sentinel import flaw
 from resilience.backup.objects.velero_hooks import restore_hooks
@@ -188,7 +188,7 @@ CUTS = {
     "convert/writing_yaml.py": "an id, of another tool's file",
     "engine/guard/rbac.py": "a name",
     "engine/journal/line_form.py": "masked",
-    "actions/undo/changed_fields.py": "masked",
+    "actions/undo/reverted_fields.py": "masked",
     "harness/sites/target_guard.py": "masked",
     "language/ids.py": "an id",
     "language/text/near.py": "a line of the file itself: it holds ${NAME}, not the value",
@@ -255,7 +255,7 @@ MOUTHS: dict[str, tuple[int, Callable[[str], str]]] = {
     "postgres ledger": (200, lambda text: postgres_driver._first(ValueError(text))),
     "velero hook": (200, lambda text: " ".join(restore_hooks(_pod(text)))),
     "a bad line": (40, lambda text: line_form._shown(text)),
-    "a changed field": (80, lambda text: changed_fields.shown(text)),
+    "a changed field": (80, lambda text: reverted_fields.shown(text)),
     "a command": (80, lambda text: str(Command(namespace="a", pod="b", words=(text,)))),
     "who": (200, lambda text: str(provenance({"GIT_COMMIT": text}, Path("/")))),
 }

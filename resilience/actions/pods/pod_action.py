@@ -12,7 +12,8 @@ from random import Random
 
 from resilience.actions.selection import eligible, roots, wide
 from resilience.actions.selection.choice import PodChoice, WideChoice
-from resilience.actions.selection.select import Surroundings, select
+from resilience.actions.selection.select import select
+from resilience.actions.selection.victim_filters import Surroundings
 from resilience.actions.shared.workload import RESOURCES
 from resilience.cluster.interface import (
     DEPLOYMENTS,

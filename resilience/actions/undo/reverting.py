@@ -15,15 +15,8 @@ from typing import Any
 
 from resilience.actions.shared import retained_keys
 from resilience.actions.undo import one_way
-from resilience.actions.undo.changed_fields import (
-    Change,
-    changes,
-    content,
-    laid_over,
-    reverted,
-    same,
-    shown,
-)
+from resilience.actions.undo.changed_fields import Change, changes, content, laid_over, same
+from resilience.actions.undo.reverted_fields import reverted, shown
 from resilience.cluster.errors import (
     ApiError,
     Conflict,

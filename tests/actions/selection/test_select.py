@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience.actions.selection.choice import PodChoice
-from resilience.actions.selection.select import Surroundings, select
+from resilience.actions.selection.select import select
+from resilience.actions.selection.victim_filters import Surroundings
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 from resilience.kube.selectors import Selector

@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.actions.undo.changed_fields import (
-    ABSENT,
-    Change,
-    changes,
-    laid_over,
-    reverted,
-    same,
-)
+from resilience.actions.undo.changed_fields import ABSENT, Change, changes, laid_over, same
+from resilience.actions.undo.reverted_fields import reverted
 
 NAMES = ("a", "b", "c")
 scalars = st.sampled_from(["red", "blue", 1, 3, True, None, ["x"], ["x", "y"]])

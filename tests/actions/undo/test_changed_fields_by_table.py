@@ -10,15 +10,13 @@ from resilience.actions.undo.changed_fields import (
     ABSENT,
     WITHOUT_ITEM,
     Change,
-    Kept,
     changes,
     content,
     differs,
     laid_over,
-    reverted,
     same,
-    shown,
 )
+from resilience.actions.undo.reverted_fields import Kept, reverted, shown
 
 
 def found(before: Any, after: Any) -> list[tuple[str, Any, Any, int]]:
