@@ -80,7 +80,7 @@ def from_files(
         unseen=read.unseen,
         places=read.places,
     )
-    return inventory, read.unread, ()
+    return inventory, read.unread, read.notes
 
 
 def from_cluster(

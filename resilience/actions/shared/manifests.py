@@ -78,20 +78,21 @@ def _template(text: str) -> str:
     return "; it looks like a template: render it first, with `helm template CHART > manifest.yaml`"
 
 
-def documents(text: str, file: str) -> Iterator[Manifest]:
-    """The objects of one text; `file` is only for places."""
+def documents(text: str, file: str, *, generated: bool = False) -> Iterator[Manifest]:
+    """The objects of one text; `file` is only for places. `generated` is for readers that never
+    look for the object: one with generateName gets the name `PREFIX*`."""
     from resilience.actions.shared import go_yaml
 
     if (found := _json(text)) is not None:
         for value, where in found:
-            yield from _objects(value, Place(file, *where))
+            yield from _objects(value, Place(file, *where), generated=generated)
         return
     loader = go_yaml.loader()(text)
     try:
         while loader.check_node():
             node = loader.get_node()
             place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
-            yield from _objects(go_yaml.value(node, text), place, node)
+            yield from _objects(go_yaml.value(node, text), place, node, generated=generated)
     finally:
         loader.dispose()
 
@@ -121,7 +122,9 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"JSON has no {name}")
 
 
-def _objects(value: Any, place: Place, node: Any = None) -> Iterator[Manifest]:
+def _objects(
+    value: Any, place: Place, node: Any = None, *, generated: bool = False
+) -> Iterator[Manifest]:
     if value is None:
         return
     if not isinstance(value, dict) or not value.get("apiVersion") or not value.get("kind"):
@@ -130,7 +133,7 @@ def _objects(value: Any, place: Place, node: Any = None) -> Iterator[Manifest]:
         for item, of_item in zip(value["items"], _items(node, len(value["items"])), strict=True):
             mark = getattr(of_item, "start_mark", None)
             at = Place(place.file, mark.line + 1, mark.column + 1) if mark else place
-            yield from _objects(item, at, of_item)
+            yield from _objects(item, at, of_item, generated=generated)
         return
     metadata = value.get("metadata") or {}
     if not isinstance(metadata, dict) or not all(
@@ -139,7 +142,9 @@ def _objects(value: Any, place: Place, node: Any = None) -> Iterator[Manifest]:
         raise ActionFailed(
             f"{place}: {value['kind']}: metadata, labels and annotations have to be mappings"
         )
-    name = metadata.get("name")
+    name, prefix = metadata.get("name"), metadata.get("generateName")
+    if generated and not name and isinstance(prefix, str) and prefix:
+        name = metadata["name"] = f"{prefix}*"
     if not isinstance(name, str) or not name:
         raise ActionFailed(
             f"{place}: {value['kind']} without metadata.name; generateName is not "

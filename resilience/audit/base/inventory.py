@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from resilience.audit.base.kinds import is_known
+from resilience.audit.base.makers import makers
 from resilience.audit.base.matching import Index
 from resilience.audit.base.workloads import Workload, mapping, whole, workloads
 from resilience.kube import objects
@@ -156,9 +157,10 @@ class Inventory:
 
     @cached_property
     def operated(self) -> frozenset[str]:
-        """Namespaces with custom resources among manifests: operators may make Pods there."""
+        """Namespaces where Pods may exist that the manifests do not show: those with custom
+        resources, and those whose workloads may make Pods."""
         found = () if self.live else self.objects
-        return frozenset(objects.namespace(obj) for obj in found if _is_custom(obj))
+        return makers(found) | {objects.namespace(obj) for obj in found if _is_custom(obj)}
 
     @cached_property
     def namespaces(self) -> Sequence[Object]:
@@ -183,3 +185,9 @@ def _is_custom(obj: Object) -> bool:
 def in_namespace(found: Iterable[Object], namespace: str) -> list[Object]:
     """The workloads of one namespace."""
     return [obj for obj in found if objects.namespace(obj) == namespace]
+
+
+def is_system(namespace: Object) -> bool:
+    """Whether Kubernetes itself runs there: a quota or a policy that denies everything would stop
+    the cluster's own services, such as its DNS."""
+    return objects.name(namespace).startswith("kube-")

@@ -15,6 +15,7 @@ from pathlib import Path
 from resilience.actions.shared import kinds, manifests
 from resilience.audit.base.inventory import Key, key_of
 from resilience.audit.base.kinds import READ
+from resilience.audit.reading import kustomized
 from resilience.audit.reading.trim import trimmed
 from resilience.kube.objects import Object
 from resilience.model.place import Place
@@ -31,12 +32,13 @@ _OBJECT = re.compile(r"^\s*[\"']?(apiVersion|kind)[\"']?\s*:", re.MULTILINE)
 @dataclass
 class Files:
     """The objects, their places in the files, and what could not be read: as text, and as the kinds
-    whose absence therefore proves nothing."""
+    whose absence therefore proves nothing; `notes` say what was passed over."""
 
     objects: list[Object] = field(default_factory=list)
     places: dict[Key, Place] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     unseen: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def read(names: Sequence[str], namespace: str, stdin: str = "") -> Files:
@@ -68,16 +70,24 @@ def _texts(names: Sequence[str], stdin: str, found: Files) -> Iterator[tuple[str
         if name == STDIN:
             yield "stdin", stdin
         elif path.is_dir():
-            inner = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES)
-            texts = [(str(each), _text(each, found)) for each in inner if each.is_file()]
-            manifest = [(file, text) for file, text in texts if text and _OBJECT.search(text)]
-            if not manifest:
-                found.unread.append(f"{name} holds no manifest ({', '.join(SUFFIXES)})")
-            yield from manifest
+            yield from _folder(path, found)
         else:
             text = _text(path, found)
             if text is not None:
                 yield name, text
+
+
+def _folder(path: Path, found: Files) -> Iterator[tuple[str, str]]:
+    """The manifests below it; a kustomization is not one, nor is its patch."""
+    inner = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+    texts = {each: text for each in inner if (text := _text(each, found))}
+    manifest = [each for each, text in texts.items() if _OBJECT.search(text)]
+    passed = kustomized.parts(texts)
+    if passed:
+        found.notes.append(kustomized.note(passed))
+    if not set(manifest) - passed:
+        found.unread.append(f"{path} holds no manifest ({', '.join(SUFFIXES)})")
+    yield from ((str(each), texts[each]) for each in manifest if each not in passed)
 
 
 def _text(path: Path, found: Files) -> str | None:
@@ -93,7 +103,7 @@ def _manifests(file: str, text: str, found: Files) -> Iterator[manifests.Manifes
     import yaml
 
     try:
-        whole = list(manifests.documents(text, file))
+        whole = list(manifests.documents(text, file, generated=True))
     except (ActionFailed, yaml.YAMLError):
         yield from _apart(file, text, found)
         return
@@ -111,7 +121,7 @@ def _apart(file: str, text: str, found: Files) -> Iterator[manifests.Manifest]:
         part = text[start:end]
         padded = "\n" * text.count("\n", 0, start) + part
         try:
-            yield from manifests.documents(padded, file)
+            yield from manifests.documents(padded, file, generated=True)
         except (ActionFailed, yaml.YAMLError) as error:
             found.unread.append(_told(file, part, error))
             kinds_in = _KIND.findall(part) or [each.kind for each in READ]

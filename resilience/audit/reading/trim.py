@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from resilience.audit.base.kinds import is_known
+from resilience.audit.base.makers import FIELDS, is_permission
 from resilience.audit.base.workloads import labels_in, listed, mapping
 from resilience.kube import objects
 from resilience.kube.objects import Object
@@ -20,6 +21,8 @@ def trimmed(obj: Object) -> Object:
     """A new, small object."""
     kind = str(obj.get("kind"))
     kept: Object = {"apiVersion": str(obj.get("apiVersion")), "kind": kind, "metadata": _meta(obj)}
+    if is_permission(kept["apiVersion"]):
+        return {**kept, **{key: obj[key] for key in FIELDS if key in obj}}
     if not is_known(kept["apiVersion"], kind) or kind == "ConfigMap":
         return kept
     if kind == "Secret":

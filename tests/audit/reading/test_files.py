@@ -88,3 +88,34 @@ def test_no_secret_is_kept() -> None:
     assert "c2VjcmV0" not in held
     assert "secret'" not in held
     assert "value" not in held
+
+
+def test_a_kustomization_and_its_patches_are_told_and_not_read(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    (overlay / "pod.yaml").write_text(POD % "one")
+    (overlay / "part.yaml").write_text(POD % "two")
+    (overlay / "old.yaml").write_text(POD % "three")
+    (overlay / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+        "resources: [pod.yaml]\npatches:\n- path: part.yaml\n- patch: |-\n    - op: add\n"
+        "patchesStrategicMerge: [old.yaml]\n"
+    )
+    found = files.read([str(tmp_path)], "shop")
+    assert names(found) == ["one"]
+    assert found.unread == []
+    assert len(found.notes) == 1
+    assert f"kubectl kustomize {overlay}" in found.notes[0]
+
+
+def test_a_folder_of_kustomize_alone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("kind: Kustomization\nresources: [x.yaml]\n")
+    found = files.read([str(tmp_path)], "shop")
+    assert found.unread == [f"{tmp_path} holds no manifest (.yaml, .yml, .json)"]
+    assert found.notes
+
+
+def test_an_object_whose_name_the_api_server_makes_is_read() -> None:
+    found = files.read(["-"], "shop", (POD % "one").replace("name: one", "generateName: tidy-"))
+    assert names(found) == ["tidy-*"]
+    assert found.unread == []

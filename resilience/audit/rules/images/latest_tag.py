@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from resilience.audit.base.images import is_placeholder
 from resilience.audit.base.inventory import Inventory
 from resilience.audit.base.proofs import restart
 from resilience.audit.base.rule import Hit, Level, Rule
@@ -15,7 +16,9 @@ def find(inventory: Inventory) -> Iterator[Hit]:
         for container in workload.every_container:
             image = str(container.get("image") or "")
             name = image.rpartition("/")[2]
-            if image and "@" not in name and (":" not in name or name.endswith(":latest")):
+            if not image or is_placeholder(image):
+                continue
+            if "@" not in name and (":" not in name or name.endswith(":latest")):
                 yield Hit(workload.object, f"image {image}", str(container.get("name")))
 
 

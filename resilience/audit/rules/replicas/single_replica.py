@@ -7,14 +7,25 @@ from collections.abc import Iterator
 from resilience.audit.base.inventory import Inventory
 from resilience.audit.base.proofs import kill_one
 from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.versions import are_versions
+from resilience.audit.base.workloads import Workload
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Scalable workloads with one Pod."""
+    """Scalable workloads with one Pod, unless another version answers for the same Services."""
     for workload in inventory.lasting:
-        if inventory.fewest(workload) == 1:
+        if inventory.fewest(workload) == 1 and not _stood_in_for(workload, inventory):
             scaled = "its autoscaler goes down to 1 Pod" if workload.replicas != 1 else "1 replica"
             yield Hit(workload.object, scaled)
+
+
+def _stood_in_for(workload: Workload, inventory: Inventory) -> bool:
+    services = inventory.served.get(id(workload.object), ())
+    behind = [
+        [each for each in inventory.behind(service) if inventory.fewest(each)]
+        for service in services
+    ]
+    return bool(behind) and all(len(each) > 1 and are_versions(each) for each in behind)
 
 
 RULE = Rule(

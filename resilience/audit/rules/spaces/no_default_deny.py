@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resilience.audit.base.inventory import Inventory, in_namespace
+from resilience.audit.base.inventory import Inventory, in_namespace, is_system
 from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.audit.base.workloads import Workload, mapping, texts
 from resilience.kube import objects
@@ -16,6 +16,8 @@ def find(inventory: Inventory) -> Iterator[Hit]:
     """Namespaces with Pods that no NetworkPolicy selects, for one direction."""
     for namespace in inventory.namespaces:
         name = objects.name(namespace)
+        if is_system(namespace):
+            continue
         inside = [each for each in inventory.workloads if each.namespace == name]
         policies = in_namespace(inventory.of("NetworkPolicy"), name)
         for direction in ("Ingress", "Egress"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from resilience.audit.base.inventory import Inventory, in_namespace
+from resilience.audit.base.inventory import Inventory, in_namespace, is_system
 from resilience.audit.base.proofs import ROLLED, SCALABLE, judged, pods
 from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.kube import objects
@@ -15,7 +15,7 @@ def find(inventory: Inventory) -> Iterator[Hit]:
     quotas = inventory.of("ResourceQuota")
     for namespace in inventory.namespaces:
         name = objects.name(namespace)
-        if not name.startswith("kube-") and not in_namespace(quotas, name):
+        if not is_system(namespace) and not in_namespace(quotas, name):
             yield Hit(namespace, "no ResourceQuota")
 
 

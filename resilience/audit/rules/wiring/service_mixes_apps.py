@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from resilience.audit.base.inventory import Inventory
 from resilience.audit.base.proofs import reach
 from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.versions import are_versions
 from resilience.audit.base.workloads import Workload
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Services whose selector matches workloads with different images: canaries share theirs."""
+    """Services whose selector matches workloads with different images, and not only versions of
+    one: a canary has the same image, or another version label."""
     for service in inventory.of("Service"):
         behind = [each for each in inventory.behind(service) if each.lasting and each.kind != "Pod"]
-        if len({_images(each) for each in behind}) > 1:
+        if len({_images(each) for each in behind}) > 1 and not are_versions(behind):
             names = " and ".join(sorted(each.reference for each in behind))
             yield Hit(service, f"it sends requests to {names}, which run different images")
 
