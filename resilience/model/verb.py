@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
@@ -126,7 +126,8 @@ class Verb:
     when it has; a scenario with such a step is skipped. `repeatable` marks an action that leaves
     the same state when it is executed again, so that several scenarios can share what it set up.
     `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
-    need it (Residue.EVERYTHING always requires it). `undo` (actions) is called with the data that
+    need it (Residue.EVERYTHING always requires it). `never` has keys of similar verbs that this one
+    cannot have, each with the reason. `undo` (actions) is called with the data that
     `run` recorded; data is JSON, never code.
     """
 
@@ -151,6 +152,7 @@ class Verb:
     due: Callable[[Any, str, Any, str, Any], str] = _always_due
     repeatable: bool = False
     may_last: bool = False
+    never: Mapping[str, str] = field(default_factory=dict)
     undo: Callable[..., None] | None = None
     undo_text: str = ""
     residue: Residue = Residue.NOTHING

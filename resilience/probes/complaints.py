@@ -27,6 +27,13 @@ def of_timeout(timeout: Duration) -> Iterator[Complaint]:
                         expected="more than 0 and at most 1m")  # fmt: skip
 
 
+def of_agents(agents: int, via: str) -> Iterator[Complaint]:
+    """Several agents, where they have to be in one place."""
+    if agents > 1 and via == "direct":  # one machine's view, however many there are
+        yield Complaint(field="agents", message="several agents with `via: direct`",
+                        expected="`via: pod`, or one agent")  # fmt: skip
+
+
 def of_expression(field: str, text: str) -> Iterator[Complaint]:
     """A regular expression."""
     try:

@@ -82,3 +82,19 @@ def test_every_verb_module_is_in_the_table() -> None:
         if "\nVERB = Verb(" in path.read_text(encoding="utf-8")
     }
     assert modules == set(BUILTIN.values())
+
+
+@pytest.mark.parametrize("place", ["inside", "beside"])
+def test_a_key_that_a_verb_can_never_have_is_answered_with_the_reason(
+    place: str, tmp_path: Path
+) -> None:
+    inside, beside = (", agents: 3", "") if place == "inside" else ("", "    agents: 3\n")
+    file = tmp_path / "it.scenario.yaml"
+    file.write_text(
+        "scenario: it\nnamespace: shop\nwhile:\n"
+        f"  - command: {{pods: app=db, command: [pg_isready]{inside}}}\n{beside}"
+        "    objective: {longest_outage: 5s}\nwhen:\n  - sleep: 1s\n"
+    )
+    [problem] = load(file, None, REAL, {}).problems
+    assert found("command").never["agents"] in str(problem)
+    assert "expected no `agents`: " in str(problem)

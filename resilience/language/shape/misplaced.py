@@ -129,6 +129,9 @@ def _stranger(
         empty = is_null(entries[name].node)
         where = f"it indented below `{name}:`" if empty else f"it inside `{name}: {{...}}`"
         reading.wrong(entry.key_node, f"{quoted(entry.key)} is next to `{name}`", where)
+    elif entry.key in verb.never:
+        message = f"unknown key {quoted(entry.key)} next to `{name}`"
+        reading.wrong(entry.key_node, message, f"no `{entry.key}`: {verb.never[entry.key]}")
     elif entry.key == "lasting":
         reading.wrong(
             entry.key_node, f"`lasting` next to `{name}`, which undoes itself", "no `lasting`"
@@ -147,6 +150,8 @@ def elsewhere(verb: Verb) -> Elsewhere:
 
     def told(key: str, reading: Reading) -> str:
         own = reading.record_of(verb.parameters).keys
+        if key in verb.never:
+            return f"no `{key}`: {verb.never[key]}"
         if key in keys.ALL:
             return f"it next to `{verb.name}`, not inside"
         if own == ("steps",) and key in reading.catalogue.names():

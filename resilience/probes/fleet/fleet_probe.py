@@ -24,12 +24,13 @@ from resilience.probes.fleet.blindness import Blind, Sight, sight
 from resilience.probes.fleet.fleet import Fleet, FleetLog
 from resilience.probes.fleet.fleet_job import FleetSite
 from resilience.probes.fleet.merging import merged
-from resilience.probes.prober.launch import PREFIX, Prober
+from resilience.probes.prober.launch import PREFIX, Launch, Prober
+from resilience.probes.prober.program import AGENT, Program
 from resilience.probes.prober.running import AgentProbe
 from resilience.probes.prober.samples import SampleLog
 
 if TYPE_CHECKING:
-    from resilience.verbs.context import ProbeContext
+    from resilience.verbs.context import ProbeContext, RunningProbe
 
 
 class FleetProbe(AgentProbe):
@@ -37,8 +38,9 @@ class FleetProbe(AgentProbe):
 
     def __init__(
         self, step: Step, context: ProbeContext, configuration: Mapping[str, Any], target: str,
-        facts: Mapping[str, Any], doubt: Callable[[], str],
+        facts: Mapping[str, Any], doubt: Callable[[], str] = lambda: "", program: Program = AGENT,
     ) -> None:  # fmt: skip
+        self._program = program
         agents: int = step.parameters.agents
         self._agents, self._context = agents, context
         self._namespace = step.parameters.namespace or context.namespace
@@ -56,7 +58,7 @@ class FleetProbe(AgentProbe):
         site = FleetSite(
             namespace=self._namespace, name=f"{PREFIX}{token_hex(4)}", run=self._context.run,
             stands_in=StandIn.of_any(pods.objects()), agents=self._agents,
-            image=helper_pods.image(self._context.cluster),
+            program=self._program, image=helper_pods.image(self._context.cluster),
         )  # fmt: skip
         return Fleet(site, self._context, pods, configuration, self._fleet, changed)
 
@@ -111,6 +113,18 @@ class FleetProbe(AgentProbe):
             during=window.name, result=result, reason=unobserved(result), measured=text,
             promised=f"the service as seen from {', '.join(nodes)}",
         )  # fmt: skip
+
+
+def begin(
+    step: Step, context: ProbeContext, configuration: Mapping[str, Any], target: str,
+    facts: Mapping[str, Any], launch: Callable[[], Launch], doubt: Callable[[], str] = lambda: "",
+    program: Program = AGENT,
+) -> RunningProbe:  # fmt: skip
+    """The probe of a step with `agents`: one prober, by `launch`, or several in Pods, which run
+    `program`."""
+    if step.parameters.agents > 1:
+        return FleetProbe(step, context, configuration, target, facts, doubt, program)
+    return AgentProbe(step, context, configuration, target, facts, launch(), doubt)
 
 
 def _coarser(finding: Finding, moved: float) -> Finding:

@@ -104,6 +104,7 @@ VERB = Verb(
     summary="Run a command in Pods at a fixed rate, as `kubectl exec` does, and judge its result.",
     parameters=Command,
     phases=frozenset(Phase),
+    never={"agents": "the API server runs the command in the Pods themselves"},
     run=run,
     ask=ask,
     describe=_describe,

@@ -17,7 +17,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
-from resilience.probes.complaints import of_timeout
+from resilience.probes.complaints import of_agents, of_timeout
 from resilience.probes.prober.launch import (
     UNDO_TEXT,
     Launch,
@@ -68,6 +68,7 @@ class Dns:
         "the test.",
         default="pod",
     )
+    agents: int = shared_keys.agents()
 
 
 def _check(dns: Dns) -> Iterator[Complaint]:
@@ -87,6 +88,7 @@ def _check(dns: Dns) -> Iterator[Complaint]:
         yield Complaint(field="server", message=f"`server` is {dns.server!r}",
                         expected="an address such as 10.96.0.10 or 10.96.0.10:5353")  # fmt: skip
     yield from of_timeout(dns.timeout)
+    yield from of_agents(dns.agents, dns.via)
 
 
 EXAMPLES: Mapping[str, str] = {
@@ -167,7 +169,8 @@ def configuration(dns: Dns) -> dict[str, Any]:
 
 
 def _rights(dns: Dns, namespace: str) -> Sequence[Right]:
-    return incluster_rights(dns.namespace or namespace) if dns.via == "pod" else ()
+    where = dns.namespace or namespace
+    return incluster_rights(where, dns.agents) if dns.via == "pod" else ()
 
 
 def _helpers(dns: Dns, namespace: str, cluster: Any) -> Sequence[Any]:
@@ -183,13 +186,13 @@ def _launch(dns: Dns, context: Asking) -> Launch:
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
-    """Start asking."""
-    from resilience.probes.prober.running import AgentProbe
+    """Start asking, by one prober or by several."""
+    from resilience.probes.fleet.fleet_probe import begin
 
     dns: Dns = step.parameters
     facts = {"kind": "dns", "via": dns.via, "type": dns.type}
-    return AgentProbe(step, context, configuration(dns), _describe(dns), facts,
-                      _launch(dns, context))  # fmt: skip
+    return begin(step, context, configuration(dns), _describe(dns), facts,
+                 lambda: _launch(dns, context))  # fmt: skip
 
 
 def ask(dns: Dns, context: Asking) -> str:

@@ -157,6 +157,7 @@ VERB = Verb(
     summary="A condition, or a number of ready Pods or endpoints, holds all the time.",
     parameters=Kubernetes,
     phases=frozenset({Phase.WHILE}),
+    never={"agents": "it reads a watch of the API server, which is the same on every node"},
     run=run,
     describe=promised,
     check=lambda kubernetes: list(_check(kubernetes)),

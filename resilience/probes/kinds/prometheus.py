@@ -101,6 +101,7 @@ VERB = Verb(
     summary="Every value of a Prometheus query stays within a limit while the scenario is judged.",
     parameters=Prometheus,
     phases=frozenset({Phase.WHILE}),
+    never={"agents": "one query answers for the whole time, wherever it is sent from"},
     run=run,
     describe=promised,
     check=lambda prometheus: list(_check(prometheus)),

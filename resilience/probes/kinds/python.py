@@ -126,6 +126,7 @@ VERB = Verb(
     summary="Call your own function at a fixed rate; an exception is a failure.",
     parameters=Python,
     phases=frozenset(Phase),
+    never={"agents": "the function is called in the process of the test"},
     run=run,
     ask=ask,
     describe=_describe,

@@ -50,6 +50,7 @@ class Redis:
     keepalive: bool = shared_keys.keepalive("requests")
     timeout: Duration = shared_keys.timeout("command")
     via: Via = shared_keys.via()
+    agents: int = shared_keys.agents()
 
 
 def _check(redis: Redis) -> Iterator[Complaint]:

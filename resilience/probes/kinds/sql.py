@@ -48,6 +48,7 @@ class Sql:
     )
     timeout: Duration = shared_keys.timeout("query")
     via: Via = shared_keys.via()
+    agents: int = shared_keys.agents()
 
 
 def _check(sql: Sql) -> Iterator[Complaint]:

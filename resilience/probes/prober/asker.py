@@ -10,6 +10,7 @@ takes it into account.
 from __future__ import annotations
 
 import math
+import os
 import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -95,7 +96,7 @@ class Asker:
         self._idle = 0
         self._lock = Lock()
         self._over = Event()
-        self._start = time.monotonic() + 0.005
+        self._start = time.monotonic() + 0.005 + self._turn(int(configuration.get("turns") or 0))
         log.begin(self._start, self._interval, ANSWERS)
         self._pacer = Thread(target=self._pace, daemon=True, name="resilience-asker")
         self._pacer.start()
@@ -112,6 +113,13 @@ class Asker:
         for _ in self._threads:
             self._queue.put(None)
         self._threads = []
+
+    def _turn(self, turns: int) -> float:
+        """Seconds until this prober's turn among several, as the agent counts them."""
+        if not turns:
+            return 0.0
+        number = int(os.environ.get("JOB_COMPLETION_INDEX", "0"))
+        return (self._interval * number / turns - time.time()) % self._interval
 
     def _pace(self) -> None:
         """Send the requests that are due; give up those that are too late; end once stopped and no

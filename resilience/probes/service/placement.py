@@ -25,15 +25,15 @@ class Placed(Protocol):
     def namespace(self) -> str: ...
     @property
     def via(self) -> Via: ...
+    @property
+    def agents(self) -> int: ...
 
 
-def rights(
-    probe: Placed, namespace: str, own: Sequence[Right] = (), *, agents: int = 1
-) -> Sequence[Right]:
+def rights(probe: Placed, namespace: str, own: Sequence[Right] = ()) -> Sequence[Right]:
     """To find the Service, the probe's `own`, and to run its prober in a Pod where that may be."""
     where = probe.namespace or namespace
     found = service_right(probe.service, where)
-    inside = incluster_rights(where, agents) if _may_be_inside(probe, agents) else ()
+    inside = incluster_rights(where, probe.agents) if _may_be_inside(probe) else ()
     return [*found, *own, *inside]
 
 
@@ -43,19 +43,17 @@ def service_right(service: str, namespace: str) -> Sequence[Right]:
     return [right] if service else []
 
 
-def helpers(
-    probe: Placed, namespace: str, cluster: Any, *, agents: int = 1, asks: bool = False
-) -> Sequence[Any]:
+def helpers(probe: Placed, namespace: str, cluster: Any, *, asks: bool = False) -> Sequence[Any]:
     """The Pod of its prober, if there will be one; `asks`: it needs this package."""
-    via, where = _via(probe, agents), probe.namespace or namespace
+    via, where = _via(probe), probe.namespace or namespace
     return incluster_helpers(via, where, cluster, service=bool(probe.service), asks=asks)
 
 
-def reach(probe: Placed, namespace: str, *, agents: int = 1) -> Reach:
+def reach(probe: Placed, namespace: str) -> Reach:
     """Where the Pod and the Secret of its prober go."""
-    if not _may_be_inside(probe, agents):
+    if not _may_be_inside(probe):
         return Reach()
-    return incluster_reach(_via(probe, agents), probe.namespace or namespace)
+    return incluster_reach(_via(probe), probe.namespace or namespace)
 
 
 def asked(probe: Placed, namespace: str, host: str) -> Reach:
@@ -63,11 +61,11 @@ def asked(probe: Placed, namespace: str, host: str) -> Reach:
     return within((probe.namespace or namespace) if probe.service else namespace_in(host))
 
 
-def _may_be_inside(probe: Placed, agents: int) -> bool:
-    via = _via(probe, agents)
+def _may_be_inside(probe: Placed) -> bool:
+    via = _via(probe)
     return via == "pod" or bool(probe.service and via == "auto")
 
 
-def _via(probe: Placed, agents: int) -> Via:
+def _via(probe: Placed) -> Via:
     """Several agents always run in Pods."""
-    return "pod" if agents > 1 else probe.via
+    return "pod" if probe.agents > 1 else probe.via

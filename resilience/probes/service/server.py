@@ -12,8 +12,9 @@ from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
 from resilience.model.scenario import Step
 from resilience.model.verb import Complaint, Right
-from resilience.probes.complaints import of_source, of_timeout
+from resilience.probes.complaints import of_agents, of_source, of_timeout
 from resilience.probes.prober.asker import Never, Opened
+from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import Launch, asker_launcher
 from resilience.probes.service import placement
 from resilience.verbs.context import NotMet
@@ -91,6 +92,7 @@ def complaints(parameters: Any) -> Iterator[Complaint]:
                         expected="1 to 65535")  # fmt: skip
     yield from of_source("password", parameters.password)
     yield from of_timeout(parameters.timeout)
+    yield from of_agents(parameters.agents, parameters.via)
 
 
 def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
@@ -127,12 +129,16 @@ def launch(parameters: Any, context: Any, opened: Opened) -> Launch:
 def run(
     step: Step, context: ProbeContext, given: Mapping[str, Any], target: str, opened: Opened
 ) -> RunningProbe:
-    """Start asking."""
-    from resilience.probes.prober.running import AgentProbe
+    """Start asking, by one prober or by several."""
+    from resilience.probes.fleet.fleet_probe import begin
+    from resilience.probes.prober.program import ASKER
 
+    asked = step.parameters
     facts = {key: given[key] for key in ("kind", "keepalive") if key in given}
-    facts["via"] = step.parameters.via
-    return AgentProbe(step, context, given, target, facts, launch(step.parameters, context, opened))
+    facts["via"] = asked.via
+    behind = doubt(context, asked.service, asked.namespace)
+    return begin(step, context, given, target, facts, lambda: launch(asked, context, opened),
+                 behind, ASKER)  # fmt: skip
 
 
 def ask(
@@ -141,7 +147,8 @@ def ask(
     """Ask once; NotMet unless the answer is good."""
     from resilience.probes.prober.once import ask_once
 
-    return ask_once(given, target, launch(parameters, context, opened))
+    behind = doubt(context, parameters.service, parameters.namespace)
+    return ask_once(given, target, launch(parameters, context, opened), behind)
 
 
 def readable(path: Path | None, directory: Path, field: str) -> bytes:

@@ -9,7 +9,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Right
-from resilience.probes.complaints import of_timeout
+from resilience.probes.complaints import of_agents, of_timeout
 from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import Launch, launcher
 from resilience.probes.service import placement
@@ -23,47 +23,40 @@ class ServiceProbe(placement.Placed, Protocol):
     """The keys that both have; `service` is "" if the probe uses an address outside."""
 
     @property
-    def agents(self) -> int: ...
-    @property
     def timeout(self) -> Duration: ...
 
 
 def complaints(probe: ServiceProbe) -> Iterator[Complaint]:
     """Error messages about the shared keys."""
     yield from of_timeout(probe.timeout)
-    if probe.agents > 1 and probe.via == "direct":  # one machine's view, however many there are
-        yield Complaint(field="agents", message="several agents with `via: direct`",
-                        expected="`via: pod`, or one agent")  # fmt: skip
+    yield from of_agents(probe.agents, probe.via)
 
 
 def rights(probe: ServiceProbe, namespace: str, own: Sequence[Right] = ()) -> Sequence[Right]:
     """Permissions to find the Service, the probe's `own`, and those of its probers in Pods."""
-    return placement.rights(probe, namespace, own, agents=probe.agents)
+    return placement.rights(probe, namespace, own)
 
 
 def helpers(probe: ServiceProbe, namespace: str, cluster: Any) -> Sequence[Any]:
     """The Pod of a prober, if there will be one."""
-    return placement.helpers(probe, namespace, cluster, agents=probe.agents)
+    return placement.helpers(probe, namespace, cluster)
 
 
 def reach(probe: ServiceProbe, namespace: str) -> Reach:
     """Where the Pods and Secrets of its probers go."""
-    return placement.reach(probe, namespace, agents=probe.agents)
+    return placement.reach(probe, namespace)
 
 
 def run(
     step: Step, context: ProbeContext, given: dict[str, Any], target: str, facts: Mapping[str, Any]
 ) -> RunningProbe:
     """Start asking, by one agent or by several."""
-    from resilience.probes.fleet.fleet_probe import FleetProbe
-    from resilience.probes.prober.running import AgentProbe
+    from resilience.probes.fleet.fleet_probe import begin
 
     probe: ServiceProbe = step.parameters
     told = {"kind": given["kind"], **facts, "via": probe.via}
     behind = doubt(context, probe.service, probe.namespace)
-    if probe.agents > 1:
-        return FleetProbe(step, context, given, target, told, behind)
-    return AgentProbe(step, context, given, target, told, _launch(probe, context), behind)
+    return begin(step, context, given, target, told, lambda: _launch(probe, context), behind)
 
 
 def ask(probe: ServiceProbe, context: Asking, given: Mapping[str, Any], target: str) -> str:

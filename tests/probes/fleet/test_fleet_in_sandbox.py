@@ -11,6 +11,7 @@ import yaml
 
 from resilience.cluster.access import embedded
 from tests.harness.conftest import Run, _alone, run  # noqa: F401
+from tests.probes.kinds.servers_in_pods import ASKED, SERVERS
 from tests.probes.kinds.trial import found, runs, scenario, web
 
 pytestmark = pytest.mark.alone  # outages of these services are held to a clock
@@ -93,3 +94,23 @@ def test_an_agent_that_is_cut_off_is_about_its_node_and_fails_no_service(
     assert "was cut off for" in row["measured"]
     assert "look at the network of node-" in row["measured"]
     assert told["leftovers"] == []
+
+
+def test_every_kind_that_asks_over_the_network_does_so_from_several_nodes(
+    pytester: pytest.Pytester,
+    run: Run,  # noqa: F811
+) -> None:
+    for kind, question in ASKED.items():
+        server: dict[str, Any] = {"image": "python:3.12-slim", "command": ["python", "-c", SERVERS[kind]],
+                  "args": []} if kind in SERVERS else {}  # fmt: skip
+        step = yaml.safe_load(f"{{{kind}: {question}, rate: 30/s}}")
+        step[kind]["agents"], step["objective"] = 3, {"longest_outage": "4s"}
+        scenario(pytester.path, kind, web(replicas=3, **server), yaml.safe_dump(step), when=KILL)
+    run("--resilience-report=report").assert_outcomes(passed=len(ASKED))
+    told = runs(pytester.path)
+    for kind in ASKED:
+        assert found(told[kind])["probe.agents"]["value"] == 3.0, kind
+        [record] = told[kind]["probes"]
+        assert len(record["facts"]["prober"]["agents"]) == 3
+        assert told[kind]["leftovers"] == []
+    assert found(told["journey"])["probe.log_in"]["measured"].startswith("0 of ")

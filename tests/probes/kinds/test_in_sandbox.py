@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.harness.conftest import Run, _alone, embedded, on_sandbox, run  # noqa: F401
+from tests.probes.kinds.servers_in_pods import ASKED, SERVERS
 from tests.probes.kinds.trial import found, runs, scenario, web
 
 pytestmark = [
@@ -138,28 +140,6 @@ def test_a_service_that_answers_slower_after_a_fault_is_worse_than_its_baseline(
     assert bad["value"] > 1
 
 
-HEALTH = """
-import socket, struct, threading, h2.config, h2.connection, h2.events
-HEAD = [(":status", "200"), ("content-type", "application/grpc")]
-def serve(made):
-    config = h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
-    connection = h2.connection.H2Connection(config)
-    connection.initiate_connection()
-    made.sendall(connection.data_to_send())
-    while data := made.recv(4096):
-        for event in connection.receive_data(data):
-            if isinstance(event, h2.events.StreamEnded):
-                connection.send_headers(event.stream_id, HEAD)
-                answer = b"\\x08\\x01"
-                connection.send_data(event.stream_id, struct.pack(">BI", 0, 2) + answer)
-                connection.send_headers(event.stream_id, [("grpc-status", "0")], end_stream=True)
-        made.sendall(connection.data_to_send())
-server = socket.create_server(("", 8080))
-while True:
-    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
-"""
-
-
 def test_a_grpc_server_is_healthy_while_one_pod_is_lost_and_not_while_the_only_one_is(
     pytester: pytest.Pytester,
     run: Run,  # noqa: F811
@@ -169,27 +149,11 @@ def test_a_grpc_server_is_healthy_while_one_pod_is_lost_and_not_while_the_only_o
     kill = "kill: {pods: app=web, count: 1, grace: 0s}"
     for name, replicas in (("right", 3), ("wrong", 1)):
         manifest = web(replicas=replicas, image="python:3.12-slim", args=[],
-                       command=["python", "-c", HEALTH],
+                       command=["python", "-c", SERVERS["grpc"]],
                        **(SLOW_START if replicas == 1 else {}))  # fmt: skip
         scenario(pytester.path, name, manifest, probe, when=kill)
     run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
     assert outcomes(runs(pytester.path)) == {"right": "passed", "wrong": "service failed"}
-
-
-SHOP = """
-import http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b'{"cart": {"id": 7}}' if self.path == "/login" else b""
-        self.send_response(200 if self.path in ("/login", "/cart/7/pay") else 404)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *ignored):
-        pass
-http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
-"""
 
 
 def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
@@ -203,7 +167,7 @@ def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
     kill = "kill: {pods: app=web, count: 1, grace: 0s}"
     for name, replicas in (("right", 3), ("wrong", 1)):
         manifest = web(replicas=replicas, image="python:3.12-slim", args=[],
-                       command=["python", "-c", SHOP],
+                       command=["python", "-c", SERVERS["journey"]],
                        **(SLOW_START if replicas == 1 else {}))  # fmt: skip
         scenario(pytester.path, name, manifest, probe, when=kill)
     run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
@@ -213,26 +177,8 @@ def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
     assert found(told["wrong"])["probe.log_in"]["result"] == "failed"
 
 
-CACHE = """
-import socketserver
-class Handler(socketserver.StreamRequestHandler):
-    def handle(self):
-        while line := self.rfile.readline():
-            words = [self.rfile.readline() for _ in range(2 * int(line[1:]))][1::2]
-            said = {b"PING": b"+PONG", b"HELLO": b"%1\\r\\n+proto\\r\\n:3"}
-            self.wfile.write(said.get(words[0].strip().upper(), b"+OK") + b"\\r\\n")
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-Server(("", 8080), Handler).serve_forever()
-"""
-
-INSIDE = {
-    "grpc": (HEALTH, "grpc: {service: web, port: http, via: pod}"),
-    "journey": (SHOP, "journey: {service: web, port: http, via: pod, steps: [{name: log in,"
-                      " method: POST, path: /login}]}"),
-    "redis": (CACHE, "redis: {service: web, port: http, via: pod, expect: PONG}"),
-}  # fmt: skip
-"""A server and a question for each kind whose prober needs this package in its image."""
+INSIDE = ("grpc", "journey", "redis")
+"""The kinds whose prober needs this package in its image."""
 
 
 def test_probers_that_need_a_library_ask_from_a_pod_and_leave_nothing(
@@ -240,10 +186,11 @@ def test_probers_that_need_a_library_ask_from_a_pod_and_leave_nothing(
     run: Run,  # noqa: F811
 ) -> None:
     kill = "kill: {pods: app=web, count: 1, grace: 0s}"
-    for kind, (server, probe) in INSIDE.items():
+    for kind in INSIDE:
         manifest = web(replicas=3, image="python:3.12-slim", args=[],
-                       command=["python", "-c", server])  # fmt: skip
-        step = f"{{{probe}, rate: 20/s, objective: {{longest_outage: 4s}}}}"
+                       command=["python", "-c", SERVERS[kind]])  # fmt: skip
+        probe = {"via": "pod", **yaml.safe_load(ASKED[kind])}
+        step = yaml.safe_dump({kind: probe, "rate": "20/s", "objective": {"longest_outage": "4s"}})
         scenario(pytester.path, kind, manifest, step, when=kill)
     run("--resilience-report=report").assert_outcomes(passed=len(INSIDE))
     told = runs(pytester.path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from resilience.model.samples import Answer
 from resilience.probes.prober.asker import Ask, Asker, Never, Reply
 from resilience.probes.prober.samples import SampleLog
@@ -72,3 +74,20 @@ def test_who_answered_is_kept() -> None:
 def test_a_question_that_could_not_be_sent_says_nothing_about_its_moment() -> None:
     _, log = asked(lambda: lambda: Reply(Answer.UNSENT, "the API server does not answer"), limit=5)
     assert [(sample.answer, sample.sent) for sample in log] == [(Answer.UNSENT, None)] * 5
+
+
+def test_askers_of_several_pods_take_turns_within_their_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)  # a multiple of the interval
+    begun: dict[str, float] = {}
+    for number in ("0", "2"):
+        monkeypatch.setenv("JOB_COMPLETION_INDEX", number)
+        log = SampleLog()
+        before = time.monotonic()
+        given = {"rate": 0.1, "timeout": 0.5, "limit": 1, "turns": 4}
+        asker = Asker(lambda: good, given, log, lambda: None)
+        begun[number] = log.start - before
+        asker.stop()
+    assert 0 <= begun["0"] < 5  # at once
+    assert 5 <= begun["2"] < 10  # half of the ten seconds later

@@ -17,42 +17,40 @@ class Probe:
     service: str = ""
     namespace: str = ""
     via: Via = "auto"
+    agents: int = 1
 
 
-TABLE: tuple[tuple[Probe, int, bool, bool], ...] = (
-    (Probe(service="web"), 1, True, True),
-    (Probe(service="web", via="pod"), 1, True, True),
-    (Probe(service="web", via="direct"), 1, True, False),
-    (Probe(service="web", via="direct"), 3, True, True),
-    (Probe(), 1, False, False),
-    (Probe(), 3, False, True),
-    (Probe(via="pod"), 1, False, True),
-    (Probe(via="direct"), 1, False, False),
+TABLE: tuple[tuple[Probe, bool, bool], ...] = (
+    (Probe(service="web"), True, True),
+    (Probe(service="web", via="pod"), True, True),
+    (Probe(service="web", via="direct"), True, False),
+    (Probe(service="web", via="direct", agents=3), True, True),
+    (Probe(), False, False),
+    (Probe(agents=3), False, True),
+    (Probe(via="pod"), False, True),
+    (Probe(via="direct"), False, False),
 )
-"""Probe, agents -> does it look up a Service, may its prober be a Pod."""
+"""Probe -> does it look up a Service, may its prober be a Pod."""
 
 
-@pytest.mark.parametrize(("probe", "agents", "looks_up", "inside"), TABLE)
+@pytest.mark.parametrize(("probe", "looks_up", "inside"), TABLE)
 def test_permissions_follow_from_the_service_and_the_place(
-    probe: Probe, agents: int, looks_up: bool, inside: bool
+    probe: Probe, looks_up: bool, inside: bool
 ) -> None:
     own = Right(verb="get", group="", resource="secrets", namespace="shop", name="token")
-    found = [
-        (right.verb, right.resource)
-        for right in placement.rights(probe, "shop", [own], agents=agents)
-    ]
+    found = [(right.verb, right.resource) for right in placement.rights(probe, "shop", [own])]
     assert (("get", "services") in found) is looks_up
     assert ("get", "secrets") in found
     assert (("create", "pods") in found) is inside
-    assert (("create", "jobs") in found) is (agents > 1)
+    assert (("create", "jobs") in found) is (probe.agents > 1)
 
 
-@pytest.mark.parametrize(("probe", "agents", "looks_up", "inside"), TABLE)
+@pytest.mark.parametrize(("probe", "looks_up", "inside"), TABLE)
 def test_only_a_prober_in_a_pod_writes_to_the_namespace(
-    probe: Probe, agents: int, looks_up: bool, inside: bool
+    probe: Probe, looks_up: bool, inside: bool
 ) -> None:
     expected = Reach(namespaces=frozenset({"shop"})) if inside else Reach()
-    assert placement.reach(probe, "shop", agents=agents) == expected
+    assert placement.reach(probe, "shop") == expected
 
 
 def test_the_probes_own_namespace_comes_before_the_scenarios() -> None:

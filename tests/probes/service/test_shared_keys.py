@@ -31,3 +31,12 @@ def test_a_shared_key_has_one_description_and_one_default(key: str) -> None:
             if (field.metadata["key"] or field.name) == key:
                 kinds[field.metadata["doc"], field.default].append(name)
     assert len(kinds) == 1, kinds
+
+
+@pytest.mark.parametrize("name", catalogue().names())
+def test_every_probe_has_agents_or_says_why_it_cannot(name: str) -> None:
+    verb = catalogue().find(name)
+    assert isinstance(verb, Verb)
+    has = any(field.name == "agents" for field in dataclasses.fields(verb.parameters))
+    assert (has or "agents" in verb.never) is (verb.family is Family.PROBE)
+    assert not (has and "agents" in verb.never)

@@ -82,6 +82,7 @@ VERB = Verb(
     summary="A line appears, or does not appear, in the logs of Pods while the scenario is judged.",
     parameters=Log,
     phases=frozenset({Phase.WHILE}),
+    never={"agents": "lines are read through the API server, which has them all"},
     run=run,
     describe=promised,
     check=lambda log: list(_check(log)),

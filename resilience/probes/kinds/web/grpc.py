@@ -74,6 +74,7 @@ class Grpc:
     keepalive: bool = shared_keys.keepalive("requests")
     timeout: Duration = shared_keys.timeout("request")
     via: Via = shared_keys.via()
+    agents: int = shared_keys.agents()
 
 
 def _check(grpc: Grpc) -> Iterator[Complaint]:

@@ -20,7 +20,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
-from resilience.probes.complaints import of_source, of_timeout
+from resilience.probes.complaints import of_agents, of_source, of_timeout
 from resilience.probes.kinds.web import json_place
 from resilience.probes.kinds.web.json_place import USE
 from resilience.probes.kinds.web.redirects import READS
@@ -82,6 +82,7 @@ class Journey:
         default=Duration.of(5), example="5s",
     )  # fmt: skip
     via: Via = shared_keys.via()
+    agents: int = shared_keys.agents()
 
 
 def _check(journey: Journey) -> Iterator[Complaint]:
@@ -112,6 +113,7 @@ def _place_complaints(journey: Journey) -> Iterator[Complaint]:
         )
     yield from of_source("token", journey.token)
     yield from of_timeout(journey.timeout)
+    yield from of_agents(journey.agents, journey.via)
 
 
 def _wrong(stop: Stop, kept: set[str]) -> Iterator[str]:
@@ -140,10 +142,11 @@ def _touches(journey: Journey, namespace: str) -> Reach:
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
-    """Set out."""
-    from resilience.probes.kinds.web.journey_probe import JourneyProbe
+    """Set out, with one prober or with several."""
+    from resilience.probes.kinds.web.journey_probe import JourneyFleet, JourneyProbe
 
-    return JourneyProbe(step, context, _describe(step.parameters))
+    probe = JourneyFleet if step.parameters.agents > 1 else JourneyProbe
+    return probe(step, context, _describe(step.parameters))
 
 
 def ask(journey: Journey, context: Asking) -> str:

@@ -7,7 +7,7 @@ where users were lost; the journey's own objectives decide.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,13 @@ from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.verdict import Window
 from resilience.model.words import counts, span
+from resilience.probes.fleet.fleet_probe import FleetProbe
 from resilience.probes.kinds.web.travel import opened
 from resilience.probes.prober.asker import Never
+from resilience.probes.prober.backing import doubt
 from resilience.probes.prober.launch import Launch
 from resilience.probes.prober.news import Part
+from resilience.probes.prober.program import ASKER
 from resilience.probes.prober.running import AgentProbe
 from resilience.probes.service import server
 from resilience.verbs.context import NotMet
@@ -68,16 +71,50 @@ class JourneyProbe(AgentProbe):
 
     def __init__(self, step: Step, context: ProbeContext, target: str) -> None:
         journey: Journey = step.parameters
-        self._stops = [stop.name for stop in journey.steps]
-        facts = {"kind": "journey", "steps": self._stops, "via": journey.via}
-        super().__init__(step, context, configuration(journey, context), target, facts,
-                         launch(journey, context))  # fmt: skip
+        super().__init__(step, context, configuration(journey, context), target, _facts(journey),
+                         launch(journey, context), _behind(journey, context))  # fmt: skip
 
     def judge(self, window: Window) -> Sequence[Finding]:
         """The findings of the whole journey, then of each step."""
-        own = list(super().judge(window))
-        inside = [p for p in list(self._agent.parts) if window.since <= p.at < window.until]
-        return [*own, *(self._row(window, name, inside, own) for name in self._stops)]
+        own = super().judge(window)
+        return [*own, *_Stops(self._step, self.name).rows(window, self._agent.parts, own)]
+
+
+class JourneyFleet(FleetProbe):
+    """The same with several probers: the users of all of them."""
+
+    def __init__(self, step: Step, context: ProbeContext, target: str) -> None:
+        journey: Journey = step.parameters
+        super().__init__(step, context, configuration(journey, context), target, _facts(journey),
+                         _behind(journey, context), ASKER)  # fmt: skip
+
+    def judge(self, window: Window) -> Sequence[Finding]:
+        """The findings of the whole journey and of the agents, then of each step."""
+        own = super().judge(window)
+        return [*own, *_Stops(self._step, self.name).rows(window, self._agent.parts, own)]
+
+
+def _facts(journey: Journey) -> Mapping[str, Any]:
+    return {"kind": "journey", "steps": [stop.name for stop in journey.steps], "via": journey.via}
+
+
+def _behind(journey: Journey, context: ProbeContext) -> Callable[[], str]:
+    return doubt(context, journey.service, journey.namespace)
+
+
+class _Stops:
+    """The steps of a journey, judged apart."""
+
+    def __init__(self, step: Step, name: str) -> None:
+        self._step, self._name = step, name
+
+    def rows(
+        self, window: Window, parts: Sequence[Part], own: Sequence[Finding]
+    ) -> Iterator[Finding]:
+        """A row for each step; `own` are the journey's findings."""
+        inside = [part for part in list(parts) if window.since <= part.at < window.until]
+        for stop in self._step.parameters.steps:
+            yield self._row(window, stop.name, inside, own)
 
     def _row(
         self, window: Window, name: str, taken: Sequence[Part], own: Sequence[Finding]
@@ -92,7 +129,7 @@ class JourneyProbe(AgentProbe):
         text += f" ({counts(bad)})" if bad else ""
         text += f", half of the others within {span(good[len(good) // 2])}" if good else ""
         return Finding(
-            name=window.called(self.name, "_".join(name.split())), subject=self.name,
+            name=window.called(self._name, "_".join(name.split())), subject=self._name,
             during=window.name, result=result, promised=f"`{name}` answers as expected",
             reason=unobserved(result), measured=text,
         )  # fmt: skip
