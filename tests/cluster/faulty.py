@@ -123,7 +123,7 @@ class Feed:
         self.pieces.put(how)
 
     def wait_open(self) -> None:
-        assert self.opened.acquire(timeout=10), "nobody opened the watch"
+        assert self.opened.acquire(timeout=120), "nobody opened the watch"
 
 
 class FaultyServer:

@@ -36,7 +36,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     line = process.stdout.readline()
     assert line, "the sandbox did not start"
     yield Path(json.loads(line)["kubeconfig"])
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
 
 
 @pytest.fixture(params=FOUND or ["kubectl"], ids=lambda path: Path(path).name)

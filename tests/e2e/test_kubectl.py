@@ -204,13 +204,13 @@ def test_port_forward_carries_requests(web: Kubectl) -> None:
         port = line.split(":")[1].split()[0]
         found = set()
         for _ in range(5):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/hostname", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/hostname", timeout=120) as answer:
                 found.add(answer.read().decode().strip())
         assert len(found) == 1
         assert found <= set(web("get", "pods", "-o", "jsonpath={.items[*].metadata.name}").split())
     finally:
         forwarding.terminate()
-        forwarding.communicate(timeout=10)
+        forwarding.communicate(timeout=120)
 
 
 def test_logs_and_exec_reach_the_pod(web: Kubectl) -> None:
@@ -247,7 +247,7 @@ def test_a_watch_prints_what_happens(web: Kubectl) -> None:
                 web("delete", "pods", "--all", "--wait=false")
     finally:
         watching.terminate()
-        watching.communicate(timeout=10)
+        watching.communicate(timeout=120)
 
 
 def test_drain_waits_for_the_budget(web: Kubectl) -> None:

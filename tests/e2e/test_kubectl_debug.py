@@ -19,6 +19,7 @@ spec:
   - name: app
     image: registry.k8s.io/e2e-test-images/agnhost:2.45
     args: [netexec, --http-port=8080]
+    readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}
     resources: {requests: {cpu: 100m, memory: 64Mi}}
     resizePolicy: [{resourceName: memory, restartPolicy: RestartContainer}]
 """
@@ -28,7 +29,7 @@ spec:
 def app(kubectl: Kubectl) -> Kubectl:
     """A Pod `app` with requests, answering on 8080."""
     kubectl("apply", "-f", "-", stdin=SIZED)
-    kubectl("wait", "--for=condition=Ready", "pod/app", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/app", "--timeout=60s")
     return kubectl
 
 
@@ -42,7 +43,7 @@ def test_debug_adds_a_container_that_shares_the_pods_address(app: Kubectl) -> No
     )  # fmt: skip
     assert out.strip() == "b'app'"
     app(
-        "wait", "pod/app", "--timeout=30s",
+        "wait", "pod/app", "--timeout=60s",
         "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}=0",
     )  # fmt: skip
     assert app("logs", "app", "-c", "look").strip() == "b'app'"
@@ -55,7 +56,7 @@ def test_a_copy_for_debugging_leaves_the_pod_alone(app: Kubectl) -> None:
         "debug", "app", f"--image={AGNHOST}", "--copy-to=copy", "--container=more",
         "--", "/agnhost", "pause",
     )  # fmt: skip
-    app("wait", "--for=condition=Ready", "pod/copy", "--timeout=30s")
+    app("wait", "--for=condition=Ready", "pod/copy", "--timeout=60s")
     names = "jsonpath={.spec.containers[*].name}"
     assert app("get", "pod", "copy", "-o", names) == "app more"
     assert app("get", "pod", "app", "-o", names) == "app"
@@ -89,7 +90,7 @@ def test_a_resize_holds_at_once_and_restarts_only_where_the_policy_says_so(app: 
     app("wait", "pod/app", f"--for=jsonpath={status}.resources.requests.cpu}}=200m")
     assert app("get", "pod", "app", "-o", f"jsonpath={status}.restartCount}}") == "0"
     app(*door, sized(requests={"memory": "96Mi"}))
-    app("wait", "pod/app", f"--for=jsonpath={status}.restartCount}}=1", "--timeout=30s")
+    app("wait", "pod/app", f"--for=jsonpath={status}.restartCount}}=1", "--timeout=60s")
     assert app("get", "pod", "app", "-o", f"jsonpath={status}.allocatedResources.memory}}") == (
         "96Mi"
     )

@@ -7,6 +7,7 @@ are chosen here by its own switches.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pty
 import select
@@ -37,8 +38,11 @@ def streams(request: pytest.FixtureRequest, kubectl: Kubectl) -> Kubectl:
 @pytest.fixture
 def pod(streams: Kubectl) -> Kubectl:
     """A Pod `app` that answers HTTP."""
-    streams("run", "app", f"--image={AGNHOST}", "--", "netexec", "--http-port=8080")
-    streams("wait", "--for=condition=Ready", "pod/app", "--timeout=30s")
+    probe = {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1}
+    server = {"name": "app", "image": AGNHOST, "args": ["netexec"], "readinessProbe": probe}
+    app = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app"}}
+    streams("create", "-f", "-", stdin=json.dumps(app | {"spec": {"containers": [server]}}))
+    streams("wait", "--for=condition=Ready", "pod/app", "--timeout=60s")
     return streams
 
 
@@ -79,19 +83,19 @@ def forwarded(kubectl: Kubectl, port: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{line.split(':')[1].split()[0]}"
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=120)
 
 
 def test_port_forward_carries_many_connections(pod: Kubectl) -> None:
     with forwarded(pod, 8080) as url:
         for _ in range(5):
-            with urllib.request.urlopen(f"{url}/hostname", timeout=10) as answer:
+            with urllib.request.urlopen(f"{url}/hostname", timeout=120) as answer:
                 assert answer.read() == b"app"
 
 
 def test_a_port_without_listener_ends_that_connection(pod: Kubectl) -> None:
     with forwarded(pod, 9) as url, pytest.raises((urllib.error.URLError, ConnectionError)):
-        urllib.request.urlopen(url, timeout=10)
+        urllib.request.urlopen(url, timeout=120)
 
 
 def test_run_attached_talks_to_the_main_process(streams: Kubectl) -> None:

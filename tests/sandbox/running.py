@@ -148,6 +148,12 @@ def sandbox(*arguments: str, under: tuple[str, ...] = ()) -> Iterator[RunningSan
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 
 
+def netexec(*arguments: str) -> dict[str, Any]:
+    """A container of an HTTP server on 8080; its Pod is ready only when it answers."""
+    probe = {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1}
+    return {"image": AGNHOST, "args": ["netexec", *arguments], "readinessProbe": probe}
+
+
 class Pods:
     """Makes Pods in a namespace of its own and looks at them."""
 

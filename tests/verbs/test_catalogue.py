@@ -95,7 +95,7 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
         cwd=Path(__file__).parents[2],
     )

@@ -42,7 +42,7 @@ def host(folder: Path, *refuses: str) -> tuple[int, list[str]]:
     fake.chmod(0o755)
     environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
     command = [sys.executable, "-I", "-c", host_timer.PROGRAM, "mark", "120"]
-    done = subprocess.run(command, capture_output=True, timeout=30, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=120, env=environment, check=False)
     return done.returncode, told.read_text().splitlines()
 
 

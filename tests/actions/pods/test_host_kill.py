@@ -37,7 +37,7 @@ def process(root: Path, pid: int, container: str, inner: int) -> None:
 
 def program(root: Path, *ids: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, "-I", "-c", PROGRAM, str(root), *ids],
-                          capture_output=True, check=False, timeout=20)  # fmt: skip
+                          capture_output=True, check=False, timeout=120)  # fmt: skip
 
 
 def test_the_first_process_of_the_container_is_killed_and_no_other(tmp_path: Path) -> None:

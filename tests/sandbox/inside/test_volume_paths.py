@@ -29,7 +29,7 @@ def run_mounted(program: str, tmp_path: Path) -> str:
         [sys.executable, "-c", PREPARE + program, str(tmp_path / "data"), str(tmp_path / "ro")],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -106,6 +106,6 @@ os.chdir('/data'); open('mine', 'w'); print(os.listdir('/data'), os.path.exists(
     folders = [str(tmp_path / "data"), str(tmp_path / "other")]
     done = subprocess.run(
         [sys.executable, "-c", bare + program, *folders],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == ("['mine'] True", "")

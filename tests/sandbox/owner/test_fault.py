@@ -91,7 +91,7 @@ def test_pods_of_a_dead_node_are_gone_and_restart_when_it_returns() -> None:
         running.fault("node", name="node-3", state="running")
         pods.until("web", lambda _: pods.status("web")["restartCount"] == 1, "restarted")
         again = pods.until_ready("web")["status"]["podIP"]
-        assert answers(again)
+        wait_for(lambda: answers(again), "the Pod answers again")
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -104,7 +104,7 @@ def test_a_node_that_is_back_at_once_starts_its_killed_pods_again(pods: Pods, ti
     pods.until("web", lambda _: pods.status("web")["containerID"] != before, "began again")
     again = pods.until_ready("web")
     assert again["status"]["containerStatuses"][0]["restartCount"] >= 1
-    assert answers(again["status"]["podIP"])
+    wait_for(lambda: answers(again["status"]["podIP"]), "the Pod answers again")
     assert "Unknown" in str(again["status"]["containerStatuses"][0]["lastState"])
 
 

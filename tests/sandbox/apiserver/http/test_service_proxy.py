@@ -78,7 +78,7 @@ def test_a_pod_gets_the_path_as_it_was_sent_and_no_token(echo: Pods) -> None:
     token = config["users"][0]["user"]["token"]
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
     unverified = ssl._create_unverified_context()
-    with urllib.request.urlopen(request, timeout=20, context=unverified) as answer:
+    with urllib.request.urlopen(request, timeout=120, context=unverified) as answer:
         said = json.loads(answer.read())
     assert said == {"method": "GET", "path": "/a/b%2Fc/?d=e%20f", "body": "", "token": None}
 
@@ -124,7 +124,7 @@ def test_an_answer_that_breaks_off_is_cut_off_and_no_other_follows_it(echo: Pods
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
     unverified = ssl._create_unverified_context()
     with (
-        socket.create_connection((where.hostname or "", where.port or 0), timeout=20) as plain,
+        socket.create_connection((where.hostname or "", where.port or 0), timeout=120) as plain,
         unverified.wrap_socket(plain) as client,
     ):
         client.sendall(request.encode())
@@ -182,13 +182,13 @@ def test_kubectl_proxy_reaches_a_pod_through_the_api_server(echo: Pods) -> None:
         address = process.stdout.readline().split()[-1]
         base = f"http://{address}/api/v1/namespaces/{echo.namespace}/pods/echo:8000/proxy"
         for path in ("", "/", "/x?y=z"):
-            with urllib.request.urlopen(base + path, timeout=20) as answer:
+            with urllib.request.urlopen(base + path, timeout=120) as answer:
                 assert json.loads(answer.read())["path"] == (path or "/")
         with pytest.raises(urllib.error.HTTPError, match="418"):
-            urllib.request.urlopen(f"{base}/teapot", timeout=20)
+            urllib.request.urlopen(f"{base}/teapot", timeout=120)
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def test_a_pod_is_reached_over_tls_whatever_its_certificate(pods: Pods) -> None:

@@ -13,13 +13,13 @@ import pytest
 import websocket
 import yaml
 
-from tests.sandbox.running import AGNHOST, Pods
+from tests.sandbox.running import Pods, netexec
 
 
 @pytest.fixture
 def web(pods: Pods) -> Pods:
     """A Pod `web` that answers HTTP on 8080."""
-    pods.run("web", main={"image": AGNHOST, "args": ["netexec", "--http-port=8080"]})
+    pods.run("web", main=netexec())
     pods.until_ready("web")
     return pods
 
@@ -33,7 +33,7 @@ def connect(pods: Pods, path: str, *protocols: str) -> websocket.WebSocket:
         header=[f"Authorization: Bearer {config['users'][0]['user']['token']}"],
         subprotocols=list(protocols) or None,
         sslopt={"cert_reqs": ssl.CERT_NONE},
-        timeout=20,
+        timeout=120,
     )
 
 
@@ -132,14 +132,14 @@ def test_the_official_client_s_stream_execs_and_attaches(client: Any, web: Pods)
 
     execute = client.connect_get_namespaced_pod_exec
     once = begin(execute, command=["hostname"])
-    once.run_forever(timeout=20)
+    once.run_forever(timeout=120)
     assert (once.returncode, once.read_stdout()) == (0, "web\n")
     talk = begin(execute, stdin=True, command=["cat"])
     talk.write_stdin("said\n")
-    assert talk.readline_stdout(timeout=20) == "said"
+    assert talk.readline_stdout(timeout=120) == "said"
     log = begin(client.connect_get_namespaced_pod_attach)
     crash = begin(execute, command=["sh", "-c", "kill 1"])
-    log.run_forever(timeout=20)  # the container has ended
+    log.run_forever(timeout=120)  # the container has ended
     assert not log.is_open()
     for each in (once, talk, log, crash):
         each.sock.shutdown()  # its own `close` leaves the socket open after a goodbye
