@@ -178,6 +178,12 @@ class ActionContext(Context, Protocol):
         is disrupted; Refused when the target's limits do not allow it.
         """
 
+    def may_harm_some(self, objects: Sequence[Object], most: int) -> None:
+        """Declare that at most so many of these Pods will be disrupted, by a choice that somebody
+        else makes; Refused when the worst choice breaks the target's limits. What was chosen is
+        declared with `may_harm` as soon as it is known.
+        """
+
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         """Declare one Pod that this action is about to disrupt, before it does so. An action under
         `when` needs at least one victim (or `affected`), otherwise the engine fails the step. A

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from resilience.actions.network.chaos_mesh_choice import choices
 from resilience.actions.shared import manifests
 from resilience.actions.undo import object_undo
 from resilience.cluster.errors import Invalid, NotFound
@@ -52,7 +53,7 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
     """Apply it and return once it is injected, or, with `duration`, once it has recovered."""
     resource, body = _read(chaos, context)
     namespace = objects.namespace(body)
-    context.may_harm(_known_beforehand(body, context))
+    _announce(body, context)
     data = object_undo.creation(resource, body, str(context.run))
     undo = context.will_undo(data, f"delete {resource.kind} {objects.title(body)}")
     made = context.cluster.create(resource, body, namespace)
@@ -70,20 +71,21 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
         context.forget_undo(undo)
 
 
-def _known_beforehand(body: Object, context: ActionContext) -> list[Object]:
-    """The Pods that a fault of mode `all` is injected into, by namespaces and labels. Only Chaos
-    Mesh knows what another mode or another selector chooses: that is counted once it has."""
-    spec = body.get("spec") or {}
-    selector = spec.get("selector") or {}
-    if spec.get("mode") != "all" or not selector.keys() <= {"namespaces", "labelSelectors"}:
-        return []
-    wanted = (selector.get("labelSelectors") or {}).items()
-    return [
-        pod
-        for space in selector.get("namespaces") or [objects.namespace(body)]
-        for pod in context.view(PODS, space).objects()
-        if wanted <= objects.labels(pod).items() and not objects.is_finished(pod)
-    ]
+def _announce(body: Object, context: ActionContext) -> None:
+    """Count what the fault may be injected into, before it is. Only Chaos Mesh knows what a mode
+    other than `all` chooses: the worst choice has to keep the limits, and what was chosen counts
+    once it has."""
+    for choice in choices(body):
+        found = [
+            pod
+            for space in choice.namespaces
+            for pod in context.view(PODS, space).objects()
+            if choice.may_select(pod)
+        ]
+        if choice.is_whole:
+            context.may_harm(found)
+        else:
+            context.may_harm_some(found, choice.most(len(found)))
 
 
 def undo(data: Mapping[str, Any], context: UndoContext) -> None:
@@ -176,9 +178,10 @@ def _recovered(resource: Resource, made: Object, context: ActionContext) -> None
 
 
 def rehearse(chaos: ChaosMesh, context: ActionContext) -> None:
-    """Whether the API server accepts the resource; only Chaos Mesh knows which Pods it would
-    affect."""
+    """Whether the limits allow the worst that it may choose, and the API server accepts the
+    resource; only Chaos Mesh knows which Pods it would affect."""
     resource, body = _read(chaos, context)
+    _announce(body, context)
     made = context.cluster.create(resource, body, objects.namespace(body))
     context.affected(made, f"{resource.kind} {objects.title(body)} is applied")
 

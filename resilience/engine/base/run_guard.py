@@ -28,6 +28,10 @@ class RunGuard:
         """Called with all Pods or nodes of an action before the first is touched; raises Refused
         if they are too many."""
 
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
+        """Called when at most so many of these Pods will be touched and nobody knows which; raises
+        Refused if any such choice is too many."""
+
     def acting(self, cluster: Cluster) -> Cluster:
         """The cluster for actions."""
         return cluster

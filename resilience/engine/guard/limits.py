@@ -71,8 +71,7 @@ class Limits:
         """Count these Pods or nodes, or refuse all of them. Finished Pods count only in system
         namespaces."""
         pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
-        for namespace in sorted({objects.namespace(pod) for pod in pods} - self._namespaces):
-            self._unless_paused(namespace)
+        self._unless_any_paused(pods)
         if self._target is None:
             return
         nodes = {objects.uid(obj) for obj in chosen if obj.get("kind") == "Node"}
@@ -81,10 +80,36 @@ class Limits:
             for pod in (each for each in pods if not objects.is_finished(each)):
                 harmed.setdefault(objects.namespace(pod), set()).add(objects.uid(pod))
             self._check_system({objects.namespace(pod) for pod in pods}, self._target)
-            self._check_pods(harmed, self._target)
-            self._check_share(harmed, self._target)
+            counts = {space: len(uids) for space, uids in harmed.items()}
+            self._check_pods(sum(counts.values()), self._target)
+            self._check_share(counts, self._target)
             self._check_nodes(self._nodes | nodes, self._target)
             self._harmed, self._nodes = harmed, self._nodes | nodes
+
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
+        """Refuse unless every choice of so many of these Pods keeps the limits. Nothing is counted:
+        the Pods that were chosen are, by `may_harm`."""
+        self._unless_any_paused(candidates)
+        if self._target is None or not most:
+            return
+        with self._lock:
+            more: dict[str, set[str]] = {}
+            for pod in (each for each in candidates if not objects.is_finished(each)):
+                space = objects.namespace(pod)
+                more.setdefault(space, set()).add(objects.uid(pod))
+            more = {space: uids - self._harmed.get(space, set()) for space, uids in more.items()}
+            counts = {space: len(uids) for space, uids in self._harmed.items()}
+            worst = counts | {
+                space: counts.get(space, 0) + min(most, len(uids)) for space, uids in more.items()
+            }
+            new = min(most, sum(map(len, more.values())))
+            self._check_system({objects.namespace(pod) for pod in candidates}, self._target)
+            self._check_pods(sum(counts.values()) + new, self._target)
+            self._check_share(worst, self._target)
+
+    def _unless_any_paused(self, pods: Sequence[Object]) -> None:
+        for namespace in sorted({objects.namespace(pod) for pod in pods} - self._namespaces):
+            self._unless_paused(namespace)
 
     def _check_system(self, touched: set[str], target: Target) -> None:
         for namespace in sorted(touched & PROTECTED - set(target.namespaces)):
@@ -93,22 +118,21 @@ class Limits:
                 f"intend that, list it in `namespaces` of target {target.name}"
             )
 
-    def _check_pods(self, harmed: dict[str, set[str]], target: Target) -> None:
-        total = sum(len(uids) for uids in harmed.values())
+    def _check_pods(self, total: int, target: Target) -> None:
         if target.max_pods is not None and total > target.max_pods:
             raise Refused(
                 f"{many(total, 'Pod')} would be harmed by this run, but target {target.name} allows"
                 f" max_pods = {target.max_pods}"
             )
 
-    def _check_share(self, harmed: dict[str, set[str]], target: Target) -> None:
+    def _check_share(self, harmed: dict[str, int], target: Target) -> None:
         if target.max_share is None:
             return
-        for namespace, uids in sorted(harmed.items()):
+        for namespace, number in sorted(harmed.items()):
             there = self._count(namespace)
-            if len(uids) > target.max_share.of(there):
+            if number > target.max_share.of(there):
                 raise Refused(
-                    f"{len(uids)} of the {many(there, 'Pod')} of namespace {namespace} would be "
+                    f"{number} of the {many(there, 'Pod')} of namespace {namespace} would be "
                     f"harmed by this run, but target {target.name} allows max_share ="
                     f" {target.max_share}"
                 )

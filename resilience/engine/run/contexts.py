@@ -142,6 +142,9 @@ class StepContext:
     def may_harm(self, objects: Sequence[Object]) -> None:
         self._state.options.guard.may_harm(objects)
 
+    def may_harm_some(self, objects: Sequence[Object], most: int) -> None:
+        self._state.options.guard.may_harm_some(objects, most)
+
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         if objects.is_finished(obj):
             self._finished(obj)

@@ -51,6 +51,9 @@ class LimitsOnly(RunGuard):
     def may_harm(self, chosen: Sequence[Object]) -> None:
         self._limits.may_harm(chosen)
 
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
+        self._limits.may_harm_some(candidates, most)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -110,6 +113,14 @@ class TargetGuard(LimitsOnly):
             consent.consent_to(self._cluster, self._targets_now(), asked)
 
     def may_harm(self, chosen: Sequence[Object]) -> None:
+        self._require_locked(chosen)
+        super().may_harm(chosen)
+
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
+        self._require_locked(candidates)
+        super().may_harm_some(candidates, most)
+
+    def _require_locked(self, chosen: Sequence[Object]) -> None:
         """Refuse a namespace that matches only since the run began: it is not under the run's
         locks."""
         agreed = self._agreed
@@ -120,7 +131,6 @@ class TargetGuard(LimitsOnly):
                 f"Pods of namespace {more} would be harmed, but this run has neither consent nor "
                 "a lock for them, because they did not match when it began; run it again"
             )
-        super().may_harm(chosen)
 
     def _targets_now(self) -> Sequence[Target]:
         """Check consent against the current files: a removed or narrowed target no longer

@@ -104,6 +104,10 @@ class Limited(RunGuard):
         if len(chosen) > self.most:
             raise Refused(f"{len(chosen)} Pods are too many")
 
+    def may_harm_some(self, candidates: Any, most: int) -> None:
+        if most > self.most:
+            raise Refused(f"{most} of {len(candidates)} Pods are too many")
+
 
 @pytest.mark.parametrize(
     "selector",
@@ -120,12 +124,35 @@ def test_pods_beyond_the_limits_are_not_injected(here: World, selector: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("was", "now"),
-    [("mode: all", "mode: one"), ("app: web}}", "app: web}, nodes: [a]}"), ("app: web", "app: x")],
+    "mode",
+    [
+        "mode: fixed, value: '2'",
+        "mode: fixed-percent, value: '67'",
+        "mode: random-max-percent, value: '67'",
+        "mode: fixed",
+        "mode: new",
+    ],
 )
-def test_what_only_chaos_mesh_can_choose_counts_once_it_has(
-    here: World, was: str, now: str
-) -> None:
+def test_the_worst_that_a_mode_may_choose_is_not_injected(here: World, mode: str) -> None:
+    Controller(here, targets=1)
+    (here.directory / "slow.yaml").write_text(MANIFEST.replace("mode: all", mode))
+    record = here.run(when=[slow()], guard=Limited(1))
+    assert record.outcome is Outcome.REFUSED, record.message
+    assert "of 3 Pods are too many" in record.message
+    assert not [entry for entry in record.timeline if "is applied" in entry.text]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ("mode: all", "mode: one"),
+        ("mode: all", "mode: fixed, value: '1'"),
+        ("mode: all", "mode: random-max-percent, value: '34'"),
+        ("app: web}}", "app: web}, nodes: [a]}"),
+        ("app: web", "app: x"),
+    ],
+)
+def test_what_keeps_the_limits_at_worst_is_injected(here: World, was: str, now: str) -> None:
     Controller(here, targets=1)
     (here.directory / "slow.yaml").write_text(MANIFEST.replace(was, now))
     record = here.run(when=[slow()], guard=Limited(1))

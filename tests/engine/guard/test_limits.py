@@ -75,6 +75,45 @@ def test_what_was_refused_does_not_count(cluster: FakeCluster) -> None:
     ours.may_harm([pod("d"), pod("e")])
 
 
+def test_the_worst_choice_of_others_keeps_the_limits_and_counts_nothing(
+    cluster: FakeCluster,
+) -> None:
+    ours = limits(cluster, target(max_pods=2))
+    ours.may_harm_some([pod("a"), pod("b"), pod("c")], 2)
+    ours.may_harm([pod("a")])
+    ours.may_harm_some([pod("a"), pod("b")], 2)  # only one of them is new
+    ours.may_harm_some([pod("a"), pod("b"), pod("c")], 1)
+    done = {**pod("d"), "status": {"phase": "Succeeded"}}
+    ours.may_harm_some([pod("b"), done], 2)
+    with pytest.raises(Refused, match=r"3 Pods would be harmed by this run.*max_pods = 2"):
+        ours.may_harm_some([pod("b"), pod("c")], 2)
+    ours.may_harm([pod("b")])
+
+
+def test_the_worst_choice_of_others_lies_in_one_namespace(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_share=Share.parse("50%")))
+    found = [pod("a"), pod("b"), pod("c", "lab")]
+    cluster.put(PODS, pod("c", "lab"))
+    cluster.put(PODS, pod("e", "lab"))
+    ours.may_harm_some(found, 1)
+    with pytest.raises(Refused, match=r"2 of the 3 Pods of namespace shop.*max_share = 50%"):
+        ours.may_harm_some(found, 2)
+
+
+def test_a_choice_of_others_may_fall_on_a_system_namespace_or_a_paused_one(
+    cluster: FakeCluster,
+) -> None:
+    found = [pod("a"), pod("dns", "kube-system")]
+    with pytest.raises(Refused, match="kube-system"):
+        limits(cluster, target(namespaces=("shop",))).may_harm_some(found, 1)
+    limits(cluster, target(namespaces=("shop",))).may_harm_some(found, 0)
+    paused = {"metadata": {"name": "bank", "annotations": {PAUSED: "incident"}}}
+    cluster.put(NAMESPACES, paused)
+    for limited in (target(), None):
+        with pytest.raises(Refused, match="bank is paused"):
+            limits(cluster, limited).may_harm_some([pod("b", "bank")], 1)
+
+
 def test_nodes_have_a_limit_of_their_own(cluster: FakeCluster) -> None:
     ours = limits(cluster, target(max_nodes=1, max_pods=1))
     ours.may_harm([node("a")])
