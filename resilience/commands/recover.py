@@ -101,11 +101,13 @@ def _report(results: Sequence[Recovered], helpers: Swept, form: str) -> None:
 
 def _swept(cluster: HttpCluster) -> Swept:
     """Each namespace under its consent and lock."""
+    from resilience.backup.drills.retained_volumes import VOLUMES
     from resilience.commands.admission import admitted
     from resilience.model.step_reach import Reach
 
     def allowed(namespace: str) -> AbstractContextManager[HttpCluster]:
-        return admitted(cluster, Reach(namespaces=frozenset({namespace})), "resilience recover")
+        reach = Reach(namespaces=frozenset({namespace}), if_listed=frozenset({VOLUMES.full_name}))
+        return admitted(cluster, reach, "resilience recover")
 
     swept = sweep(cluster, allowed, (CommandError,))
     scratch_leftovers.sweep(cluster, allowed, (CommandError,), swept)

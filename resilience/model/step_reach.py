@@ -13,14 +13,16 @@ ANY = frozenset({"*"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
     """`namespaces` by name or pattern, `selected` by their labels; `cluster_scoped` as
-    `RESOURCE.GROUP`, or ANY of those that the target lists; `objects` are the Namespaces, Roles and
-    bindings that would be written.
+    `RESOURCE.GROUP`, or ANY of those that the target lists; `if_listed` are further ones that are
+    written only where the target lists them, and that no two runs share; `objects` are the
+    Namespaces, Roles and bindings that would be written.
     """
 
     namespaces: frozenset[str] = frozenset()
     selected: frozenset[str] = frozenset()
     nodes: bool = False
     cluster_scoped: frozenset[str] = frozenset()
+    if_listed: frozenset[str] = frozenset()
     objects: tuple[dict[str, Any], ...] = ()
 
     def __bool__(self) -> bool:
@@ -32,6 +34,7 @@ class Reach:
             selected=self.selected | other.selected,
             nodes=self.nodes or other.nodes,
             cluster_scoped=self.cluster_scoped | other.cluster_scoped,
+            if_listed=self.if_listed | other.if_listed,
             objects=(*self.objects, *other.objects),
         )
 

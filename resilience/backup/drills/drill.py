@@ -27,9 +27,10 @@ from resilience.backup.drills.drill_proof import DrillProof
 from resilience.backup.drills.drill_report import DrillRecord, DrillReport
 from resilience.backup.drills.drill_rights import ADVICE, UNGRANTED, Ungranted, ungranted
 from resilience.backup.drills.drill_verification import DrillVerification
+from resilience.backup.drills.retained_volumes import RETAINED
 from resilience.backup.drills.safety import RULES as HARMLESS
 from resilience.backup.drills.safety import Harmless
-from resilience.backup.drills.scratch import sweep
+from resilience.backup.drills.scratch import Leave, nowhere, sweep
 from resilience.backup.drills.wall.drill_walls import WALL, DrillWalls
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import RestoreRefused, StillThere
@@ -71,10 +72,12 @@ def run(
     prove: Prove = nothing_more,
     data: Data = OBJECTS_ONLY,
     holder: str = "",
+    leave: Leave = nowhere,
 ) -> DrillReport:
     """Run the drill; an unmet objective is a finding, and what makes the drill impossible
-    raises. `holder` names the run, for others who find the scratch namespace."""
-    return _Drill(plan, snapshot, cluster, clock, keys, data, holder).run(prove)
+    raises. `holder` names the run, for others who find the scratch namespace; `leave` is told of
+    each volume that stays, unless the plan accepts that."""
+    return _Drill(plan, snapshot, cluster, clock, keys, data, holder, leave).run(prove)
 
 
 class _Drill:
@@ -87,7 +90,10 @@ class _Drill:
         keys: Keys,
         data: Data,
         holder: str,
+        leave: Leave,
     ) -> None:
+        self._kept = list[str]()
+        self._leave = self._kept.append if RETAINED in plan.accept else leave
         self._data, self._holder = data, holder
         if keys.trusted != snapshot.trusted:  # what is restored is what was verified
             snapshot = replace(snapshot, trusted=keys.trusted)
@@ -101,7 +107,7 @@ class _Drill:
         self._ungranted = Ungranted()
 
     def run(self, prove: Prove) -> DrillReport:
-        self._report.swept = sweep(self._cluster, clock=self._clock)
+        self._report.swept = sweep(self._cluster, clock=self._clock, leave=self._leave)
         verification = DrillVerification(self._plan, self._snapshot, self._record, self._clock)
         if not verification.verified():
             return self._report
@@ -118,7 +124,13 @@ class _Drill:
         except StillThere:  # the run reports it as a leftover, beside these findings
             if "rto" not in {each.name for each in self._report.findings}:
                 raise
+        self._tell_kept()
         return self._report
+
+    def _tell_kept(self) -> None:
+        if self._kept:
+            stays = many(len(self._kept), "volume")
+            self._record.find(RETAINED, True, "volumes may stay", f"{stays} left", self._kept)
 
     def _granted(self) -> bool:
         """Whether every Role may be restored, or left out."""
@@ -138,7 +150,7 @@ class _Drill:
     def _restored_and_proven(self, prove: Prove) -> None:
         walls = DrillWalls(
             self._plan, self._snapshot, self._cluster, self._clock, self._targets,
-            self._ungranted, self._record, self._holder,
+            self._ungranted, self._record, self._holder, self._leave,
         )  # fmt: skip
         with ExitStack() as stack:
             with self._record.timed(WALL):

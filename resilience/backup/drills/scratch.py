@@ -11,11 +11,12 @@ whose Lease is no longer renewed, was left by a killed run: it is deleted at onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from resilience.backup.drills import retained_volumes
 from resilience.backup.drills.scratch_deletion import deleted, torn_down, wait_gone
 from resilience.backup.drills.wall import egress_wall
 from resilience.backup.format.backup_clock import Clock
@@ -42,6 +43,13 @@ UNGRANTED = "resilience/ungranted"
 LEASE = "resilience-drill"
 _GONE_SOON = 15.0
 
+Leave = Callable[[str], None]
+"""Told of what stays in the cluster."""
+
+
+def nowhere(line: str) -> None:
+    """For those who look themselves."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -59,11 +67,17 @@ class Origin:
 
 @contextmanager
 def scratch(
-    cluster: Cluster, name: str, origin: Origin, *, clock: Clock, ttl: timedelta
+    cluster: Cluster,
+    name: str,
+    origin: Origin,
+    *,
+    clock: Clock,
+    ttl: timedelta,
+    leave: Leave = nowhere,
 ) -> Iterator[str]:
     """The namespace, for as long as the block runs; an existing name is refused unless it belongs
-    to a dead drill."""
-    uid = _created(cluster, name, origin, clock, ttl)
+    to a dead drill. `leave` is told of each volume that stays."""
+    uid = _created(cluster, name, origin, clock, ttl, leave)
     walled = ended = False
     alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
     try:
@@ -77,11 +91,14 @@ def scratch(
         with suppress(ClusterError):  # it is deleted together with the namespace, next
             alive.release()
         if walled:
-            torn_down(cluster, name, uid, clock=clock)
+            claims = torn_down(cluster, name, uid, clock=clock)
+            try:
+                if ended:
+                    wait_gone(cluster, name, uid=uid, clock=clock)
+            finally:
+                _tell_kept(cluster, claims, leave)
         else:
             deleted(cluster, name, uid)
-    if ended:
-        wait_gone(cluster, name, uid=uid, clock=clock)
 
 
 def lease(cluster: Cluster, name: str) -> Object:
@@ -110,7 +127,14 @@ class _Lent:
         self._clock.wait(seconds)
 
 
-def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: timedelta) -> str:
+def _tell_kept(cluster: Cluster, claims: Collection[str], leave: Leave) -> None:
+    for line in retained_volumes.kept(cluster, claims):
+        leave(line)
+
+
+def _created(
+    cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: timedelta, leave: Leave
+) -> str:
     body = {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -131,22 +155,25 @@ def _created(cluster: Cluster, name: str, origin: Origin, clock: Clock, ttl: tim
     try:
         created = cluster.create(NAMESPACES, body)
     except Conflict:
-        cleared(cluster, name, origin.holder, clock=clock)
+        cleared(cluster, name, origin.holder, clock=clock, leave=leave)
         created = cluster.create(NAMESPACES, body)
     return str(created["metadata"]["uid"])
 
 
-def cleared(cluster: Cluster, name: str, holder: str, *, clock: Clock) -> None:
+def cleared(
+    cluster: Cluster, name: str, holder: str, *, clock: Clock, leave: Leave = nowhere
+) -> None:
     """Delete what a killed drill left under this name; `RestoreRefused` for anything else.
-    `holder` names the run that deletes it."""
+    `holder` names the run that deletes it, `leave` is told of each volume that stays."""
     found = cluster.get(NAMESPACES, name)["metadata"]
     held = (found.get("labels") or {}).get(OWNER)
     if not held:
         raise _in_use(name, "it does not belong to a drill")
     if not found.get("deletionTimestamp"):
         _require_dead(cluster, name, held, holder, clock)
-    torn_down(cluster, name, str(found["uid"]), clock=clock)
+    claims = torn_down(cluster, name, str(found["uid"]), clock=clock)
     wait_gone(cluster, name, clock=clock)
+    _tell_kept(cluster, claims, leave)
 
 
 def _require_dead(cluster: Cluster, name: str, held: str, holder: str, clock: Clock) -> None:
@@ -166,17 +193,19 @@ def _in_use(name: str, whose: str) -> RestoreRefused:
     )
 
 
-def sweep(cluster: Cluster, *, clock: Clock) -> list[str]:
-    """Delete expired namespaces of earlier drills, and wait until they are gone."""
+def sweep(cluster: Cluster, *, clock: Clock, leave: Leave = nowhere) -> list[str]:
+    """Delete expired namespaces of earlier drills, and wait until they are gone. `leave` is told of
+    each volume that stays."""
     swept = []
     for each in cluster.list(NAMESPACES, labels=OWNER):
         metadata = each["metadata"]
         if OWNER in (metadata.get("labels") or {}) and _expired(metadata, clock.now()):
             try:
-                torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
+                claims = torn_down(cluster, metadata["name"], metadata["uid"], clock=clock)
             except NotCovered:  # another plan's, or someone's with this label: not deleted here
                 continue
             wait_gone(cluster, metadata["name"], clock=clock)
+            _tell_kept(cluster, claims, leave)
             swept.append(metadata["name"])
     return swept
 

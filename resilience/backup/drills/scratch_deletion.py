@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from resilience.backup.drills import retained_volumes
 from resilience.backup.drills.wall import egress_wall
 from resilience.backup.format.backup_clock import Clock, SystemClock
 from resilience.backup.format.errors import StillThere
@@ -24,13 +25,15 @@ _ABORTED_WITHIN = 15.0
 _PAUSE = 0.2
 
 
-def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
+def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> frozenset[str]:
     """Delete a scratch namespace; its wall is removed with the last Pod. May be called again for
-    one that is already being deleted. `StillThere` names Pods that do not end: their wall stays,
-    and the next drill continues the deletion."""
+    one that is already being deleted. The uids of its claims, for `retained_volumes.kept`.
+    `StillThere` names Pods that do not end: their wall stays, and the next drill continues the
+    deletion."""
     egress_wall.keep(cluster, name)
+    claims = retained_volumes.released(cluster, name)
     if not deleted(cluster, name, uid) and _is_gone(cluster, name):
-        return
+        return claims
     try:
         left = _wait_without_pods(cluster, name, clock, _GONE_WITHIN)
     except BaseException:  # an aborted run: the Pods must still end behind the wall
@@ -44,6 +47,7 @@ def torn_down(cluster: Cluster, name: str, uid: str, *, clock: Clock) -> None:
             "do. Look at their nodes; the next drill continues the deletion"
         )
     egress_wall.let_go(cluster, name)
+    return claims
 
 
 def deleted(cluster: Cluster, name: str, uid: str) -> bool:

@@ -36,7 +36,13 @@ def sweep(
     for name in found:
         try:
             with admitted(name) as acting:
-                scratch.cleared(acting, name, "resilience recover", clock=SystemClock())
+                scratch.cleared(
+                    acting,
+                    name,
+                    "resilience recover",
+                    clock=SystemClock(),
+                    leave=swept.kept.append,
+                )
             swept.removed.append(f"scratch namespace {name} of a killed drill: removed")
         except left as problem:
             swept.kept.append(f"scratch namespace {name} was left: {problem}")

@@ -111,6 +111,11 @@ def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Con
         raise Refused(words.not_listed(cluster.context, unlisted, target))
     if not listed:  # ANY of nothing
         found = replace(found, cluster_scoped=frozenset())
+    listed |= {
+        each
+        for each in (target.cluster_scoped if target else ())
+        if each.partition("/")[0] in found.if_listed
+    }
     agreed = Consent(
         reach=found,
         target=target,

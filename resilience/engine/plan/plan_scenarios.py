@@ -206,6 +206,7 @@ def _drill(plan: Plan, context: CheckContext) -> Sequence[Finding]:
             prove=lambda namespace: list(_asked(plan, namespace, context)),
             data=_data(plan, context),
             holder=str(context.run),
+            leave=context.leave,
         )
     finally:
         patience = SystemClock() if context.aborted else clock

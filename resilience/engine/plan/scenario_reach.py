@@ -63,7 +63,8 @@ def of_drill(plan: Plan) -> Reach:
     """To drill a plan: its scratch namespaces, patterns where the plan has patterns."""
     into = plan.drill.into if plan.drill else ""
     return Reach(
-        namespaces=frozenset(into.replace("${namespace}", each) for each in plan.namespaces)
+        namespaces=frozenset(into.replace("${namespace}", each) for each in plan.namespaces),
+        if_listed=frozenset({"persistentvolumes"}),
     )
 
 

@@ -131,7 +131,7 @@ class PlanForm:
         "Kinds or group/versions that may be forbidden or undiscoverable; any other fails the "
         "snapshot. Also what proofs pass over: `PartiallyFailed` and `volume-data` in backups of "
         "Velero, `unopened` for encrypted snapshots, `ungranted` for Roles that the account of the "
-        "drill may not grant.",
+        "drill may not grant, `retained` for volumes of the copy that stay after the drill.",
         default=(),
         example="[metrics.k8s.io/v1beta1]",
     )

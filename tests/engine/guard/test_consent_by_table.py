@@ -12,7 +12,7 @@ from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import NAMESPACES, Means, Object
 from resilience.cluster.permit.door import Permit
 from resilience.config.targets import Target
-from resilience.engine.guard import consent
+from resilience.engine.guard import consent, locks
 from resilience.engine.guard.consent import Consent, consent_to, in_cluster_unnamed, target_of
 from resilience.kube.selectors import Selector
 from resilience.machines.command import Command
@@ -432,3 +432,24 @@ def test_a_targets_machine_driver_counts_before_its_command(cluster: Cluster) ->
     driver = Command(("driver",), "fake")
     target = cluster.target(machine_driver=driver, driver=("power",))
     assert consent.means(cluster, [target]).machines == DrivenMachines(driver)
+
+
+@pytest.mark.parametrize(
+    ("listed", "covered"),
+    [
+        (("persistentvolumes",), {"persistentvolumes"}),
+        (("persistentvolumes/pvc-1", "x.example.com"), {"persistentvolumes/pvc-1"}),
+        (("x.example.com",), set()),
+        ((), set()),
+    ],
+)
+def test_what_is_written_where_listed_needs_no_listing(
+    cluster: Cluster, listed: tuple[str, ...], covered: set[str]
+) -> None:
+    target = cluster.target(namespaces=("shop",), cluster_scoped=listed)
+    wanted = reach("shop", if_listed=frozenset({"persistentvolumes"}))
+    found = agreed(cluster, target, wanted | Reach())
+    assert found.listed == covered
+    assert agreed(cluster, target, reach("shop")).listed == set()
+    assert agreed(cluster, None, reach("given", if_listed=wanted.if_listed)).listed == set()
+    assert locks.names(found.reach) == ("namespace-shop",)

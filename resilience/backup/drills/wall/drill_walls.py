@@ -14,7 +14,7 @@ from datetime import timedelta
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.drills.drill_report import DrillRecord
 from resilience.backup.drills.drill_rights import Ungranted
-from resilience.backup.drills.scratch import Origin, lease, scratch
+from resilience.backup.drills.scratch import Leave, Origin, lease, scratch
 from resilience.backup.drills.wall.canary import require_wall
 from resilience.backup.drills.wall.canary_guises import PLAIN, Guise, guises, stand_in
 from resilience.backup.drills.wall.egress_wall import require_standing
@@ -32,7 +32,8 @@ WALL = "wall"
 
 
 class DrillWalls:
-    """`holder` names the run; `seconds_again` is what the second test took."""
+    """`holder` names the run, `leave` is told of volumes that stay; `seconds_again` is what the
+    second test took."""
 
     def __init__(
         self,
@@ -44,7 +45,9 @@ class DrillWalls:
         ungranted: Ungranted,
         record: DrillRecord,
         holder: str,
+        leave: Leave,
     ) -> None:
+        self._leave = leave
         self._plan, self._snapshot, self._cluster = plan, snapshot, cluster
         self._clock, self._holder, self._record = clock, holder, record
         self._targets, self._sources = targets, tuple(targets.namespaces)
@@ -67,7 +70,12 @@ class DrillWalls:
             ungranted=self._ungranted.of(source),
         )
         with scratch(
-            self._cluster, self._targets.namespace(source), origin, clock=self._clock, ttl=TTL
+            self._cluster,
+            self._targets.namespace(source),
+            origin,
+            clock=self._clock,
+            ttl=TTL,
+            leave=self._leave,
         ) as name:
             self._stands_in[name] = self._stand_in(source, name)
             self._ask(name, (PLAIN,))
