@@ -179,8 +179,8 @@ class ActionContext(Context, Protocol):
         """
 
     def may_harm_some(self, objects: Sequence[Object], most: int) -> None:
-        """Declare that at most so many of these Pods will be disrupted, by a choice that somebody
-        else makes; Refused when the worst choice breaks the target's limits. What was chosen is
+        """Declare that at most so many of these Pods will be disrupted, by a choice that is
+        made elsewhere; Refused when the worst choice breaks the target's limits. What was chosen is
         declared with `may_harm` as soon as it is known.
         """
 

@@ -75,8 +75,8 @@ def run(
     leave: Leave = nowhere,
 ) -> DrillReport:
     """Run the drill; an unmet objective is a finding, and what makes the drill impossible
-    raises. `holder` names the run, for others who find the scratch namespace; `leave` is told of
-    each volume that stays, unless the plan accepts that."""
+    raises. `holder` names the run, for others who find the scratch namespace; `leave` gets
+    a line for each volume that stays, unless the plan accepts that."""
     return _Drill(plan, snapshot, cluster, clock, keys, data, holder, leave).run(prove)
 
 

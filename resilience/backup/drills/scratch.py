@@ -76,7 +76,7 @@ def scratch(
     leave: Leave = nowhere,
 ) -> Iterator[str]:
     """The namespace, for as long as the block runs; an existing name is refused unless it belongs
-    to a dead drill. `leave` is told of each volume that stays."""
+    to a dead drill. `leave` gets a line for each volume that stays."""
     uid = _created(cluster, name, origin, clock, ttl, leave)
     walled = ended = False
     alive = LeaseLock(cluster, name, LEASE, origin.holder or "a drill", _Lent(clock))
@@ -164,7 +164,7 @@ def cleared(
     cluster: Cluster, name: str, holder: str, *, clock: Clock, leave: Leave = nowhere
 ) -> None:
     """Delete what a killed drill left under this name; `RestoreRefused` for anything else.
-    `holder` names the run that deletes it, `leave` is told of each volume that stays."""
+    `holder` names the run that deletes it, `leave` gets a line for each volume that stays."""
     found = cluster.get(NAMESPACES, name)["metadata"]
     held = (found.get("labels") or {}).get(OWNER)
     if not held:
@@ -194,8 +194,8 @@ def _in_use(name: str, whose: str) -> RestoreRefused:
 
 
 def sweep(cluster: Cluster, *, clock: Clock, leave: Leave = nowhere) -> list[str]:
-    """Delete expired namespaces of earlier drills, and wait until they are gone. `leave` is told of
-    each volume that stays."""
+    """Delete expired namespaces of earlier drills, and wait until they are gone. `leave` gets
+    a line for each volume that stays."""
     swept = []
     for each in cluster.list(NAMESPACES, labels=OWNER):
         metadata = each["metadata"]

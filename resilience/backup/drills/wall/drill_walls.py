@@ -32,7 +32,7 @@ WALL = "wall"
 
 
 class DrillWalls:
-    """`holder` names the run, `leave` is told of volumes that stay; `seconds_again` is what the
+    """`holder` names the run, `leave` gets volumes that stay; `seconds_again` is what the
     second test took."""
 
     def __init__(
