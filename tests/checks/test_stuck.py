@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from resilience.checks import stuck
 from resilience.cluster import connect
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import NAMESPACES, SECRETS
+from resilience.cluster.interface import PODS, SECRETS
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.python.fixture import NotHeld, Resilience
 from tests.engine.helpers import by_hand
+from tests.spaces import space
 
 IMAGE = "registry.k8s.io/pause:3.10"
 REQUIRED = {"secretKeyRef": {"name": "db", "key": "password"}}
@@ -49,9 +51,7 @@ def cluster() -> Iterator[HttpCluster]:
 
 @pytest.fixture
 def run(cluster: HttpCluster, tmp_path: Path) -> Iterator[Resilience]:
-    namespace = tmp_path.name.replace("_", "-").lower()[-40:].strip("-")
-    cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
-    with by_hand(cluster, namespace, tmp_path) as opened:
+    with space(cluster, "stuck") as namespace, by_hand(cluster, namespace, tmp_path) as opened:
         yield opened
 
 
@@ -100,12 +100,15 @@ def test_who_cannot_come_back_has_not_recovered(run: Resilience, tmp_path: Path)
 
 
 def test_what_somebody_makes_a_moment_later_is_waited_for(
-    run: Resilience, cluster: HttpCluster, tmp_path: Path
+    run: Resilience, cluster: HttpCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stuck, "_after", lambda *_: 600.0)  # a busy machine's moment is long
     run.apply(written(tmp_path, CASES["secret"][0], {}))
     namespace = run._state.namespace
+    with cluster.view(PODS, namespace) as pods:
+        assert pods.wait(lambda found: '"db" not found' in str(found), 60)
     with pytest.raises(NotHeld, match='secret "db" not found'):
-        run.ready("deployment/x", within="3s")
+        run.ready("deployment/x", within="10s")
     secret = {"metadata": {"name": "db"}, "stringData": {"password": "x"}}
     cluster.create(SECRETS, secret, namespace)
     run.ready("deployment/x", within="60s")

@@ -150,7 +150,7 @@ class FaultyServer:
 
     def wait_count(self, kind: str, number: int) -> None:
         with self._lock:
-            reached = self._lock.wait_for(lambda: self.count(kind) >= number, 10)
+            reached = self._lock.wait_for(lambda: self.count(kind) >= number, 60)
         assert reached, f"{self.count(kind)} of {number} {kind} arrived"
 
     def close(self) -> None:

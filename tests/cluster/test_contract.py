@@ -7,7 +7,6 @@ Each claim here is made of all three; what only one of them can do is tested bes
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 
 import pytest
 
@@ -18,8 +17,7 @@ from resilience.cluster.interface import CONFIGMAPS, NAMESPACES, SERVICES, Clust
 from tests.backup.fakes import FakeCluster as BackupTwin
 from tests.engine.fakes import FakeClock
 from tests.engine.fakes import FakeCluster as EngineTwin
-
-NUMBERS = count(1)
+from tests.spaces import fresh
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,7 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 @pytest.fixture
 def there(cluster: Cluster) -> str:
     """A namespace of the test's own."""
-    name = f"contract-{next(NUMBERS)}"
+    name = fresh("contract")
     cluster.create(NAMESPACES, {"metadata": {"name": name}})
     return name
 

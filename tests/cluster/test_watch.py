@@ -15,7 +15,7 @@ from resilience.cluster.interface import PODS, View, WatchEvent
 from resilience.cluster.transport import HttpCluster
 from tests.cluster.faulty import FaultyServer, Feed, reply, reset, status
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 def pod(name: str, version: int, uid: str = "") -> dict[str, Any]:

@@ -35,6 +35,7 @@ from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
 from tests.backup.servers import KEYS, fault_proxy, moto
 from tests.backup.store.trial import s3
+from tests.spaces import fresh
 
 SCOPE = Scope(namespaces=("shop",))
 ONE = Request(name="one", scope=SCOPE)
@@ -54,8 +55,8 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bucket(endpoint: str, request: pytest.FixtureRequest) -> S3Store:
-    name = f"bucket-{abs(hash(request.node.name))}"
+def bucket(endpoint: str) -> S3Store:
+    name = fresh("bucket")
     store = s3(endpoint, name, attempts=1)
     store.client.create_bucket(Bucket=name)
     return store

@@ -32,6 +32,7 @@ from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
 from resilience.kube.selectors import Selector
 from tests.commands.test_backup_end_to_end import command, settle_deleted
+from tests.spaces import fresh
 
 NOTES = Path(__file__).parents[2] / "backups/manifests/notes.yaml"
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -115,9 +116,9 @@ def box() -> Iterator[tuple[HttpCluster, Path]]:
 
 
 @pytest.fixture
-def desk(box: tuple[HttpCluster, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Desk:
+def desk(box: tuple[HttpCluster, Path], tmp_path: Path) -> Desk:
     cluster, kubeconfig = box
-    name = f"t{abs(hash(request.node.name)) % 10**9}"
+    name = fresh("t")
     cluster.create(
         NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     )

@@ -28,7 +28,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[HttpCluster,
 
 def settle_deleted(cluster: HttpCluster, name: str) -> None:
     cluster.delete(NAMESPACES, name)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             cluster.get(NAMESPACES, name)

@@ -8,11 +8,12 @@ from threading import Barrier
 import pytest
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import CONFIGMAPS, NAMESPACES
+from resilience.cluster.interface import NAMESPACES
 from resilience.cluster.transport import HttpCluster
 from resilience.commands.init_namespace import _measured
 from resilience.drafts.questions import Question
 from tests.commands.test_command import SOURCE, resilience
+from tests.spaces import leaving
 
 SHOP = SOURCE / "scenarios" / "manifests" / "checkout.yaml"
 
@@ -58,15 +59,11 @@ def test_what_it_writes_runs_at_once_and_is_never_overwritten(
 def test_a_namespace_that_is_going_is_named_and_nothing_is_written(
     embedded: Embedded, admin: HttpCluster, tmp_path: Path
 ) -> None:
-    held = {"name": "going", "namespace": "going", "finalizers": ["example.com/hold"]}
-    admin.create(NAMESPACES, {"metadata": {"name": "going"}})
-    admin.create(CONFIGMAPS, {"metadata": held}, "going")
-    admin.delete(NAMESPACES, "going")
     where = ("--kubeconfig", str(embedded.kubeconfig), "--baseline", "0")
-    done = resilience("init", "mine", "--from-namespace", "going", *where, cwd=tmp_path)
-    admin.patch(CONFIGMAPS, "going", {"metadata": {"finalizers": None}}, "going")
+    with leaving(admin) as going:
+        done = resilience("init", "mine", "--from-namespace", going, *where, cwd=tmp_path)
     assert done.returncode == 1
-    assert "namespace going is being deleted; nothing was written" in done.stderr
+    assert f"namespace {going} is being deleted; nothing was written" in done.stderr
     assert not (tmp_path / "mine").exists()
 
 
@@ -80,7 +77,7 @@ def test_all_baselines_are_measured_at_the_same_time(services: int) -> None:
         def answered(self, path: str, timeout: float) -> int:
             if path not in begun:
                 begun.add(path)
-                together.wait(20)
+                together.wait(60)
             return 200
 
     questions = {f"deployment/app-{n}": Question(service=f"app-{n}", port=80, path="/",

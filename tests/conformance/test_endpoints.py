@@ -87,14 +87,15 @@ def test_a_deleted_pod_stops_being_ready_at_once(cluster: Cluster) -> None:
 
 def test_a_terminating_pod_is_marked_so_while_it_lasts(cluster: Cluster) -> None:
     cluster.create("services", service())
-    body = pod("slow", serves=True, grace=8)
-    body["spec"]["containers"][0]["args"].append("--delay-shutdown=5")
+    body = pod("slow", serves=True, grace=90)
+    body["spec"]["containers"][0]["args"].append("--delay-shutdown=80")
     cluster.create("pods", body)
     cluster.until_one("pods", "slow", is_ready)
     slices(cluster, lambda found: ready_count(found) == 1)
     cluster.delete("pods", "slow")
     found = slices(cluster, lambda found: flags(found["slow"])[2] if "slow" in found else False)
     assert flags(found[0])[0] is False
+    cluster.delete("pods", "slow", gracePeriodSeconds=1)
 
 
 def test_a_pod_that_is_not_ready_is_listed_as_such(cluster: Cluster) -> None:

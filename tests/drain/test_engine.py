@@ -414,9 +414,9 @@ class Held:
                 return send(pod, namespace, **more)
             if after_it_left:
                 answer = send(pod, namespace, **more)
-                assert self.release.wait(10.0)
+                assert self.release.wait(60.0)
                 return answer
-            assert self.release.wait(10.0)
+            assert self.release.wait(60.0)
             return send(pod, namespace, **more)
 
         cluster.evict = evict  # type: ignore[method-assign]

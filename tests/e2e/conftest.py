@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kubectl import FOUND, ROOT, WEB, Kubectl
+from tests.spaces import fresh
 
 
 @pytest.fixture(scope="package")
@@ -43,7 +44,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) -> Iterator[Kubectl]:
     if not FOUND:
         pytest.skip("no kubectl on this machine")
-    namespace = f"t{abs(hash(request.node.name)) % 10**9}"
+    namespace = fresh("typed")
     bound = Kubectl(request.param, kubeconfig, namespace, tmp_path)
     bound("create", "namespace", namespace)
     yield bound
@@ -53,5 +54,5 @@ def kubectl(request: pytest.FixtureRequest, kubeconfig: Path, tmp_path: Path) ->
 @pytest.fixture
 def web(kubectl: Kubectl) -> Kubectl:
     kubectl("apply", "-f", "-", stdin=WEB)
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=120s")
     return kubectl

@@ -13,6 +13,8 @@ NEWEST = ROOT / ".venv" / "bin" / "kubectl-newest"
 FOUND = [
     path for path in (shutil.which("kubectl"), str(NEWEST) if NEWEST.exists() else None) if path
 ]
+LONGEST = 180.0
+"""Seconds for one command: more than the longest `--timeout` that is typed."""
 
 WEB = """
 apiVersion: apps/v1
@@ -53,7 +55,9 @@ class Kubectl:
         ours = {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.home)}
         return {**os.environ, **ours, **self.environment}
 
-    def run(self, *arguments: str, stdin: str = "", timeout: float = 40.0) -> tuple[int, str, str]:
+    def run(
+        self, *arguments: str, stdin: str = "", timeout: float = LONGEST
+    ) -> tuple[int, str, str]:
         done = subprocess.run(
             self.command(*arguments),
             input=stdin,
@@ -65,7 +69,7 @@ class Kubectl:
         )
         return done.returncode, done.stdout, done.stderr
 
-    def __call__(self, *arguments: str, stdin: str = "", timeout: float = 40.0) -> str:
+    def __call__(self, *arguments: str, stdin: str = "", timeout: float = LONGEST) -> str:
         code, out, err = self.run(*arguments, stdin=stdin, timeout=timeout)
         assert code == 0, f"kubectl {' '.join(arguments)}: {out}{err}"
         return out

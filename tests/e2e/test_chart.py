@@ -312,7 +312,7 @@ def installed(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         kubectl("rollout", "status", "-n", "shop", "deployment/checkout", "--timeout=60s")
         yield kubectl
     finally:
-        gone = ("--ignore-not-found", "--timeout=35s")
+        gone = ("--ignore-not-found", "--timeout=120s")
         kubectl("delete", "namespace", "shop", "shop-drill", "resilience", *gone)
         kubectl("delete", "-f", str(manifest), *gone)
 

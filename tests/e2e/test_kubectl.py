@@ -116,22 +116,22 @@ def test_patches_labels_annotations_and_taints(web: Kubectl) -> None:
 def test_scale_and_rollouts(web: Kubectl) -> None:
     web("scale", "deployment/web", "--replicas=2")
     web("rollout", "restart", "deployment/web")
-    web("rollout", "status", "deployment/web", "--timeout=30s")
+    web("rollout", "status", "deployment/web", "--timeout=120s")
     assert len(web("rollout", "history", "deployment/web").strip().splitlines()) == 4
     web("rollout", "undo", "deployment/web")
     web("rollout", "pause", "deployment/web")
     web("rollout", "resume", "deployment/web")
-    web("wait", "--for=condition=Available", "deployment/web", "--timeout=30s")
+    web("wait", "--for=condition=Available", "deployment/web", "--timeout=120s")
 
 
 def test_an_undone_rollout_has_the_old_template_and_a_new_revision(web: Kubectl) -> None:
     web("set", "image", "deployment/web", "web=registry.k8s.io/e2e-test-images/agnhost:2.46")
-    web("rollout", "status", "deployment/web", "--timeout=30s")
+    web("rollout", "status", "deployment/web", "--timeout=120s")
     history = web("rollout", "history", "deployment/web").strip().splitlines()
     assert [line.split()[0] for line in history[2:]] == ["1", "2"]
     assert "agnhost:2.45" in web("rollout", "history", "deployment/web", "--revision=1")
     assert "rolled back" in web("rollout", "undo", "deployment/web", "--to-revision=1")
-    web("rollout", "status", "deployment/web", "--timeout=30s")
+    web("rollout", "status", "deployment/web", "--timeout=120s")
     image = "jsonpath={.spec.template.spec.containers[0].image}"
     assert web("get", "deployment/web", "-o", image).endswith("agnhost:2.45")
     history = web("rollout", "history", "deployment/web").strip().splitlines()
@@ -149,7 +149,7 @@ def test_a_paused_rollout_starts_nothing_until_it_is_resumed(web: Kubectl) -> No
     assert web("get", "deployment/web", "-o", seen) == f"{generation}={generation}"
     assert len(web("get", "replicasets", "-o", "name").split()) == 1
     web("rollout", "resume", "deployment/web")
-    web("rollout", "status", "deployment/web", "--timeout=30s")
+    web("rollout", "status", "deployment/web", "--timeout=120s")
     assert len(web("get", "replicasets", "-o", "name").split()) == 2
 
 
@@ -163,17 +163,17 @@ def test_a_taint_keeps_pods_off_until_it_is_taken_away(kubectl: Kubectl) -> None
         chosen = '{"spec":{"nodeSelector":{"kubernetes.io/hostname":"node-3"}}}'
         image = "--image=registry.k8s.io/pause:3.9"
         kubectl("run", "off", image, f"--overrides={chosen}")
-        kubectl("wait", "--for=condition=PodScheduled=false", "pod/off", "--timeout=30s")
+        kubectl("wait", "--for=condition=PodScheduled=false", "pod/off", "--timeout=120s")
         assert "untolerated taint" in kubectl("describe", "pod", "off")
     finally:
         out = kubectl("taint", "nodes", "node-3", f"{kubectl.namespace}-")
     assert "node/node-3 untainted" in out
-    kubectl("wait", "--for=condition=Ready", "pod/off", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/off", "--timeout=120s")
 
 
 def test_cp_brings_files_there_and_back(kubectl: Kubectl, tmp_path: Path) -> None:
     kubectl("apply", "-f", "-", stdin=CLAIM.replace("NAME", "box"))
-    kubectl("wait", "--for=condition=Ready", "pod/box", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/box", "--timeout=120s")
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "big").write_bytes(os.urandom(2_000_000))
@@ -254,12 +254,12 @@ def test_drain_waits_for_the_budget(web: Kubectl) -> None:
     web("create", "poddisruptionbudget", "web", "--selector=app=web", "--max-unavailable=1")
     node = web("get", "pods", "-o", "jsonpath={.items[0].spec.nodeName}")
     try:
-        out = web("drain", node, "--pod-selector=app=web", "--timeout=35s")
+        out = web("drain", node, "--pod-selector=app=web", "--timeout=120s")
         assert f"node/{node} drained" in out
         assert "SchedulingDisabled" in web("get", "node", node)
     finally:
         web("uncordon", node)
-    web("rollout", "status", "deployment/web", "--timeout=30s")
+    web("rollout", "status", "deployment/web", "--timeout=120s")
 
 
 def test_typed_creates_go_through(kubectl: Kubectl) -> None:
@@ -313,21 +313,21 @@ def _replaced(web: Kubectl) -> str:
 
 
 def test_delete_waits_until_it_is_gone(web: Kubectl) -> None:
-    web("delete", "deployment/web", "--cascade=foreground", "--timeout=30s")
+    web("delete", "deployment/web", "--cascade=foreground", "--timeout=120s")
     assert web("get", "pods", "-o", "name") == ""
 
 
 def test_a_claim_made_from_a_snapshot_has_the_data_of_that_moment(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=CLAIM.replace("NAME", "old"))
-    kubectl("wait", "--for=condition=Ready", "pod/old", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/old", "--timeout=120s")
     kubectl("exec", "old", "--", "sh", "-c", "echo first > /data/file")
     kubectl("apply", "-f", "-", stdin=SNAPSHOT)
     ready = "--for=jsonpath={.status.readyToUse}=true"
-    kubectl("wait", ready, "volumesnapshot/snap", "--timeout=30s")
+    kubectl("wait", ready, "volumesnapshot/snap", "--timeout=120s")
     kubectl("exec", "old", "--", "sh", "-c", "echo second > /data/file")
     restored = CLAIM.replace("NAME", "new").replace("\n---", FROM_SNAPSHOT)
     kubectl("apply", "-f", "-", stdin=restored)
-    kubectl("wait", "--for=condition=Ready", "pod/new", "--timeout=30s")
+    kubectl("wait", "--for=condition=Ready", "pod/new", "--timeout=120s")
     assert kubectl("exec", "new", "--", "cat", "/data/file").strip() == "first"
     assert kubectl("exec", "old", "--", "cat", "/data/file").strip() == "second"
     head, row = kubectl("get", "volumesnapshot").splitlines()
@@ -344,5 +344,5 @@ def test_a_claim_made_from_a_snapshot_has_the_data_of_that_moment(kubectl: Kubec
     ]
     assert row.split()[:5] == ["snap", "true", "old", "1Gi", "standard"]
     content = kubectl("get", "vs", "snap", "-o=jsonpath={.status.boundVolumeSnapshotContentName}")
-    kubectl("delete", "volumesnapshot", "snap", "--timeout=30s")
+    kubectl("delete", "volumesnapshot", "snap", "--timeout=120s")
     assert "NotFound" in kubectl.fails("get", "volumesnapshotcontent", content)

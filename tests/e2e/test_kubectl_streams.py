@@ -25,7 +25,7 @@ from tests.e2e.kubectl import Kubectl
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.45"
 SWITCHES = ("KUBECTL_PORT_FORWARD_WEBSOCKETS", "KUBECTL_REMOTE_COMMAND_WEBSOCKETS")
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 @pytest.fixture(params=["websocket", "spdy"])
@@ -163,7 +163,7 @@ def test_a_main_process_with_a_terminal_can_be_left_and_attached_to_again(
         "run", "talk", "--image=python:3", "--stdin", "--tty", "--restart=Never",
         "--attach=false",
     )  # fmt: skip
-    streams("wait", "--for=condition=Ready", "pod/talk", "--timeout=30s")
+    streams("wait", "--for=condition=Ready", "pod/talk", "--timeout=120s")
     for number in (1, 2):
         terminal = Terminal(streams.command("attach", "-it", "talk"), streams.around())
         terminal.until("try pressing enter.")

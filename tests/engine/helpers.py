@@ -115,13 +115,15 @@ def a_test() -> Scenario:
                     probes=(), when=(), then=(), place=Place("test_it.py", 1, 1))  # fmt: skip
 
 
-def by_hand(cluster: Cluster, namespace: str, directory: Path) -> Resilience:
+def by_hand(
+    cluster: Cluster, namespace: str, directory: Path, clock: RealClock | None = None
+) -> Resilience:
     """The engine of a test in Python on a real clock, with its journal in memory."""
     begun = Run.begin(
         a_test(),
         cluster=cluster,
         options=Options(run=new_id(0.0), namespace=namespace, directory=directory),
-        clock=RealClock(),
+        clock=clock or RealClock(),
         journal=Journal([MemorySink()]),
         emit=lambda entry: None,
         aborter=Aborter(),

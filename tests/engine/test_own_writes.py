@@ -19,7 +19,6 @@ from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import (
     DAEMONSETS,
     DEPLOYMENTS,
-    NAMESPACES,
     NODES,
     PODS,
     STATEFULSETS,
@@ -31,6 +30,7 @@ from resilience.engine.python.fixture import NotHeld, Resilience
 from resilience.kube import objects, readiness
 from tests.cluster.delays import late
 from tests.engine.helpers import by_hand
+from tests.spaces import space
 
 changes = itertools.count()
 LATE = 0.5
@@ -139,9 +139,6 @@ def _late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "Stream", late(LATE))
 
 
-numbers = itertools.count(1)
-
-
 @contextmanager
 def running(cluster: HttpCluster, folder: Path, kind: str) -> Iterator[Resilience]:
     (folder / "web.yaml").write_text(manifest(kind))
@@ -150,15 +147,11 @@ def running(cluster: HttpCluster, folder: Path, kind: str) -> Iterator[Resilienc
         changed = manifest(kind).replace("terminationGracePeriodSeconds: 0", grace)
         (folder / f"{number}.yaml").write_text(changed)
     (folder / "hung.yaml").write_text(manifest(kind, NEVER))
-    namespace = f"own-{next(numbers)}"  # not the run's: Pods in quarantine stay in it
-    cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
-    with by_hand(cluster, namespace, folder) as opened:
+    # Not the run's own: Pods in quarantine stay in it.
+    with space(cluster, "own") as namespace, by_hand(cluster, namespace, folder) as opened:
         opened.apply("web.yaml")
         opened.ready("all", within="60s")
         yield opened
-    cluster.delete(NAMESPACES, namespace)
-    with cluster.view(PODS, namespace) as pods:  # those that nothing owns any more, too
-        assert pods.wait(lambda found: not found, 60.0)
 
 
 @pytest.fixture
@@ -247,7 +240,7 @@ def test_a_rollout_that_hangs_is_not_ready(kind: str, cluster: HttpCluster, tmp_
     with running(cluster, tmp_path, kind) as run:
         run.apply("hung.yaml")
         with pytest.raises(NotHeld, match=r"expected \d of \d Pods"):
-            run.ready(f"{kind}/web", within="3s")
+            run.ready(f"{kind}/web", within="10s")
 
 
 def test_a_victim_is_not_chosen_twice(run: Resilience) -> None:

@@ -19,10 +19,10 @@ import pytest
 import yaml
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, NAMESPACES
 from resilience.cluster.transport import HttpCluster
-from tests.engine.guard.test_permissions import everything
 from tests.real_cluster import admin, applied, called, embedded, folder, resilience, scenarios
+from tests.spaces import leaving, serving
+from tests.wanted import wanted
 
 __all__ = ["admin", "embedded", "folder"]  # fixtures
 
@@ -62,8 +62,7 @@ def shop(folder: Path, admin: HttpCluster) -> Path:
     """A project, and a Deployment whose budget can never be met."""
     (folder / "kill.scenario.yaml").unlink()
     applied(admin, SUBJECT)
-    with admin.view(DEPLOYMENTS, "shop") as view:
-        assert view.wait(lambda found: bool(found[0].get("status", {}).get("readyReplicas")), 60.0)
+    serving(admin, "shop", 1)
     return folder
 
 
@@ -90,31 +89,25 @@ def asked(folder: Path, action: str, namespace: str = "shop") -> Path:
 def test_what_cannot_be_done_is_told_in_one_message_and_nothing_is_touched(
     shop: Path, embedded: Embedded, admin: HttpCluster, action: str, code: int, told: str
 ) -> None:
-    before = everything(admin)
+    before = wanted(admin, "shop")
     asked(shop, action)
     run = scenarios(shop, embedded.kubeconfig, "-q", ".")
     assert told in run.stdout
     assert run.returncode == code, run.stdout
     assert "Traceback" not in run.stdout
-    assert everything(admin) == before
+    assert wanted(admin, "shop") == before
 
 
 def test_a_namespace_that_is_being_deleted_is_refused(
     shop: Path, embedded: Embedded, admin: HttpCluster
 ) -> None:
-    admin.create(NAMESPACES, {"metadata": {"name": "leaving"}})
-    held = {"metadata": {"name": "held", "finalizers": ["example.org/held"]}}
-    admin.create(CONFIGMAPS, held, "leaving")
-    admin.delete(NAMESPACES, "leaving")
-    try:
-        asked(shop, "kill: {pods: app=web, count: 1}", "leaving")
+    with leaving(admin) as going:
+        asked(shop, "kill: {pods: app=web, count: 1}", going)
         run = scenarios(shop, embedded.kubeconfig, "-q", ".")
-        assert run.returncode == 23, run.stdout
-        assert "namespace leaving of 'sandbox' is being deleted" in run.stdout
-        assert "kubectl get namespace leaving -o yaml shows what delays it" in run.stdout
-        assert "nothing was touched" in run.stdout
-    finally:
-        admin.patch(CONFIGMAPS, "held", {"metadata": {"finalizers": None}}, "leaving")
+    assert run.returncode == 23, run.stdout
+    assert f"namespace {going} of 'sandbox' is being deleted" in run.stdout
+    assert f"kubectl get namespace {going} -o yaml shows what delays it" in run.stdout
+    assert "nothing was touched" in run.stdout
 
 
 def kubeconfig(folder: Path, server: str, authority: str = "") -> Path:

@@ -10,6 +10,7 @@ import pytest
 from resilience.cluster.interface import DEPLOYMENTS, PODS
 from resilience.cluster.transport import HttpCluster
 from tests.harness.conftest import Run
+from tests.spaces import serving
 
 KILL = """
 scenario: any that opted in
@@ -43,8 +44,7 @@ WEB = {
 def web(cluster: HttpCluster) -> None:
     if not cluster.list(DEPLOYMENTS, "default"):
         cluster.create(DEPLOYMENTS, WEB, "default")
-    with cluster.view(DEPLOYMENTS, "default") as view:
-        assert view.wait(lambda all_: all_[0].get("status", {}).get("readyReplicas") == 2, 60)
+    serving(cluster, "default", 2, "app=web")
 
 
 def uids(cluster: HttpCluster) -> set[str]:

@@ -31,7 +31,7 @@ __all__ = ["admin", "embedded", "folder"]  # fixtures
 
 JOURNAL = "resilience-journal"
 FAULTS = "/sandbox/v1/faults/apiserver"
-DEADLINE = 30.0
+DEADLINE = 120.0
 LASTING = """
 scenario: a little of everything, for a while
 namespace: subject

@@ -21,7 +21,7 @@ from resilience.probes.kinds.http import VERB as HTTP
 from resilience.probes.prober.process import AgentProcess
 from resilience.probes.prober.running import AgentProbe
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test gives up waiting; far more than anything here takes."""
 
 

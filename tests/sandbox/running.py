@@ -16,7 +16,7 @@ from typing import Any
 
 from resilience.sandbox.host import processes
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def wait_for(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
@@ -54,7 +54,7 @@ class RunningSandbox:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -230,6 +230,21 @@ class Pods:
             for event in found
             if event["involvedObject"]["name"] == name
         ]
+
+    def until_event(self, name: str, reason: str, message: str) -> None:
+        """Wait for an Event about a Pod: it may come after what it tells of."""
+        wait_for(lambda: (reason, message) in self.events(name), f"{name} has the Event {reason}")
+
+    def until_endpoint(self, service: str, condition: str) -> None:
+        """Wait until an endpoint of the Service has that condition."""
+
+        def has() -> bool:
+            label = f"kubernetes.io/service-name={service}"
+            found = self.sandbox.get("-n", self.namespace, "endpointslices", "-l", label)["items"]
+            each = [point for one in found for point in one.get("endpoints") or ()]
+            return any((point.get("conditions") or {}).get(condition) for point in each)
+
+        wait_for(has, f"an endpoint of {service} is {condition}")
 
     def crash(self, name: str) -> None:
         """End the Pod's processes from outside, at once."""

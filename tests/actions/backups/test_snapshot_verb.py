@@ -134,7 +134,7 @@ def test_of_many_at_the_same_moment_each_makes_one(tmp_path: Path) -> None:
     make, together = making(store), threading.Barrier(4)
 
     def one() -> None:
-        together.wait(10)
+        together.wait(60)
         under_free_name(store, BASE, make)
 
     threads = [threading.Thread(target=one) for _ in range(4)]

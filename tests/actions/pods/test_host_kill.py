@@ -51,7 +51,7 @@ def test_the_first_process_of_the_container_is_killed_and_no_other(tmp_path: Pat
             process(tmp_path, victim.pid, container, inner)
         done = program(tmp_path, ONE)
         assert done.returncode == 0, done.stderr
-        assert first.wait(10) == -signal.SIGKILL
+        assert first.wait(60) == -signal.SIGKILL
         assert second.poll() is None
         assert third.poll() is None
         assert program(tmp_path, "c" * 64).returncode == NOT_FOUND

@@ -238,7 +238,7 @@ def test_exceptions_raised_in_the_main_thread_do_not_reach_the_shielded_work() -
 
     def work() -> None:
         begun.set()
-        assert gone.wait(10)
+        assert gone.wait(60)
         done.append("finished")
 
     class Bomb(BaseException):
@@ -249,7 +249,7 @@ def test_exceptions_raised_in_the_main_thread_do_not_reach_the_shielded_work() -
         raise Bomb
 
     def ring() -> None:
-        assert begun.wait(10)
+        assert begun.wait(60)
         signal.raise_signal(signal.SIGALRM)
 
     old = signal.signal(signal.SIGALRM, explode)

@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import DEPLOYMENTS, LEASES, NAMESPACES
+from resilience.cluster.interface import LEASES, NAMESPACES
 from resilience.cluster.transport import HttpCluster
-from tests.engine.guard.test_permissions import everything
 from tests.real_cluster import applied, scenarios
+from tests.spaces import serving
+from tests.wanted import wanted
 
 JOURNAL = "resilience-journal"
 SUBJECT = """
@@ -105,8 +106,7 @@ def real(folder: Path, embedded: Embedded) -> Path:
 def shop(folder: Path, admin: HttpCluster) -> Path:
     (folder / "kill.scenario.yaml").unlink()
     applied(admin, SUBJECT)
-    with admin.view(DEPLOYMENTS, "shop") as view:
-        assert view.wait(lambda found: found[0].get("status", {}).get("readyReplicas") == 3, 60.0)
+    serving(admin, "shop", 3)
     return folder
 
 
@@ -123,11 +123,11 @@ def asked(folder: Path, action: str) -> None:
 
 
 def refused(folder: Path, real: Path, admin: HttpCluster, told: str, *more: str) -> None:
-    before = everything(admin)
+    before = wanted(admin, "shop")
     run = scenarios(folder, real, "-q", *more, ".")
     assert told in run.stdout, run.stdout
     assert run.returncode == 23, run.stdout
-    assert everything(admin) == before
+    assert wanted(admin, "shop") == before
 
 
 KILL_TWO = "kill: {pods: app=web, count: 2}"

@@ -8,7 +8,7 @@ import pytest
 
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.attributes import Attributes, attributes
-from resilience.cluster.interface import Object, Resource
+from resilience.cluster.interface import Resource
 from resilience.cluster.survey import WORKLOADS
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard import preflight, rbac
@@ -27,6 +27,7 @@ from tests.real_cluster import (
     scenarios,
 )  # fmt: skip
 from tests.recording import allows, carried_out, recorded
+from tests.wanted import wanted
 
 JOURNAL = "resilience-journal"
 SERVICES = Resource("", "v1", "services", "Service")
@@ -179,13 +180,13 @@ def test_a_missing_right_ends_the_run_before_anything_is_touched(
     ))  # fmt: skip
     try:
         kubeconfig = account(admin, embedded, folder, "barred", JOURNAL)
-        before = everything(admin)
+        before = wanted(admin, "shop")
         run = scenarios(folder, kubeconfig, "-q", "kill.scenario.yaml")
         assert run.returncode == 23, run.stdout
         assert "refused by guard" in run.stdout
         assert "delete pods in namespace shop: for `kill one Pod app=checkout`" in run.stdout
         assert "resources: [pods]\n  verbs: [delete]" in run.stdout
-        assert everything(admin) == before
+        assert wanted(admin, "shop") == before
     finally:
         deleted(admin, objects)
 
@@ -217,15 +218,6 @@ def test_what_a_scenario_sends_is_what_it_declares(
     journal = {right for right in unsent if right.namespace == JOURNAL}
     left = {(right.group, right.resource, right.verb) for right in set(unsent) - journal}
     assert left <= conditional
-
-
-def everything(admin: HttpCluster) -> list[Object]:
-    return [
-        {key: obj["metadata"][key] for key in ("name", "uid", "resourceVersion")}
-        for resource in admin.resources()
-        if resource.namespaced and resource.plural not in ("events", "leases")
-        for obj in admin.list(resource, "shop")
-    ]
 
 
 def test_a_namespace_that_nothing_makes_is_refused(folder: Path, admin: HttpCluster) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ from resilience.language import load
 from resilience.model.scenario import Scenario
 from resilience.verbs.catalogue import catalogue
 from tests.real_cluster import ROOT, applied, scenarios
+from tests.spaces import serving
+from tests.wanted import wanted
 
 BUDGET = """\
 apiVersion: policy/v1
@@ -45,7 +46,7 @@ then:
 
 
 @pytest.fixture(scope="module")
-def shop(admin: HttpCluster) -> None:
+def made(admin: HttpCluster) -> None:
     """Six Pods under a budget of one."""
     text = (
         (ROOT / "scenarios/manifests/checkout.yaml")
@@ -55,8 +56,12 @@ def shop(admin: HttpCluster) -> None:
     admin.create(admin.resource("v1", "Namespace"), {"metadata": {"name": "shop"}})
     lines = [f"---\n{part}" for part in text.split("---\n")]
     applied(admin, _in_shop("".join(lines)) + "---\n" + BUDGET)
-    with admin.view(PODS, "shop", labels="app=checkout") as pods:
-        assert pods.wait(lambda found: sum(_ready(pod) for pod in found) == 6, 60)
+
+
+@pytest.fixture
+def shop(admin: HttpCluster, made: None) -> None:
+    """All of them serve, and no victim of a real run is left."""
+    serving(admin, "shop", 6, "app=checkout")
     resource = admin.resource("policy/v1", "PodDisruptionBudget")
     with admin.view(resource, "shop") as budgets:
         assert budgets.wait(
@@ -73,11 +78,6 @@ def _in_shop(text: str) -> str:
     return yaml.safe_dump_all(objects)
 
 
-def _ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any((c["type"], c["status"]) == ("Ready", "True") for c in conditions)
-
-
 def _scenario(folder: Path, step: str, seed: int = 7) -> Scenario:
     path = folder / "dry.scenario.yaml"
     path.write_text(WHEN.format(title="dry", step=step, seed=seed))
@@ -90,26 +90,6 @@ def _rehearsed(embedded: Embedded, scenario: Scenario) -> Rehearsed:
     with connect(embedded.access, gate=dry.gate) as cluster:
         found = rehearse(scenario, cluster, Options(), RealClock())
     return found[0]
-
-
-def _settled(admin: HttpCluster) -> list[tuple[str, str]]:
-    """The versions once two looks in a row are alike: controllers still write for a moment."""
-    seen = _versions(admin)
-    for _ in range(100):
-        threading.Event().wait(0.2)
-        before, seen = seen, _versions(admin)
-        if before == seen:
-            return seen
-    raise AssertionError("the cluster never came to rest")
-
-
-def _versions(admin: HttpCluster) -> list[tuple[str, str]]:
-    return [
-        (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
-        for resource in admin.resources()
-        if resource.plural not in ("events", "leases", "nodes")
-        for obj in admin.list(resource)
-    ]
 
 
 @pytest.mark.parametrize(
@@ -137,9 +117,9 @@ def _versions(admin: HttpCluster) -> list[tuple[str, str]]:
 def test_rehearsing_any_action_changes_nothing(
     step: str, folder: Path, embedded: Embedded, admin: HttpCluster, shop: None
 ) -> None:
-    before = _settled(admin)
+    before = wanted(admin)
     found = _rehearsed(embedded, _scenario(folder, step))
-    assert _versions(admin) == before
+    assert wanted(admin) == before
     assert "this is a dry run" not in found.trouble
 
 
@@ -204,10 +184,10 @@ def test_a_verb_that_writes_past_us_is_held_back_on_the_wire(
     scenario = _scenario(folder, "kill: {pods: app=checkout}")
     verb = dataclasses.replace(scenario.when[0].verb, rehearse=careless)
     step = dataclasses.replace(scenario.when[0], verb=verb)
-    before = _settled(admin)
+    before = wanted(admin)
     found = _rehearsed(embedded, dataclasses.replace(scenario, when=(step,)))
     assert "not sent, because this is a dry run" in found.trouble
-    assert _versions(admin) == before
+    assert wanted(admin) == before
 
 
 def test_a_verb_that_cannot_be_rehearsed_is_only_described(
@@ -256,10 +236,10 @@ def test_a_stream_into_a_container_is_held_back(embedded: Embedded, shop: None) 
 def test_the_command_line_stops_after_the_preflight(
     folder: Path, embedded: Embedded, admin: HttpCluster, shop: None
 ) -> None:
-    before = _settled(admin)
+    before = wanted(admin)
     run = scenarios(folder, embedded.kubeconfig, "--resilience-dry-run", "kill.scenario.yaml")
     assert run.returncode == 0, run.stdout
     assert "1 skipped" in run.stdout
     assert re.search(r"victim shop/checkout-\S+ on node-\d \(deployment/checkout\)", run.stdout)
-    assert _versions(admin) == before
+    assert wanted(admin) == before
     assert not [obj for obj in admin.list(CONFIGMAPS, "shop") if "run" in obj["metadata"]["name"]]

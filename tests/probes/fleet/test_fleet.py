@@ -90,7 +90,7 @@ class Cluster:
     def _play(self, script: Sequence[Mapping[str, Any]]) -> Iterator[bytes]:
         for piece in script:
             if "end" in piece:
-                assert self.stopped.wait(20)
+                assert self.stopped.wait(60)
             yield json.dumps(piece).encode()
 
 
@@ -115,7 +115,7 @@ def start() -> Iterator[Start]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, "it never happened"
         threading.Event().wait(0.005)

@@ -11,7 +11,7 @@ from resilience.model.samples import Answer
 from resilience.probes.prober.asker import Ask, Asker, Never, Reply
 from resilience.probes.prober.samples import SampleLog
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 def asked(open_: Callable[[], Ask], rate: float = 100, timeout: float = 0.5, limit: int = 40) -> (

@@ -80,7 +80,7 @@ class Cluster:
             if isinstance(piece, ClusterError):
                 raise piece
             if "end" in piece:
-                assert self.stopped.wait(10)
+                assert self.stopped.wait(60)
             yield json.dumps(piece).encode()
 
 
@@ -104,7 +104,7 @@ def start() -> Iterator[Start]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end, "it never happened"
         threading.Event().wait(0.005)
@@ -149,7 +149,7 @@ def test_a_pod_whose_node_is_not_known_is_named_itself(start: Start) -> None:
 def test_a_pod_that_will_never_start_says_why(start: Start) -> None:
     cluster = Cluster([Invalid(400, "waiting")], waiting="ImagePullBackOff")
     prober, _ = start(cluster)
-    assert prober.wait(10)
+    assert prober.wait(60)
     assert "does not start: ImagePullBackOff: no such image" in prober.trouble
 
 
@@ -157,7 +157,7 @@ def test_a_pod_that_somebody_removed_is_no_silence(start: Start) -> None:
     cluster = Cluster([BEGIN, samples(0, 2), NotFound(404, "gone")])
     cluster.stopped.set()
     prober, _ = start(cluster)
-    assert prober.wait(10)
+    assert prober.wait(60)
     assert "was removed by someone" in prober.trouble
 
 

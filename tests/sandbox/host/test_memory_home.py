@@ -83,7 +83,7 @@ def test_tokens_lie_in_memory_and_go_with_their_pod(pods: Pods) -> None:
     assert pods.logs("reader").strip() == pods.namespace
     pods.kubectl("delete", "pod", "reader", "--grace-period=0", "--force")
     pods.until_gone("reader")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (memory / uid).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not (memory / uid).exists()
@@ -96,7 +96,7 @@ def test_nothing_is_left_in_memory(end: str) -> None:
         assert memory.is_dir()
         if end == "killed":
             os.kill(running.ready["pid"], 9)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while memory.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not memory.exists()

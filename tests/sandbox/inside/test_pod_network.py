@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from tests.sandbox.running import AGNHOST, Pods, sandbox, wait_for
 
 def get(address: str, port: int, path: str) -> str:
     """The body of a GET over a new connection."""
-    with urllib.request.urlopen(f"http://{address}:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{address}:{port}{path}", timeout=60) as answer:
         body: bytes = answer.read()
     return body.decode()
 
@@ -49,7 +48,7 @@ def run_netexec(pods: Pods, name: str, *flags: str, **more: Any) -> str:
 
 def accepts(address: str, port: int) -> bool:
     try:
-        socket.create_connection((address, port), 5).close()
+        socket.create_connection((address, port), 60).close()
     except ConnectionRefusedError:
         return False
     return True
@@ -75,15 +74,16 @@ def test_a_service_forwards_to_its_pods_and_follows_their_readiness(pods: Pods) 
 def test_a_terminating_pod_serves_while_no_other_is_ready(pods: Pods) -> None:
     # It answers 503 on /readyz from SIGTERM on, so readiness is not probed here.
     pods.apply(service("last"))
-    main = {"image": AGNHOST, "args": ["netexec", "--delay-shutdown=2"]}
-    pods.run("last", main=main, terminationGracePeriodSeconds=20)
+    main = {"image": AGNHOST, "args": ["netexec", "--delay-shutdown=100"]}
+    pods.run("last", main=main, terminationGracePeriodSeconds=200)
     pods.until_ready("last")
     address = cluster_ip(pods, "last")
     wait_for(lambda: accepts(address, 80), "the Service has a listener")
     pods.kubectl("delete", "pod", "last", "--wait=false")
-    time.sleep(0.5)  # longer than the endpoint needs to become "terminating"
+    pods.until_endpoint("last", "terminating")
+    wait_for(lambda: accepts(address, 80), "the Service has a listener still")
     assert get(address, 80, "/hostname") == "last"
-    pods.until_gone("last")
+    pods.kubectl("delete", "pod", "last", "--grace-period=1")
 
 
 def test_the_clients_address_is_kept_through_a_service(pods: Pods) -> None:
@@ -179,7 +179,7 @@ def test_netexec_speaks_as_the_real_one(pods: Pods) -> None:
 
 
 def test_readyz_fails_from_sigterm_on_while_the_rest_is_served(pods: Pods) -> None:
-    address = run_netexec(pods, "drain", "--delay-shutdown=3", terminationGracePeriodSeconds=20)
+    address = run_netexec(pods, "drain", "--delay-shutdown=100", terminationGracePeriodSeconds=200)
     pods.kubectl("delete", "pod", "drain", "--wait=false")
 
     def code_of_readyz() -> int:
@@ -192,6 +192,7 @@ def test_readyz_fails_from_sigterm_on_while_the_rest_is_served(pods: Pods) -> No
 
     wait_for(lambda: code_of_readyz() == 503, "/readyz answers 503")
     assert get(address, 8080, "/hostname") == "drain"
+    pods.kubectl("delete", "pod", "drain", "--grace-period=1")
 
 
 def test_a_crash_breaks_connections_that_are_open(pods: Pods) -> None:
@@ -199,7 +200,7 @@ def test_a_crash_breaks_connections_that_are_open(pods: Pods) -> None:
     run_netexec(pods, "open")
     address = cluster_ip(pods, "open")
     wait_for(lambda: accepts(address, 80), "the Service has a listener")
-    with socket.create_connection((address, 80), 5) as connection:
+    with socket.create_connection((address, 80), 60) as connection:
         connection.sendall(b"GET /exit?wait=20s HTTP/1.1\r\nHost: x\r\n\r\n")
         pods.sandbox.kubectl("get", "--raw", "/version")  # the request is under way by now
         pods.crash("open")
@@ -290,7 +291,7 @@ def test_a_network_policy_lets_packets_vanish_until_one_allows_them(pods: Pods) 
             "exec", "client", "--", "python3", "-c", CONNECTS, host, str(port)
         ).strip()
 
-    assert connects(address, 8080) == "connected"
+    wait_for(lambda: connects(address, 8080) == "connected", "the Pod is open")
     pods.apply(policy("deny", policyTypes=["Ingress"]))
     wait_for(lambda: connects(address, 8080) == "timeout", "the Pod is closed")
     assert connects("web", 80) == "timeout"
@@ -300,7 +301,7 @@ def test_a_network_policy_lets_packets_vanish_until_one_allows_them(pods: Pods) 
     }
     pods.apply(policy("allow", ingress=[allow]))
     wait_for(lambda: connects(address, 8080) == "connected", "the Pod is open")
-    assert connects("web", 80) == "connected"
+    wait_for(lambda: connects("web", 80) == "connected", "the Service is open")
     pods.apply(policy("locked", policyTypes=["Egress"]))
     wait_for(lambda: "resolution" in connects("web", 80), "names are not resolved")
     assert connects(address, 8080) == "timeout"

@@ -40,7 +40,7 @@ class Cluster:
             if isinstance(piece, ClusterError):
                 raise piece
             if isinstance(piece, Event):
-                assert piece.wait(10)
+                assert piece.wait(60)
             else:
                 yield piece
         if not self.scripts:
@@ -54,7 +54,7 @@ def read(
     reader = Reader(
         ONE, cluster, lambda pod, text, at: heard.append(text), lambda: cluster.now, begun=begun
     )
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not (until or (lambda each: each.whole or not each._thread.is_alive()))(reader):
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.005)

@@ -48,8 +48,7 @@ def test_another_image_restarts_the_container_whatever_the_policy(pods: Pods) ->
     pods.until("img", lambda _: pods.status("img").get("restartCount") == 1, "is restarted")
     pods.until_ready("img")
     assert pods.status("img")["containerID"] != before
-    text = "Container main definition changed, will be restarted"
-    assert ("Killing", text) in pods.events("img")
+    pods.until_event("img", "Killing", "Container main definition changed, will be restarted")
 
 
 def test_a_wrong_image_ends_the_one_that_ran_and_the_right_one_ends_the_wait(pods: Pods) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.running import AGNHOST, Pods, wait_for
+from tests.sandbox.running import AGNHOST, Pods, sandbox, wait_for
 
 CONFIG: dict[str, Any] = {
     "apiVersion": "v1",
@@ -116,15 +116,14 @@ def test_a_read_only_mount_cannot_be_written(pods: Pods) -> None:
 
 def test_a_program_that_fails_restarts_at_once_and_then_backs_off(pods: Pods) -> None:
     pods.run("crash", "print('bye'); raise SystemExit(3)")
-    pods.until(
-        "crash",
-        lambda _: (
-            pods.status("crash").get("state", {}).get("waiting", {}).get("reason")
-            == "CrashLoopBackOff"
-        ),
-        "is in CrashLoopBackOff",
-    )
-    status, uid = pods.status("crash"), pods.get("crash")["metadata"]["uid"]
+
+    def backs_off(pod: dict[str, Any]) -> Any:
+        found = pod["status"].get("containerStatuses") or [{}]
+        waiting = found[0].get("state", {}).get("waiting", {}).get("reason")
+        return found[0] if waiting == "CrashLoopBackOff" else None
+
+    status = pods.until("crash", backs_off, "is in CrashLoopBackOff")
+    uid = pods.get("crash")["metadata"]["uid"]
     assert status["restartCount"] == 1
     assert status["lastState"]["terminated"]["exitCode"] == 3
     assert status["lastState"]["terminated"]["reason"] == "Error"
@@ -134,7 +133,7 @@ def test_a_program_that_fails_restarts_at_once_and_then_backs_off(pods: Pods) ->
     assert pods.get("crash")["status"]["phase"] == "Running"
     assert pods.logs("crash", "--previous") == "bye\n"
     text = f"Back-off restarting failed container main in pod crash_{pods.namespace}({uid})"
-    pods.until("crash", lambda _: ("BackOff", text) in pods.events("crash"), "has the Event")
+    pods.until_event("crash", "BackOff", text)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +163,16 @@ def test_a_container_past_its_memory_limit_is_oom_killed(pods: Pods) -> None:
 
 def test_an_unknown_image_ends_in_image_pull_back_off(pods: Pods) -> None:
     pods.run("wrong", main={"image": "mysql:8.4"})
-    reasons = set()
-
-    def seen(_: Any) -> bool:
-        reasons.add(pods.status("wrong").get("state", {}).get("waiting", {}).get("reason"))
-        return "ImagePullBackOff" in reasons
-
-    pods.until("wrong", seen, "is in ImagePullBackOff")
-    assert "ErrImagePull" in reasons
-    assert ("BackOff", 'Back-off pulling image "mysql:8.4"') in pods.events("wrong")
+    pods.until_event("wrong", "Failed", "Error: ErrImagePull")
+    pods.until(
+        "wrong",
+        lambda _: (
+            pods.status("wrong").get("state", {}).get("waiting", {}).get("reason")
+            == "ImagePullBackOff"
+        ),
+        "is in ImagePullBackOff",
+    )
+    pods.until_event("wrong", "BackOff", 'Back-off pulling image "mysql:8.4"')
     assert pods.get("wrong")["status"]["phase"] == "Pending"
 
 
@@ -209,7 +209,7 @@ def test_a_missing_config_map_volume_keeps_the_pod_creating_until_it_is_there(po
         main={"volumeMounts": [{"name": "c", "mountPath": "/etc/app"}]},
     )
     text = 'MountVolume.SetUp failed for volume "c" : configmap "app" not found'
-    pods.until("late", lambda _: ("FailedMount", text) in pods.events("late"), "has the Event")
+    pods.until_event("late", "FailedMount", text)
     assert pods.status("late")["state"]["waiting"]["reason"] == "ContainerCreating"
     pods.apply({**CONFIG, "data": {"EXTRA": "x"}})
     assert pods.phase("late") == "Succeeded"
@@ -281,9 +281,9 @@ def test_liveness_failure_restarts_the_container_with_the_real_events(pods: Pods
         },
     )
     pods.until("sick", lambda _: pods.status("sick").get("restartCount"), "restarted")
-    events = pods.events("sick")
-    assert ("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 500") in events
-    assert ("Killing", "Container main failed liveness probe, will be restarted") in events
+    failed = "Liveness probe failed: HTTP probe failed with statuscode: 500"
+    pods.until_event("sick", "Unhealthy", failed)
+    pods.until_event("sick", "Killing", "Container main failed liveness probe, will be restarted")
 
 
 def test_readiness_follows_the_probe_both_ways(pods: Pods) -> None:
@@ -371,12 +371,17 @@ def test_the_termination_message_is_in_the_status(pods: Pods) -> None:
     assert pods.status("note")["state"]["terminated"]["message"] == "all done"
 
 
-def test_pause_pods_cost_no_process_and_end_at_once(pods: Pods) -> None:
-    before = set(pods.sandbox.everything())  # those of earlier Pods may still be ending
-    pods.run("idle", main={"image": "registry.k8s.io/pause:3.10"})
-    pods.until_ready("idle")
-    assert not set(pods.sandbox.everything()) - before
-    pods.kubectl("delete", "pod", "idle", "--timeout=5s")
+def test_pause_pods_cost_no_process_and_end_at_once() -> None:
+    with sandbox("--nodes", "1") as alone:  # Pods of other tests may end or start again
+        pods, before = Pods(alone, "default"), set(alone.everything())
+        pods.run(
+            "idle",
+            main={"image": "registry.k8s.io/pause:3.10"},
+            terminationGracePeriodSeconds=600,
+        )
+        pods.until_ready("idle")
+        assert not set(alone.everything()) - before
+        pods.kubectl("delete", "pod", "idle", "--timeout=90s")
 
 
 def test_a_claim_keeps_its_data_from_pod_to_pod_and_loses_them_with_itself(pods: Pods) -> None:
