@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import select
 import socket
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -32,16 +29,6 @@ def process_of(pods: Pods, name: str) -> int:
     found = [pid for pid in below if comm(pid) in ("python3", "agnhost")]
     assert found
     return found[-1]
-
-
-def end_of(process: int) -> float:
-    """When that process ended, by the monotonic clock; within a minute."""
-    try:
-        ended, _, _ = select.select([process], [], [], 60)
-        assert ended, "it still lives"
-        return time.monotonic()
-    finally:
-        os.close(process)
 
 
 def test_a_program_that_handles_sigterm_ends_by_itself(pods: Pods) -> None:
@@ -72,7 +59,7 @@ def test_a_pod_stays_running_and_ready_while_it_terminates(pods: Pods) -> None:
     assert "deletionTimestamp" in pod["metadata"]
     assert pod["status"]["phase"] == "Running"
     assert {c["status"] for c in pod["status"]["conditions"]} == {"True"}
-    pods.kubectl("delete", "pod", "slow", "--grace-period=1")
+    pods.until_gone("slow")
 
 
 def test_a_later_delete_may_shorten_the_grace_period(pods: Pods) -> None:
