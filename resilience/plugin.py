@@ -108,12 +108,17 @@ def pytest_resilience_add_audit(
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """Refuse options and items that must not be combined with changes to a cluster."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse options and items that must not be combined with changes to a cluster, and move
+    scenarios that share `given` together, after plugins that shuffle."""
     if _ours(config) or any(FIXTURE_NAME in getattr(i, "fixturenames", ()) for i in items):
         from resilience.harness import collecting
 
         collecting.check(config, items)
+    if _ours(config):
+        from resilience.harness.sharing import neighbours
+
+        neighbours.gather(items)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,8 +1,10 @@
 """The program with which a Pod proves that a NetworkPolicy is enforced, and its exit codes.
 
 A network plugin without support for policies accepts one and ignores it. So no Pod is cut off, and
-no copy is restored, before a Pod has tried to get out and failed twice in a row. A policy takes a
-moment to apply to a new Pod, so the Pod keeps trying for `PATIENCE` seconds. `partition` and drills
+no copy is restored, before a Pod has tried to get out and failed twice in a row, the second time
+`APART` seconds after the first; a plugin that drops packets keeps each attempt waiting, so they
+overlap. A policy takes a moment to apply to a new Pod, so the Pod keeps trying for `PATIENCE`
+seconds. `partition` and drills
 run the same program; `partition` first runs the control, a connection that succeeds.
 """
 
@@ -14,11 +16,14 @@ SHUT, STILL_OPEN, NEVER_OPEN = 0, 7, 8
 PATIENCE = 20
 """Seconds that an accepted policy may take to be enforced."""
 
+APART = 0.5
+"""Seconds between the beginnings of two attempts."""
+
 CONTROL_WITHIN = 60
 """Seconds for the control's first connection."""
 
 _PROGRAM = """
-import os, socket, sys, time
+import os, socket, sys, threading, time
 
 host, port = (os.environ.get(word[1:], "") if word[0] == "$" else word for word in sys.argv[1:3])
 control = sys.argv[3] == "control"
@@ -30,6 +35,15 @@ def opens():
         return False
     return True
 
+def kept_in():
+    found = []
+    first = threading.Thread(target=lambda: found.append(opens()))
+    first.start()
+    time.sleep(%(apart)g)
+    found.append(opens())
+    first.join()
+    return found == [False, False]
+
 if control:
     end = time.monotonic() + %(control)d
     while not opens():
@@ -37,11 +51,10 @@ if control:
             sys.exit(%(never)d)
         time.sleep(0.1)
     print("open", flush=True)
-end, kept = time.monotonic() + %(patience)g + (%(control)d if control else 0), 0
-while kept < 2:
+end = time.monotonic() + %(patience)g + (%(control)d if control else 0)
+while not kept_in():
     if time.monotonic() > end:
         sys.exit(%(still)d)
-    kept = 0 if opens() else kept + 1
     time.sleep(0.1)
 sys.exit(%(shut)d)
 """
@@ -53,6 +66,7 @@ def command(host: str, port: str, *, control: bool, patience: float = PATIENCE) 
     values = {
         "control": CONTROL_WITHIN,
         "patience": patience,
+        "apart": APART,
         "shut": SHUT,
         "still": STILL_OPEN,
         "never": NEVER_OPEN,

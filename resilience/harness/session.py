@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from resilience.engine.journal.recover import Recovered
     from resilience.engine.python.fixture import Resilience
     from resilience.engine.run.run import Run
-    from resilience.harness.given_holder import GivenHolder
+    from resilience.harness.sharing.given_holder import GivenHolder
     from resilience.harness.sites.site import Site, Wanted
     from resilience.model.report import RunRecord
     from resilience.model.scenario import Scenario
@@ -80,7 +80,7 @@ class Session:
     @cached_property
     def given_holder(self) -> GivenHolder:
         """What a scenario leaves for the next one. `on` must not make another."""
-        from resilience.harness.given_holder import GivenHolder
+        from resilience.harness.sharing.given_holder import GivenHolder
 
         return GivenHolder(self._tell, self.left)
 

@@ -125,6 +125,8 @@ class Verb:
     before anything is touched. `due` says why the step, at this path, has nothing to do today, ""
     when it has; a scenario with such a step is skipped. `repeatable` marks an action that leaves
     the same state when it is executed again, so that several scenarios can share what it set up.
+    `spoils_given` marks one after which, although it is undone, the next scenario finds what a
+    shared `given` set up changed (a restarted container, a new revision).
     `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
     need it (Residue.EVERYTHING always requires it). `never` has keys of similar verbs that this one
     cannot have, each with the reason. `undo` (actions) is called with the data that
@@ -151,6 +153,7 @@ class Verb:
     helpers: Callable[[Any, str, Any], Sequence[Any]] = _no_helpers
     due: Callable[[Any, str, Any, str, Any], str] = _always_due
     repeatable: bool = False
+    spoils_given: bool = False
     may_last: bool = False
     never: Mapping[str, str] = field(default_factory=dict)
     undo: Callable[..., None] | None = None

@@ -107,6 +107,7 @@ VERB = Verb(
     undo=machines.undo,
     undo_text="The node is started if it is down, and is Ready and uncordoned as before.",
     residue=Residue.NAMED,
+    spoils_given=True,
     residue_text="Pods of the rebooted node were restarted",
     proof="The node is Ready with another boot id, or all its Pods have restarted.",
     example="reboot: {node: {running: app=checkout}}",

@@ -116,6 +116,7 @@ VERB = Verb(
     shorthand="pods",
     rights=pod_action.rights(("get", "pods"), ("create", "pods"), ("delete", "pods")),
     residue=Residue.NAMED,
+    spoils_given=True,
     residue_text="crashed containers count one more restart",
     possible=_possible,
     helpers=_helpers,

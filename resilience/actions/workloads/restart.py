@@ -118,6 +118,7 @@ VERB = Verb(
     shorthand="workload",
     rights=_rights,
     residue=Residue.NAMED,
+    spoils_given=True,
     residue_text=f"one more revision, with the annotation {ANNOTATION}",
     proof="The watch shows a Pod of the new revision, or an old one terminating.",
     example="restart: deployment/checkout",

@@ -113,6 +113,7 @@ VERB = Verb(
     undo=reverting.undo,
     undo_text="The previous image is rolled out again, unless someone changed it since.",
     residue=Residue.NAMED,
+    spoils_given=True,
     residue_text="two more revisions",
     proof="The watch shows a Pod with the image.",
     example="set_image: {workload: deployment/checkout, image: 'registry.example/shop:broken'}",

@@ -25,6 +25,8 @@ PATIENCE = 5.0
 
 PAUSE = 0.1
 
+_STAYS = "stays"
+
 _COUNTED = frozenset({"generation", "managedFields", "resourceVersion"})
 
 Records = Iterable[Mapping[str, Any]]
@@ -61,6 +63,11 @@ class SetUp:
             return f"{told(other)} changed"
         return "" if self.pods == now.pods else "its Pods restarted, or others came and went"
 
+    def cannot_return(self, now: SetUp) -> bool:
+        """Whether waiting is useless: an object was changed, or a Pod that stays has restarted,
+        which it never takes back."""
+        return now.content != self.content or bool(_restarts(now.pods) - _restarts(self.pods))
+
 
 def differs(before: SetUp, cluster: Cluster, records: Records, clock: EngineClock) -> str:
     """The same, after Pods had a few seconds to come and go."""
@@ -69,8 +76,7 @@ def differs(before: SetUp, cluster: Cluster, records: Records, clock: EngineCloc
     while True:
         now = SetUp.seen(cluster, records)
         why = before.differs(now)
-        only_pods = now.content == before.content
-        if not why or not only_pods or clock.monotonic() >= deadline:
+        if not why or before.cannot_return(now) or clock.monotonic() >= deadline:
             return why
         clock.wait(PAUSE)
 
@@ -86,9 +92,15 @@ def _digest(cluster: Cluster, resource: Resource, name: str, namespace: str) -> 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _restarts(pods: Iterable[tuple[str, ...]]) -> set[tuple[str, str]]:
+    """Owner and count of Pods that stay and have restarted."""
+    found = ((owner, count) for _, owner, state, count, *_ in pods if state == _STAYS)
+    return {(owner, count) for owner, count in found if int(count)}
+
+
 def _pod(pod: Object) -> tuple[str, ...]:
     """A Pod without what its successor may have otherwise."""
     labels = [f"{key}={value}" for key, value in sorted(objects.labels(pod).items())]
-    state = "terminating" if objects.is_terminating(pod) else "stays"
+    state = "terminating" if objects.is_terminating(pod) else _STAYS
     owner = objects.controller_uid(pod) or objects.uid(pod)
     return (objects.namespace(pod), owner, state, str(objects.restarts(pod)), *labels)

@@ -15,6 +15,7 @@ from resilience.cluster import errors
 from resilience.cluster.interface import CONFIGMAPS, DEPLOYMENTS, PODS, Object
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.run_options import Options
+from resilience.engine.evidence.set_up import PAUSE
 from resilience.engine.journal.journal import Journal, fold
 from resilience.engine.journal.recover import undo_all
 from resilience.engine.run.run import Run
@@ -143,7 +144,9 @@ def test_a_pod_that_restarted_or_came_from_elsewhere_is_told(group: Group) -> No
     assert group.differs() == ""
     again = {"status": {**pod["status"], "containerStatuses": [{"name": "web", "restartCount": 1}]}}
     group.here.cluster.put(PODS, {**pod, **again})
+    before = group.here.clock.monotonic()
     assert "Pods" in group.differs()
+    assert group.here.clock.monotonic() < before + PAUSE  # a restart is never taken back
 
 
 def test_after_a_run_that_did_not_hold_everything_is_undone(group: Group) -> None:
