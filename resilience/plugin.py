@@ -194,6 +194,15 @@ def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None
         arrival.check(node.config, ids)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: Any, sched: Any) -> None:
+    """On the controller: give a scenario whose worker died its outcome."""
+    if _ours(sched.config):
+        from resilience.harness.distributed import dead_worker
+
+        dead_worker.note(sched.config, crashitem, report)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the reports, and set the exit code for the kind of failure."""

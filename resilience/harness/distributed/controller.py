@@ -28,10 +28,14 @@ KNOWN: pytest.StashKey[Mapping[Key, Scenario]] = pytest.StashKey()
 Located = tuple[str, Scenario]
 """A scenario, and the cluster of the fleet on which it runs: "" without a fleet."""
 
+LOCATED: pytest.StashKey[Mapping[str, Located]] = pytest.StashKey()
+"""The same by the id of the item."""
+
 
 def take_over(config: pytest.Config, found: Mapping[str, Located]) -> None:
     """From now on distribute these items (by id) in groups, and pass signals to all workers. A
     custom scheduler is not changed; then only locks separate runs."""
+    config.stash[LOCATED] = found
     config.stash[KNOWN] = {
         (member, each.place.file, each.id): each for member, each in found.values()
     }

@@ -1,5 +1,5 @@
-"""The record of a scenario that never began on a cluster of a fleet, so that each cell of the table
-has a reason."""
+"""The record of a scenario that never began on a cluster of a fleet, or whose worker died, so that
+each cell of the table has a reason."""
 
 from __future__ import annotations
 
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 def keep(ours: Session, scenario: Scenario, outcome: Outcome, text: str) -> None:
     """Adds the record, for a cluster of a fleet; without a fleet, a run that never began has no
     record."""
-    settings = ours.settings
-    if not settings.member or settings.dry_run:
-        return
-    wall = time.time()
-    record = RunRecord(
+    if ours.settings.member and not ours.settings.dry_run:
+        ours.records.append(record(ours, scenario, outcome, text))
+
+
+def record(ours: Session, scenario: Scenario, outcome: Outcome, text: str) -> RunRecord:
+    """A record with nothing but an outcome and its reason."""
+    settings, wall = ours.settings, time.time()
+    member = {"member": settings.member} if settings.member else {}
+    return RunRecord(
         run=new_id(wall),
         scenario=scenario,
         seed=ours.seed,
@@ -38,6 +42,5 @@ def keep(ours: Session, scenario: Scenario, outcome: Outcome, text: str) -> None
         findings=(),
         probes=(),
         timeline=(),
-        environment={"context": settings.context, "member": settings.member},
+        environment={"context": settings.context, **member},
     )
-    ours.records.append(record)

@@ -161,9 +161,13 @@ def test_a_worker_that_dies_fails_its_scenario_which_is_not_repeated(
                 os._exit(9)
     """)
     write(pytester, "deadly", plain("deadly"))
-    result = run("-n2")
+    result = run("-n2", "--resilience-report", "out")
     result.assert_outcomes(passed=1, failed=1)
     assert (pytester.path / "begun").read_text().split().count("deadly") == 1
+    outcomes = {each["scenario"]["id"]: each["outcome"] for each in report(pytester.path)}
+    assert outcomes == {"a": "passed", "deadly": "interrupted"}
+    assert result.ret == 25
+    result.stdout.fnmatch_lines(["*its worker process died*`resilience recover *"])
 
 
 def test_each_worker_may_not_run_all_scenarios(pytester: pytest.Pytester, run: Run) -> None:
