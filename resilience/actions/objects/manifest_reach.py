@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
+from resilience.actions.objects.node_power import rules_nodes
 from resilience.actions.shared.kinds import is_cluster_scoped, plural
 from resilience.actions.undo import set_claims
-from resilience.backup.modify.pod_specs import pod_specs
-from resilience.backup.objects.kind_identity import is_built_in
 from resilience.cluster.interface import Object, grouped
 from resilience.cluster.permit import grants, namespace_kinds
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
 from resilience.kube import objects
 from resilience.model.step_reach import Reach, union
 from resilience.model.verb import Right
-
-_POWERS = frozenset({"ALL", "SYS_ADMIN", "CAP_SYS_ADMIN"})
-"""Capabilities that amount to being privileged."""
 
 
 def rights(bodies: Sequence[Object], namespace: str, *, keep: bool) -> Sequence[Right]:
@@ -72,42 +67,9 @@ def _bound(body: Object, namespace: str) -> Sequence[Right]:
 
 def touches(bodies: Sequence[Object], namespace: str) -> Reach:
     """The namespaces of the objects, and the places that those objects affect: a Pod with power
-    over its node acts on nodes."""
-    nodes = any(map(_rules_its_node, bodies))
+    over its node acts on nodes, and so does what takes an address or a place on all of them."""
+    nodes = any(map(rules_nodes, bodies))
     return union([*(_touched_by(body, namespace) for body in bodies), Reach(nodes=nodes)])
-
-
-def _rules_its_node(body: Object) -> bool:
-    """Whether Pods of it are privileged, see their node's processes or write to its files."""
-    return is_built_in(body) and any(
-        spec.get("hostPID") or _is_privileged(spec) or _writes_to_node(spec)
-        for _, spec in pod_specs(body.get("spec"))
-    )
-
-
-def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for key in ("initContainers", "containers"):
-        yield from (each for each in spec.get(key) or () if isinstance(each, Mapping))
-
-
-def _is_privileged(spec: Mapping[str, Any]) -> bool:
-    found = [each.get("securityContext") or {} for each in _containers(spec)]
-    added = {name for each in found for name in (each.get("capabilities") or {}).get("add") or ()}
-    return any(each.get("privileged") for each in found) or bool(added & _POWERS)
-
-
-def _writes_to_node(spec: Mapping[str, Any]) -> bool:
-    host = {
-        each.get("name")
-        for each in spec.get("volumes") or ()
-        if isinstance(each, Mapping) and each.get("hostPath")
-    }
-    mounts = (mount for each in _containers(spec) for mount in each.get("volumeMounts") or ())
-    return any(
-        mount.get("name") in host and not mount.get("readOnly")
-        for mount in mounts
-        if isinstance(mount, Mapping)
-    )
 
 
 def _is_cluster_scoped(body: Object) -> bool:

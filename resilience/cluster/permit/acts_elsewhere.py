@@ -1,8 +1,8 @@
 """Objects that act outside of their own namespace: which ones, read from their body.
 
 A fault of Chaos Mesh or Litmus is an object in one namespace that may name Pods of others, nodes,
-machines of a cloud, or another cluster; Argo CD, Flux and k3s install into the namespace that
-their objects name. Kinds whose manifests do not show where they act cannot be known. Pure.
+machines of a cloud, or another cluster; `installers` has the objects of deployment tools. Kinds
+whose manifests do not show where they act cannot be known. Pure.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-REMOTE = "(another cluster: remoteCluster)"
+from resilience.cluster.permit.installers import INSTALLERS, REMOTE
+
 MACHINES = "(machines outside of the cluster: {})"
 NODES = "(nodes or machines: {})"
 UNREADABLE = "(unknown: a JSON patch of a fault)"
-"""These represent what no namespace of this cluster names; they are never covered."""
+"""These and REMOTE represent what no namespace of this cluster names; they are never covered."""
 
 _CLOUDS = ("awschaos", "gcpchaos", "azurechaos", "physicalmachinechaos")
 """Kinds of Chaos Mesh, and in lower case the keys of their specs in a Workflow or a Schedule."""
@@ -33,10 +34,9 @@ def elsewhere(body: Any, group: str | None = None) -> frozenset[str]:
 
 
 def installs_into(body: Any, group: str | None = None) -> frozenset[str]:
-    """Namespaces into which a deployment tool installs what the object names."""
-    fields = _INSTALLS.get(_group(body) if group is None else group, ())
-    named = (_at(body, each) for each in fields)
-    return frozenset(each for each in named if isinstance(each, str) and each)
+    """Where a controller installs what the object names, or changes the traffic."""
+    found = INSTALLERS.get(_group(body) if group is None else group)
+    return found(body) if found and isinstance(body, Mapping) else frozenset()
 
 
 def _group(body: Any) -> str:
@@ -103,11 +103,4 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
 _FAULTS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "chaos-mesh.org": _chaos_mesh,
     "litmuschaos.io": _litmus,
-}
-
-_INSTALLS = {
-    "argoproj.io": (("spec", "destination", "namespace"),),
-    "helm.toolkit.fluxcd.io": (("spec", "targetNamespace"), ("spec", "storageNamespace")),
-    "kustomize.toolkit.fluxcd.io": (("spec", "targetNamespace"),),
-    "helm.cattle.io": (("spec", "targetNamespace"),),
 }

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.permit.acts_elsewhere import REMOTE, UNREADABLE, elsewhere, installs_into
+from resilience.cluster.permit.acts_elsewhere import UNREADABLE, elsewhere
+from resilience.cluster.permit.installers import REMOTE
 
 
 def chaos(kind: str, **spec: Any) -> dict[str, Any]:
@@ -57,21 +58,3 @@ def test_a_patch_without_its_group_is_read_by_that_of_its_path() -> None:
     assert elsewhere(patch, "chaos-mesh.org") == {"bank"}
     operations = [{"op": "add", "path": "/spec/selector/namespaces", "value": ["bank"]}]
     assert elsewhere(operations, "chaos-mesh.org") == {UNREADABLE}
-
-
-@pytest.mark.parametrize(
-    ("version", "spec", "places"),
-    [
-        ("argoproj.io/v1alpha1", {"destination": {"namespace": "bank"}}, {"bank"}),
-        ("helm.toolkit.fluxcd.io/v2", {"targetNamespace": "a", "storageNamespace": "b"},
-         {"a", "b"}),
-        ("kustomize.toolkit.fluxcd.io/v1", {"targetNamespace": "bank"}, {"bank"}),
-        ("helm.cattle.io/v1", {"targetNamespace": "bank"}, {"bank"}),
-        ("helm.cattle.io/v1", {"chart": "a"}, set()),
-        ("example.com/v1", {"targetNamespace": "bank"}, set()),
-    ],
-)  # fmt: skip
-def test_a_deployment_tool_installs_where_its_object_says(
-    version: str, spec: Any, places: set[str]
-) -> None:
-    assert installs_into({"apiVersion": version, "spec": spec}) == places
