@@ -15,9 +15,15 @@ from typing import Any, Literal
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
-from resilience.checks import absent, events, in_place, recovering, stuck
-from resilience.checks.struck import not_yet
-from resilience.cluster.errors import NotFound
+from resilience.checks import absent, events, in_place, stuck
+from resilience.checks.aftermath import (
+    healing,
+    not_shown,
+    require_begun,
+    rolling,
+    unhealed,
+    workload_title,
+)
 from resilience.cluster.interface import (
     DEPLOYMENTS,
     JOBS,
@@ -33,10 +39,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.model.words import many
-from resilience.verbs.context import CheckContext, NotMet, Victim
-
-_ROLLED = {resource.kind: resource for resource in WORKLOADS if resource != JOBS}
-"""Workloads that replace their Pods after a change, by kind."""
+from resilience.verbs.context import CheckContext, NotMet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,21 +95,21 @@ def _all(context: CheckContext) -> str:
         text
         for each in found.short
         for text in (
-            f"{_title(each.workload)}: {each.shortfall.text}",
+            f"{workload_title(each.workload)}: {each.shortfall.text}",
             *events.about_unready(each.pods, context),
         )
     ]
     missing += events.about_unready(found.unready, context, terminating=True)
     missing += in_place.outdated(found.serving, context)
-    if late := _late(context, None):
+    if late := not_shown(context, None):
         missing.append(late)
     if not missing:
         for each in found.complete:
-            _require_begun(each, context)
+            require_begun(each, context)
     waiting = [pod for each in found.short for pod in each.pods] + list(found.unready)
     todo = stuck.remedies(waiting, context, [each.workload for each in found.short])
     final = bool(todo) or any(each.shortfall.final for each in found.short)
-    if missing := missing or _unhealed(context):
+    if missing := missing or unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
     if found.empty:
         text = f"namespace {context.namespace} contains no workload that wants Pods and no"
@@ -115,23 +118,10 @@ def _all(context: CheckContext) -> str:
         raise NotMet(f"{text} unfinished Pod{more}", unknown=not (context.victims or gone))
     return "; ".join(
         [
-            *(f"{_title(each)}: {readiness.summary(each)}" for each in found.complete),
+            *(f"{workload_title(each)}: {readiness.summary(each)}" for each in found.complete),
             *(f"{objects.title(pod)} is ready" for pod in found.serving),
         ]
     )
-
-
-def _unhealed(context: CheckContext) -> list[str]:
-    """Pods that owners of unknown kinds have not replaced yet; the number that they want is
-    unknown, so as many as before are expected.
-    """
-    known = {resource.kind.lower() for resource in WORKLOADS}
-    theirs = [
-        victim
-        for victim in _victims(context)
-        if victim.workload and victim.workload_title.partition("/")[0] not in known
-    ]
-    return [each.text for each in recovering.found(theirs, context) if each.seconds is None]
 
 
 def _one(resource: Resource, name: str, context: CheckContext) -> str:
@@ -148,7 +138,7 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
         return _simple(found, title, context)
     pods = pods_of(found, context)
     shortfall = readiness.shortfall(found, pods)
-    missing = shortfall.text if shortfall else _late(context, {objects.uid(found)})
+    missing = shortfall.text if shortfall else not_shown(context, {objects.uid(found)})
     if not missing and resource != JOBS and readiness.wanted(found) == 0:
         text = "it wants 0 Pods, so being ready would prove nothing"
         raise NotMet(f"{title} in {namespace}: {text}", unknown=True)
@@ -159,42 +149,8 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
             "; ".join([f"{title} in {namespace}: {missing}", *why, *todo]),
             final=bool(todo) or (shortfall is not None and shortfall.final),
         )
-    _require_begun(found, context)
+    require_begun(found, context)
     return f"{title}: {readiness.summary(found)}"
-
-
-def _require_begun(workload: Object, context: CheckContext) -> None:
-    """Not measured if this run changed the template but no Pod has the new one: then all Pods are
-    ready, but prove nothing about the change."""
-    now = (workload.get("spec") or {}).get("template")
-    since = [
-        change.since
-        for change in context.changes
-        if change.uid == objects.uid(workload) and change.template not in ({}, now)
-    ]
-    want = readiness.wanted(workload) or 0
-    if since and want and not _has_begun(workload, want, max(since), context):
-        raise NotMet(
-            f"{_title(workload)}: this run changed its Pod template, but no Pod has the new one, "
-            f"because of {readiness.kept_by(workload)}; all {want} Pods keep the old one; "
-            "delete a Pod (`kill`) or change that setting, so that the change can be judged",
-            final=True,
-            unknown=True,
-        )
-
-
-def _has_begun(workload: Object, want: int, since: float, context: CheckContext) -> bool:
-    if workload.get("kind") not in readiness.NEVER_ROLLED:
-        return readiness.outdated(workload) < want
-    mine = {objects.uid(pod) for pod in pods_of(workload, context)}
-    seen: dict[str, float] = {}
-    for event in context.history(PODS):
-        seen.setdefault(objects.uid(event.object), event.received)
-    return any(seen.get(uid, since) > since for uid in mine)
-
-
-def _title(workload: Object) -> str:
-    return f"{str(workload.get('kind', '')).lower()}/{objects.name(workload)}"
 
 
 def _simple(obj: Object, title: str, context: CheckContext) -> str:
@@ -224,56 +180,17 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
         and not objects.is_finished(pod)
         and not objects.is_terminating(pod)
     ]
-    if late := _late(context, None):
+    if late := not_shown(context, None):
         raise NotMet(late)
     if len(matching) < at_least:
         raise absent.too_few(selector, at_least, len(matching), context)
     _serving(matching, context)
     if older := in_place.outdated(matching, context):
         raise NotMet("; ".join(older))
-    if missing := _rolling(selector, context) or _healing(selector, context):
+    if missing := rolling(selector, context) or healing(selector, context):
         raise NotMet(missing)
     verb = "is" if len(matching) == 1 else "are"
     return f"{many(len(matching), 'Pod')} {selector} {verb} ready"
-
-
-def _rolling(selector: Selector, context: CheckContext) -> str:
-    """Non-empty while a workload that this run changed has not replaced all of its matching
-    Pods: until then the old Pods are ready, but prove nothing.
-    """
-    changed = {
-        (change.kind, change.name)
-        for change in context.changes
-        if change.namespace == context.namespace and selector.matches(change.pod_labels)
-        and change.pod_labels and change.kind in _ROLLED
-    }  # fmt: skip
-    for kind, name in sorted(changed):
-        try:
-            workload = context.cluster.get(_ROLLED[kind], name, context.namespace)
-        except NotFound:
-            continue
-        if shortfall := readiness.shortfall(workload, None):
-            return f"{_title(workload)}: {shortfall.text}"
-        _require_begun(workload, context)
-    return ""
-
-
-def _healing(selector: Selector, context: CheckContext) -> str:
-    """Non-empty while a workload of such Pods has fewer of them than before the action: right after
-    a DELETE the remaining Pods are all ready, and the new one does not exist yet.
-    """
-    hit = {objects.uid(event.object) for event in context.history(PODS)
-           if selector.matches(objects.labels(event.object))}  # fmt: skip
-    victims = [victim for victim in _victims(context) if victim.uid in hit]
-    found = recovering.found(victims, context)
-    return "; ".join(each.text for each in found if each.seconds is None)
-
-
-def _victims(context: CheckContext) -> list[Victim]:
-    """Those in the run's namespace: `ready` says nothing about others, where a drain strikes, too
-    (`recovered` does).
-    """
-    return [victim for victim in context.victims if victim.namespace == context.namespace]
 
 
 def _serving(pods: Iterable[Object], context: CheckContext) -> None:
@@ -281,22 +198,6 @@ def _serving(pods: Iterable[Object], context: CheckContext) -> None:
     if unready:
         todo = stuck.remedies(unready, context)
         raise NotMet("; ".join([*events.about_unready(unready, context), *todo]), final=bool(todo))
-
-
-def _late(context: CheckContext, workloads: set[str] | None) -> str:
-    """Non-empty while the disruption of a victim (of these workloads) is not visible yet."""
-    concerned: list[Victim] = [
-        victim
-        for victim in _victims(context)
-        if workloads is None or {victim.workload, victim.owner, victim.uid} & workloads
-    ]
-    hidden = not_yet(concerned, lambda uid: _by_uid(context, uid))
-    names = ", ".join(f"{victim.namespace}/{victim.name}" for victim in hidden)
-    return f"the watch does not show the disruption of {names} yet" if hidden else ""
-
-
-def _by_uid(context: CheckContext, uid: str) -> Object | None:
-    return context.view(PODS, context.namespace).by_uid(uid)
 
 
 def _pods_of(context: CheckContext) -> Sequence[Object]:

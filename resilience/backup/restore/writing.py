@@ -23,16 +23,22 @@ from resilience.backup.objects.rules import (
     with_allocations,
 )
 from resilience.backup.restore.outcome import Outcome
+from resilience.backup.restore.server_refusals import (
+    NO_DRY_RUN,
+    WEBHOOK,
+    Going,
+    of_admission,
+    pause_before_retry,
+    said,
+    with_advice,
+)
 from resilience.cluster.errors import (
-    ApiError,
     ClusterError,
     Conflict,
     Forbidden,
     Invalid,
     NotFound,
     ServerTrouble,
-    Throttled,
-    Unreachable,
 )
 from resilience.cluster.interface import Cluster, Object, Resource
 from resilience.cluster.permit.door import NotCovered
@@ -42,28 +48,6 @@ Existing = Literal["fail", "skip", "update"]
 _LONGEST_PAUSE = 8.0
 _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
-
-GRANTING = (
-    "the API server lets no one grant permissions that they do not hold: leave it out with "
-    "--exclude, or restore as someone who holds these permissions, or who may `escalate` roles "
-    "and `bind` what is bound"
-)
-
-_ADVICE = {
-    "already allocated": "`--allocations new` restores it with another one",
-    "attempting to grant RBAC permissions not currently held": GRANTING,
-}
-"""Recognized by the API server's text."""
-
-WEBHOOK = "failed calling webhook"
-"""The webhook has no server now; its server may be part of the restore."""
-
-_NO_DRY_RUN = "does not support dry run"
-"""The text for a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
-
-
-class Going(ClusterError):
-    """The object of that name is being deleted: it can be created once it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +81,12 @@ class ObjectWriter:
             try:
                 return self._create(resource, obj, existing)
             except ClusterError as problem:
-                wait = _passing(problem, pause)
+                wait = pause_before_retry(problem, pause)
                 patience = self.patience
                 if hooks is not None and WEBHOOK in str(problem):
                     patience = hooks
                 if wait is None or self.clock.monotonic() + wait > began + patience:
-                    return Written(Outcome.FAILED, _words(problem, waited=wait is not None))
+                    return Written(Outcome.FAILED, said(problem, waited=wait is not None))
                 self.clock.wait(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -120,7 +104,7 @@ class ObjectWriter:
                 subresource="status",
             )
         except ClusterError as problem:
-            reason = f"created, but its status could not be written: {_words(problem)}"
+            reason = f"created, but its status could not be written: {said(problem)}"
             return Written(Outcome.FAILED, reason, written.uid)
         return written
 
@@ -133,13 +117,13 @@ class ObjectWriter:
             try:
                 return self._create(resource, obj, existing, dry_run=True)
             except (NotFound, Going) as problem:
-                return Written(Outcome.UNASKED, _words(problem))
+                return Written(Outcome.UNASKED, said(problem))
             except ClusterError as problem:
-                if WEBHOOK in str(problem) or _NO_DRY_RUN in str(problem):
-                    return Written(Outcome.UNASKED, _words(problem))
-                wait = _passing(problem, pause)
+                if WEBHOOK in str(problem) or NO_DRY_RUN in str(problem):
+                    return Written(Outcome.UNASKED, said(problem))
+                wait = pause_before_retry(problem, pause)
                 if wait is None or self.clock.monotonic() + wait > until:
-                    return Written(Outcome.REJECTED, _words(problem, waited=wait is not None))
+                    return Written(Outcome.REJECTED, said(problem, waited=wait is not None))
                 self.clock.wait(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -160,15 +144,15 @@ class ObjectWriter:
         except NotCovered as problem:
             return self._uncovered(resource, obj, problem)
         except (Invalid, Forbidden, ServerTrouble) as problem:
-            if not _of_admission(problem) or not self._is_there(resource, obj):
-                raise _with_advice(problem) from problem
+            if not of_admission(problem) or not self._is_there(resource, obj):
+                raise with_advice(problem) from problem
             return self._existing(resource, obj, existing, dry_run)
         except (
             NotFound
         ) as problem:  # the namespace is missing; an unserved kind would have been found earlier
             if dry_run:
                 raise
-            return Written(Outcome.FAILED, _words(problem))
+            return Written(Outcome.FAILED, said(problem))
         if dry_run:
             return Written(Outcome.WOULD_CREATE)
         return Written(Outcome.CREATED, uid=created["metadata"]["uid"])
@@ -276,23 +260,6 @@ def _difference(live: Object, obj: Object) -> Object:
     return merge_patch(theirs, mine)
 
 
-def _of_admission(problem: ApiError) -> bool:
-    """Whether it may have been refused before the API server knew that the object exists."""
-    if isinstance(problem, ServerTrouble):
-        return WEBHOOK in problem.message
-    return not _goes(problem)
-
-
-def _with_advice(problem: ApiError) -> ApiError:
-    for words, advice in _ADVICE.items():
-        if words in problem.message:
-            text = f"{problem.message}; {advice}"
-            return type(problem)(
-                problem.code, text, reason=problem.reason, status=problem.status
-            )  # fmt: skip
-    return problem
-
-
 def _shared(obj: Object) -> str:
     """The hint for cluster-scoped objects, which a copy shares with its original."""
     if obj["metadata"].get("namespace") or identity(obj) == "Namespace":
@@ -308,25 +275,3 @@ def _always_there(obj: Object) -> bool:
     """Whether controllers create the object right after its namespace, so that it is no one
     else's."""
     return bool(identity(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default")
-
-
-def _passing(problem: ClusterError, pause: float) -> float | None:
-    """Seconds to wait for a transient condition, None for a lasting one."""
-    if isinstance(problem, Throttled | ServerTrouble):
-        return problem.retry_after if problem.retry_after is not None else pause
-    if isinstance(problem, Unreachable | NotFound | Going):
-        # NotFound: it was deleted since the refusal, so the next create will succeed.
-        return pause
-    return pause if _goes(problem) else None
-
-
-def _goes(problem: ClusterError) -> bool:
-    """Whether the namespace is being deleted, together with everything in it."""
-    return isinstance(problem, Forbidden) and any(
-        cause.get("reason") == "NamespaceTerminating" for cause in problem.causes
-    )
-
-
-def _words(problem: ClusterError, *, waited: bool = False) -> str:
-    text = problem.message if isinstance(problem, ApiError) else str(problem)
-    return f"{text} (still so after waiting)" if waited else text

@@ -11,7 +11,8 @@ import pytest
 
 from resilience.backup.format.errors import StillThere
 from resilience.cluster.interface import SECRETS
-from resilience.engine.plan.plan_scenarios import VERBS, _judged, asked_elsewhere
+from resilience.engine.plan.plan_checks import VERBS, _judged
+from resilience.engine.plan.scratch_steps import asked_elsewhere
 from resilience.model.place import Place
 from resilience.model.scenario import Plan
 from resilience.model.verb import Family, Phase, Verb

@@ -32,6 +32,11 @@ from resilience.sandbox.apiserver.http import (
 )
 from resilience.sandbox.apiserver.http.api_faults import Faults, Reset
 from resilience.sandbox.apiserver.http.kubelet_proxy import KubeletProxy
+from resilience.sandbox.apiserver.http.request_attributes import (
+    attributes,
+    connect_options,
+    of_another_server,
+)
 from resilience.sandbox.apiserver.http.resources import Resources
 from resilience.sandbox.apiserver.http.route import Route
 from resilience.sandbox.apiserver.openapi import discovery, openapi_v2
@@ -63,15 +68,6 @@ _NON_RESOURCE = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
-_VERBS = {
-    "GET": "get",
-    "HEAD": "get",
-    "POST": "create",
-    "PUT": "update",
-    "PATCH": "patch",
-    "DELETE": "delete",
-}
-
 Handler = Callable[[web.BaseRequest, Identity], Awaitable[web.StreamResponse]]
 
 
@@ -148,11 +144,11 @@ class Server:
             return await self._other(request, path, user)
         kind = self.registry.kinds.find(target.group, target.version, target.plural)
         if kind is None and self._others.claims(target.group, target.version):
-            self._authorizer.require(user, _of_another(request, target))
+            self._authorizer.require(user, of_another_server(request, target))
             return await self._others.connect(request, target.group, target.version, user)
         if kind is None or (target.namespace and not kind.resource.namespaced):
             raise refusals.unknown_path()
-        asked = _attributes(request, kind, target)
+        asked = attributes(request, kind, target)
         self._authorizer.require(user, asked)
         if (
             target.subresource in _STREAMED
@@ -294,7 +290,7 @@ class Server:
             operation="CONNECT",
             namespace=target.namespace,
             name=target.name,
-            obj=_connect_options(request, target),
+            obj=connect_options(request, target),
             old=None,
             call=call,
             subresource=target.subresource,
@@ -344,58 +340,6 @@ class Server:
         return response
 
 
-def _of_another(request: web.BaseRequest, target: Route) -> Attributes:
-    """The authorization attributes of a request to another server's group."""
-    verb = _VERBS.get(request.method, request.method.lower())
-    return Attributes(
-        verb="list" if verb == "get" and not target.name else verb,
-        group=target.group,
-        resource=target.plural,
-        subresource=target.subresource,
-        namespace=target.namespace,
-        name=target.name,
-    )
-
-
-def _connect_options(request: web.BaseRequest, target: Route) -> dict[str, Any]:
-    """The object of a CONNECT, built from the query."""
-    kind = {"exec": "PodExecOptions", "attach": "PodAttachOptions"}.get(
-        target.subresource, "PodPortForwardOptions"
-    )
-    flags = {name: True for name in ("stdin", "stdout", "stderr", "tty")
-             if query_options.flag(request.query, name)}  # fmt: skip
-    out: dict[str, Any] = {"kind": kind, "apiVersion": "v1", **flags}
-    if request.query.get("container"):
-        out["container"] = request.query["container"]
-    if target.subresource == "exec":
-        out["command"] = request.query.getall("command", [])
-    return out
-
-
 def _text(file: Path) -> bytes:
     """The authority's certificate; a server without TLS has none."""
     return file.read_bytes() if file.exists() else b""
-
-
-def _attributes(request: web.BaseRequest, kind: Kind, target: Route) -> Attributes:
-    """The authorization attributes of a request."""
-    verb = _VERBS.get(request.method, request.method.lower())
-    name = target.name
-    if not name and verb == "get":
-        verb = "watch" if query_options.flag(request.query, "watch") else "list"
-        selector = request.query.get("fieldSelector", "")
-        if selector.startswith("metadata.name=") and "," not in selector:
-            name = selector.removeprefix("metadata.name=").lstrip("=")
-    elif not name and verb == "delete":
-        verb = "deletecollection"
-    namespace = target.namespace
-    if (kind.resource.group, kind.resource.plural) == ("", "namespaces"):
-        namespace = name
-    return Attributes(
-        verb=verb,
-        group=kind.resource.group,
-        resource=kind.resource.plural,
-        subresource=target.subresource,
-        namespace=namespace,
-        name=name,
-    )
