@@ -1,4 +1,4 @@
-"""The functions that `resilience.commands.backup_parsers` refers to, one per action.
+"""The functions that `resilience.commands.parsers.backup_parsers` refers to, one per action.
 
 Each returns an exit code: 0 for done, 1 for a problem (described on stderr). Errors of the library
 reach the user as one line.
