@@ -92,7 +92,7 @@ def test_strings_and_docstrings_of_the_package_are_plain() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_pages_are_plain(page: Path) -> None:
+def test_no_page_uses_a_banned_phrase(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
     found = [
         line
@@ -119,5 +119,5 @@ def test_a_banned_phrase_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["what the step must not touch", "this is no longer needed", "for every Pod"]
 )
-def test_plain_text_is_not(text: str) -> None:
+def test_plain_sentences_are_not_banned(text: str) -> None:
     assert not list(_found("here", text))

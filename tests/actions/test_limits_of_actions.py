@@ -89,7 +89,7 @@ def test_the_pods_that_a_changed_manifest_takes_away_count(
     assert (record.outcome is Outcome.REFUSED) is bool(pods), record.message
 
 
-def test_a_deleted_pod_counts(here: World) -> None:
+def test_a_deleted_pod_counts_toward_the_limit(here: World) -> None:
     name = objects.name(here.cluster.find(PODS, "shop")[0])
     limited = Limited(0)
     record = here.run(
@@ -99,6 +99,6 @@ def test_a_deleted_pod_counts(here: World) -> None:
     assert len(here.cluster.find(PODS, "shop")) == 3
 
 
-def test_scaling_up_harms_nobody(here: World) -> None:
+def test_scaling_up_harms_no_pod_and_passes_a_limit_of_zero(here: World) -> None:
     record = here.run(when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=5)], guard=Limited(0))
     assert record.outcome is Outcome.PASSED, record.message

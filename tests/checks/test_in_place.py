@@ -64,7 +64,7 @@ def test_the_old_container_proves_nothing(here: World, what: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("what", ASKED)
-def test_the_new_container_does(here: World, what: dict[str, Any]) -> None:
+def test_a_new_container_with_the_changed_image_is_ready(here: World, what: dict[str, Any]) -> None:
     changes(here, 0.5, image="web:2")
     changes(here, 4.0, container="new")
     assert asked(here, **what).outcome is Outcome.PASSED

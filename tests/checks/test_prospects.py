@@ -71,7 +71,9 @@ def outcome(stuck: Stuck | None) -> float | None:
         ("PodInitializing", "", None),
     ],
 )
-def test_a_waiting_container(reason: str, message: str, after: float | None) -> None:
+def test_the_reason_of_a_waiting_container_says_whether_it_can_recover(
+    reason: str, message: str, after: float | None
+) -> None:
     for field in ("containerStatuses", "initContainerStatuses"):
         assert outcome(prospects.of_pod(waiting(reason, message, field=field))) == after
 

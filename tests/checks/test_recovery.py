@@ -119,7 +119,7 @@ def test_the_new_pods_of_a_rollout_count_for_the_deployment() -> None:
     assert recovery(events).seconds == pytest.approx(0.3)
 
 
-def test_pods_of_others_do_not_count() -> None:
+def test_pods_of_another_owner_do_not_count_as_recovery() -> None:
     events = [change(10.1, pod("a"), "DELETED"), change(10.3, pod("n", owner="stranger"))]
     assert recovery(events).seconds is None
 

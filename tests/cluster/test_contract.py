@@ -168,7 +168,9 @@ def test_a_list_is_of_one_namespace_and_sorted(cluster: Cluster, there: str) -> 
         ("app notin (db)", ["a", "b", "d"]),
     ],
 )
-def test_labels_select(cluster: Cluster, there: str, selector: str, expected: list[str]) -> None:
+def test_a_label_selector_selects_as_kubernetes_does(
+    cluster: Cluster, there: str, selector: str, expected: list[str]
+) -> None:
     cluster.create(CONFIGMAPS, settings("a", app="web", tier="front"), there)
     cluster.create(CONFIGMAPS, settings("b", app="web"), there)
     cluster.create(CONFIGMAPS, settings("c", app="db", tier="back"), there)
@@ -194,7 +196,7 @@ def test_a_kind_that_is_not_served_is_told(cluster: Cluster) -> None:
         cluster.resource("v1", "Nonsense")
 
 
-def test_fields_select(cluster: Cluster, there: str) -> None:
+def test_a_field_selector_selects_by_name(cluster: Cluster, there: str) -> None:
     for name in ("a", "b"):
         cluster.create(CONFIGMAPS, settings(name, app="web"), there)
     assert names(cluster.list(CONFIGMAPS, there, fields="metadata.name=b")) == ["b"]

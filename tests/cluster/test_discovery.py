@@ -103,7 +103,7 @@ class Server:
 
 
 @pytest.mark.parametrize("documents", [AGGREGATED, LEGACY], ids=["aggregated", "legacy"])
-def test_resources_are_the_preferred_listable_ones(documents: dict[str, Any]) -> None:
+def test_discovery_finds_the_preferred_listable_resources(documents: dict[str, Any]) -> None:
     assert Discovery(Server(documents)).resources() == [NODES, PODS, DEPLOYMENTS]
 
 

@@ -100,7 +100,9 @@ def test_retry_after_may_stand_in_the_status_alone_or_be_missing(
         assert caught.value.retry_after == expected
 
 
-def test_causes_of_an_eviction_are_kept(server: FaultyServer, cluster: HttpCluster) -> None:
+def test_the_causes_of_a_refused_eviction_are_kept(
+    server: FaultyServer, cluster: HttpCluster
+) -> None:
     cause = {"reason": "DisruptionBudget", "message": "The disruption budget b needs 2"}
     refused = status(429, "TooManyRequests", "Cannot evict pod", causes=[cause])
     server.on(f"POST {POD}/eviction", reply(refused, 429))

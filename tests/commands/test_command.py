@@ -59,7 +59,7 @@ def test_a_bare_command_shows_what_there_is(arguments: list[str], one: str, tmp_
 
 
 @pytest.mark.parametrize("arguments", [["rnu"], ["schema"], ["schema", "pod"], ["init", "--x"]])
-def test_wrong_usage_is_two(arguments: list[str], tmp_path: Path) -> None:
+def test_wrong_usage_ends_with_exit_code_two(arguments: list[str], tmp_path: Path) -> None:
     done = resilience(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "error: " in done.stderr

@@ -42,7 +42,9 @@ def test_files_are_written_into_a_folder_and_never_over_others(
     assert "exists already; nothing was written" in capsys.readouterr().err
 
 
-def test_programs_get_one_document(line: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_of_convert_is_one_document(
+    line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["convert", str(line), "-o", "json"]) == 0
     [told] = json.loads(capsys.readouterr().out)
     assert told["tool"] == "chaoskube"

@@ -38,7 +38,9 @@ from tests.backup.fakes import FakeClock, FakeCluster, shop
         (Task("copy", 10, "byte"), 20, 1.0, "copy: 20 B of 10 B, 20 B/s, for 1s"),
     ],
 )  # fmt: skip
-def test_the_line(task: Task, done: int, seconds: float, text: str) -> None:
+def test_a_progress_line_shows_amount_rate_and_time_left(
+    task: Task, done: int, seconds: float, text: str
+) -> None:
     assert line(task, done, seconds) == text
 
 

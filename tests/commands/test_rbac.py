@@ -82,7 +82,9 @@ def test_one_use_gets_its_own_permissions_only(
     assert rbac(folder, capsys, "--only", use) & {READS_ALL, EXECS, KILLS} == expected
 
 
-def test_uses_add_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_uses_need_the_permissions_of_each(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = rbac(folder, capsys, "--only", "scenarios", "--only", "backup")
     assert {READS_ALL, EXECS, KILLS} <= found
 

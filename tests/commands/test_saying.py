@@ -28,7 +28,7 @@ FOR_MACHINES = {
 """Files that print by themselves, each with its reason."""
 
 
-def test_nobody_else_prints() -> None:
+def test_only_saying_writes_to_the_terminal() -> None:
     printing = set()
     for path in ROOT.rglob("*.py"):
         name = str(path.relative_to(ROOT))

@@ -40,7 +40,9 @@ AZURE = {
         (AZURE, "https://dev.azure.com/acme/shop/_build/results?buildId=17"),
     ],
 )
-def test_each_system_is_understood(environment: dict[str, str], link: str, tmp_path: Path) -> None:
+def test_commit_branch_and_link_are_read_from_each_ci_system(
+    environment: dict[str, str], link: str, tmp_path: Path
+) -> None:
     assert provenance(environment, tmp_path) == {
         "commit": SHA, "branch": "main", "ci": link, "who": "mary",
     }  # fmt: skip
@@ -96,5 +98,5 @@ def test_a_damaged_checkout_is_no_error(checkout: Path, head: str) -> None:
     assert "commit" not in provenance({}, checkout)
 
 
-def test_values_are_bounded(tmp_path: Path) -> None:
+def test_a_value_of_the_environment_is_cut_at_200_characters(tmp_path: Path) -> None:
     assert len(provenance({"GITHUB_ACTOR": "m" * 5000}, tmp_path)["who"]) == 200

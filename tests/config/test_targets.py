@@ -155,12 +155,12 @@ def test_a_target_that_lists_cluster_and_namespace_consents() -> None:
     consent(Fake(), "shop", targets=[STAGING])
 
 
-def test_a_label_consents() -> None:
+def test_the_consent_label_of_a_namespace_consents() -> None:
     consent(Fake(shop="allow"), "shop")
 
 
 @pytest.mark.parametrize("value", ["", "deny", "Allow", "allowed"])
-def test_any_other_label_does_not(value: str) -> None:
+def test_a_consent_label_with_another_value_does_not_consent(value: str) -> None:
     with pytest.raises(Refused, match="nothing allows acting in namespace 'shop'"):
         consent(Fake(shop=value), "shop")
 

@@ -34,7 +34,7 @@ def test_outside_it_says_when_the_next_opens() -> None:
 
 
 @pytest.mark.parametrize("moment", ["2026-11-20T12:00+01:00", "2026-12-24T09:00+01:00"])
-def test_a_blackout_wins(moment: str) -> None:
+def test_a_blackout_closes_an_open_window(moment: str) -> None:
     assert "blackout" in closed(moment)
 
 

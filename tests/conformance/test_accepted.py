@@ -64,7 +64,7 @@ def test_base64_with_line_ends_is_read_and_kept_without(cluster: Cluster, ends: 
 
 
 @pytest.mark.parametrize("text", ["Zm9v YmFy", "Zm9vYg", "Zm9v\tYmFy", "Zm9v=YmFy", "#"])
-def test_other_base64_is_refused(cluster: Cluster, text: str) -> None:
+def test_base64_that_go_does_not_read_is_refused(cluster: Cluster, text: str) -> None:
     status, message = answer_to(
         cluster, "secrets", {"metadata": {"name": "a"}, "data": {"k": text}}
     )
@@ -139,7 +139,7 @@ def test_a_review_is_no_table(cluster: Cluster) -> None:
     assert (found.status, found.body["reason"]) == (406, "NotAcceptable")
 
 
-def test_services_have_a_range(cluster: Cluster) -> None:
+def test_the_range_of_service_addresses_is_published(cluster: Cluster) -> None:
     found = cluster.request("GET", "/apis/networking.k8s.io/v1/servicecidrs/kubernetes")
     assert found.status == 200
     assert found.body["spec"]["cidrs"]

@@ -58,7 +58,7 @@ def test_a_replication_controller_adopts_and_replaces(cluster: Cluster) -> None:
     cluster.until("pods", lambda pods: len(owned(pods)) == 2 and "orphan" not in pods)
 
 
-def test_a_replication_controllers_scale(cluster: Cluster) -> None:
+def test_a_replication_controller_is_scaled_by_its_subresource(cluster: Cluster) -> None:
     cluster.create("replicationcontrollers", controller(0))
     path = cluster.path("replicationcontrollers", "rc", "scale")
     scale = cluster.request("GET", path).body

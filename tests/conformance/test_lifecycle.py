@@ -51,7 +51,7 @@ def test_foreground_keeps_the_owner_while_a_blocking_dependent_is_there(cluster:
     cluster.until_gone("configmaps", "owner")
 
 
-def test_foreground_does_not_wait_for_others(cluster: Cluster) -> None:
+def test_foreground_deletion_does_not_wait_for_children_that_do_not_block(cluster: Cluster) -> None:
     owner = cluster.create("configmaps", {"metadata": {"name": "owner"}})
     cluster.create("configmaps", a_map("child", owner, hold=True))
     cluster.delete("configmaps", "owner", propagationPolicy="Foreground")

@@ -53,7 +53,7 @@ def answer(cluster: Cluster, security: Obj | None = None, **spec: Any) -> tuple[
     ],
     ids=["privileged", "host", "path", "capability", "seccomp"],
 )  # fmt: skip
-def test_baseline_forbids(
+def test_the_baseline_level_forbids_host_access(
     cluster: Cluster, security: Obj | None, spec: Obj, violation: str
 ) -> None:
     label(cluster, enforce="baseline")
@@ -78,7 +78,9 @@ def test_baseline_forbids(
          ' "RuntimeDefault" or "Localhost")'),
     ],
 )  # fmt: skip
-def test_restricted_wants(cluster: Cluster, without: str, violation: str) -> None:
+def test_the_restricted_level_requires_each_setting(
+    cluster: Cluster, without: str, violation: str
+) -> None:
     label(cluster, enforce="restricted")
     security = {key: value for key, value in GOOD.items() if key != without}
     status, message = answer(cluster, security)
@@ -98,7 +100,7 @@ def test_a_restriction_of_the_whole_pod_is_enough(cluster: Cluster) -> None:
     assert answer(cluster, inner, securityContext=outer)[0] == 201
 
 
-def test_without_labels_everything_goes(cluster: Cluster) -> None:
+def test_the_privileged_level_allows_everything(cluster: Cluster) -> None:
     label(cluster, enforce="privileged")
     assert answer(cluster, {"privileged": True}, hostNetwork=True)[0] == 201
 

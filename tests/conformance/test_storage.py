@@ -58,7 +58,7 @@ def test_the_smallest_volume_that_fits_is_bound(cluster: Cluster, volume: Maker)
     assert found["status"]["capacity"] == {"storage": "2Gi"}
 
 
-def test_both_sides_name_each_other(cluster: Cluster, volume: Maker) -> None:
+def test_a_bound_claim_and_its_volume_name_each_other(cluster: Cluster, volume: Maker) -> None:
     name = volume()
     made = claim(cluster)
     found = cluster.until_one("persistentvolumeclaims", "data", phase("Bound"))

@@ -62,7 +62,9 @@ def test_a_write_that_changes_nothing_keeps_the_version(cluster: Cluster) -> Non
      ("n notin (1,3),n", ["m0", "m2"]), ("parity=even,n!=0", ["m2"]),
      ("n", ["m0", "m1", "m2", "m3"])],
 )  # fmt: skip
-def test_label_selectors(cluster: Cluster, selector: str, wanted: list[str]) -> None:
+def test_label_selectors_select_as_kubectl_writes_them(
+    cluster: Cluster, selector: str, wanted: list[str]
+) -> None:
     some_maps(cluster, 4)
     assert names(cluster.list("configmaps", labelSelector=selector)) == wanted
 

@@ -76,7 +76,7 @@ def test_a_pod_that_no_longer_matches_is_released_and_replaced(cluster: Cluster)
     cluster.until("pods", all_ready(2), labelSelector="app=web")
 
 
-def test_deletion_cost_decides_which_pod_goes(cluster: Cluster) -> None:
+def test_the_pod_with_the_lowest_deletion_cost_is_deleted_first(cluster: Cluster) -> None:
     pods = running(cluster, "replicasets")
     cheap = sorted(pods)[1]
     cost = {"controller.kubernetes.io/pod-deletion-cost": "-100"}
@@ -100,7 +100,7 @@ def test_a_pod_that_is_not_ready_goes_before_ready_ones(cluster: Cluster) -> Non
     assert set(found) == set(ready)
 
 
-def test_the_status_counts_replicas(cluster: Cluster) -> None:
+def test_the_status_of_a_replicaset_counts_its_replicas(cluster: Cluster) -> None:
     running(cluster, "replicasets")
     found = cluster.until_one(
         "replicasets", "web", lambda s: s["status"].get("availableReplicas") == 3

@@ -242,7 +242,7 @@ def test_engines_are_found_inside_of_workflows() -> None:
     assert document["when"] == [{"kill": {"pods": "app=web"}}]
 
 
-def test_configuration_fills_variables() -> None:
+def test_configuration_of_chaos_toolkit_fills_variables() -> None:
     text = toolkit("chaosk8s.pod.actions.terminate_pods", label_selector="app=${app}", ns="${ns}")
     body = yaml.safe_load(text) | {"configuration": {
         "app": "web", "ns": {"type": "env", "key": "NS", "default": "shop"}}}  # fmt: skip

@@ -81,7 +81,7 @@ MONKEYS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("case", MONKEYS)
-def test_kube_monkeys_of_others(case: str) -> None:
+def test_public_kube_monkey_setups_are_converted(case: str) -> None:
     text, namespaces, told = MONKEYS[case]
     made = detect.translated(text)
     kills = [step["kill"] for document in valid(made) for step in document["when"]]
@@ -167,7 +167,7 @@ CHAOSKUBES: dict[str, tuple[str, dict[str, Any] | None, str]] = {
 
 
 @pytest.mark.parametrize("case", CHAOSKUBES)
-def test_chaoskubes_of_others(case: str) -> None:
+def test_public_chaoskube_setups_are_converted(case: str) -> None:
     text, kill, told = CHAOSKUBES[case]
     made = detect.translated(text)
     found = [step["kill"] for document in valid(made) for step in document["when"]]
@@ -195,7 +195,7 @@ LABELS: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", LABELS)
-def test_labels_of_others(case: str) -> None:
+def test_public_kube_monkey_labels_are_read(case: str) -> None:
     workload, pod, expected = LABELS[case]
     both = ({f"kube-monkey/{key}": text for key, text in each.items()} for each in (workload, pod))
     found = terms(*({"metadata": {"labels": labels}} for labels in both))

@@ -42,7 +42,7 @@ def test_windows_and_blackouts_with_the_next_opening() -> None:
     [(None, False), ({}, False), ({"paused": "false"}, False), ({"paused": "False "}, False),
      ({"paused": "true"}, True), ({"paused": "incident-7"}, True)],
 )  # fmt: skip
-def test_a_configmap_pauses(
+def test_a_configmap_that_says_paused_halts_the_runs(
     cluster: FakeCluster, data: dict[str, str] | None, paused: bool
 ) -> None:
     if data is not None:
@@ -53,7 +53,7 @@ def test_a_configmap_pauses(
     assert not paused or "ConfigMap shop/daily says paused=" in text
 
 
-def test_an_annotation_pauses(cluster: FakeCluster) -> None:
+def test_a_paused_annotation_of_the_namespace_halts_the_runs(cluster: FakeCluster) -> None:
     asked = halts.by_annotation(cluster, "shop")
     assert asked() == ("pause", "")
     cluster.change(NAMESPACES, "", "shop",

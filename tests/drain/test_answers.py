@@ -52,7 +52,7 @@ TWO = "This pod has more than one PodDisruptionBudget, which the eviction subres
         (Invalid(400, "bad"), Reply(Answer.NEVER, words="bad")),
     ],
 )
-def test_an_answer_means(error: ClusterError, reply: Reply) -> None:
+def test_each_answer_to_an_eviction_has_one_meaning(error: ClusterError, reply: Reply) -> None:
     assert reading(error) == reply
 
 

@@ -50,7 +50,7 @@ def test_the_largest_go_first_so_that_small_ones_fill_the_gaps() -> None:
     assert reasons(*moving, nodes=[node("n1"), node("n2")]) == []
 
 
-def test_the_number_of_pods_counts() -> None:
+def test_a_node_takes_no_more_pods_than_it_allows() -> None:
     assert reasons(pod("a", "0"), nodes=[node("n1", pods="0")]) == [
         "0/1 nodes are available: 1 Too many pods"
     ]
@@ -67,7 +67,7 @@ def test_cordoned_and_tainted_nodes_take_nothing() -> None:
     assert reasons(tolerant, nodes=nodes) == []
 
 
-def test_a_node_selector_is_kept() -> None:
+def test_a_pod_fits_only_nodes_that_its_selector_selects() -> None:
     picky = pod("a", nodeSelector={"zone": "n2"})
     assert reasons(picky, nodes=[node("n1")])
     assert not reasons(picky, nodes=[node("n1"), node("n2")])
@@ -105,7 +105,7 @@ def test_demand_is_the_larger_of_init_and_main_plus_sidecars_and_overhead() -> N
         (".5", "1/2"),
     ],
 )
-def test_quantities_are_exact(text: str | int, value: str) -> None:
+def test_quantities_are_parsed_without_rounding(text: str | int, value: str) -> None:
     assert parse_quantity(text) == Fraction(value)
 
 
@@ -162,7 +162,7 @@ def sidecar(cpu: str) -> dict[str, Any]:
                          container("1")]}, "1"),
     ],
 )  # fmt: skip
-def test_demand_is_what_the_scheduler_counts(spec: Any, cpu: str) -> None:
+def test_the_demand_of_a_pod_is_what_the_scheduler_counts(spec: Any, cpu: str) -> None:
     assert demand({"spec": spec}) == {"cpu": Fraction(cpu), "pods": 1}
 
 

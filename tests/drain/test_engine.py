@@ -261,7 +261,7 @@ def test_what_is_not_evicted_says_why(cluster: Quick, one: Object, state: State,
     assert cluster.evicted == []
 
 
-def test_what_is_allowed_goes(cluster: Quick) -> None:
+def test_a_bare_pod_is_drained_when_that_is_allowed(cluster: Quick) -> None:
     put(cluster, pod("x", owner=None))
     assert drained(cluster, options=BARE).drained
 

@@ -24,7 +24,7 @@ def test_a_node_is_rid_of_what_was_evicted_left_or_is_ignored(state: State) -> N
     assert whole.lines() == ([] if silent else [f"shop/a: {state.value}"])
 
 
-def test_rejections_are_summed() -> None:
+def test_the_result_of_a_drain_sums_the_rejections_of_its_pods() -> None:
     whole = DrainResult(pods=[record(rejected=2), record(rejected=3)], seconds=1.0)
     assert whole.rejected == 5
 

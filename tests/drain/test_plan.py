@@ -52,7 +52,9 @@ def sick(name: str, **more: Any) -> Object:
         ([sick("a"), sick("b")], [budget(allowed=1, healthy=1, desired=2)], [("a", True)]),
     ],
 )  # fmt: skip
-def test_what_goes_now(pods: list[Object], budgets: list[Object], go: Any) -> None:
+def test_only_pods_that_their_budgets_allow_are_evicted_now(
+    pods: list[Object], budgets: list[Object], go: Any
+) -> None:
     assert chosen(queue(*pods, budgets=tuple(budgets))) == go
 
 

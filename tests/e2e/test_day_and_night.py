@@ -159,7 +159,7 @@ def _plan(folder: Path) -> Plan:
         "2027-10-30T12:00:00",  # the night has two hours of 02:00
     ],
 )
-def test_nothing_fails_that_should_not(installed: str, tmp_path: Path) -> None:
+def test_two_days_and_nights_of_runs_pass(installed: str, tmp_path: Path) -> None:
     """Two days and nights, and the morning of a first day of a month."""
     release = Release(installed, tmp_path)
     release.run(2)

@@ -113,7 +113,7 @@ def test_patches_labels_annotations_and_taints(web: Kubectl) -> None:
     assert web("get", "deployment/web", "-o", "jsonpath={.metadata.annotations.note}") == ""
 
 
-def test_scale_and_rollouts(web: Kubectl) -> None:
+def test_kubectl_scales_restarts_and_undoes_a_rollout(web: Kubectl) -> None:
     web("scale", "deployment/web", "--replicas=2")
     web("rollout", "restart", "deployment/web")
     web("rollout", "status", "deployment/web", "--timeout=120s")
@@ -185,7 +185,7 @@ def test_cp_brings_files_there_and_back(kubectl: Kubectl, tmp_path: Path) -> Non
     assert kubectl.fails("cp", "box:/data/absent", str(tmp_path / "none"))
 
 
-def test_port_forward_carries_requests(web: Kubectl) -> None:
+def test_kubectl_port_forward_carries_requests(web: Kubectl) -> None:
     environment = {
         **os.environ,
         "KUBECONFIG": str(web.kubeconfig),
@@ -262,7 +262,7 @@ def test_drain_waits_for_the_budget(web: Kubectl) -> None:
     web("rollout", "status", "deployment/web", "--timeout=120s")
 
 
-def test_typed_creates_go_through(kubectl: Kubectl) -> None:
+def test_kubectl_creates_each_typed_kind(kubectl: Kubectl) -> None:
     kubectl("create", "configmap", "c", "--from-literal=a=b")
     kubectl("create", "secret", "generic", "s", "--from-literal=a=b")
     kubectl("create", "deployment", "d", "--image=registry.k8s.io/pause:3.9")

@@ -59,7 +59,7 @@ def test_exec_without_input_has_none(pod: Kubectl) -> None:
     assert pod("exec", "app", "--", "cat") == ""
 
 
-def test_cp_goes_both_ways(pod: Kubectl, tmp_path: Path) -> None:
+def test_kubectl_cp_copies_into_and_out_of_a_pod(pod: Kubectl, tmp_path: Path) -> None:
     data = os.urandom(300_000)
     (tmp_path / "file").write_bytes(data)
     pod("cp", str(tmp_path / "file"), "app:/tmp/file")

@@ -70,7 +70,7 @@ def test_tags_are_marks_that_need_no_registration(pytester: pytest.Pytester, run
     assert "bare" not in result.stdout.str()
 
 
-def test_k_selects_by_id(pytester: pytest.Pytester, run: Run) -> None:
+def test_the_option_k_selects_scenarios_by_id(pytester: pytest.Pytester, run: Run) -> None:
     write(pytester, "a.scenario.yaml", plain("first thing"))
     write(pytester, "b.scenario.yaml", plain("second thing"))
     result = run("--collect-only", "-q", "-k", "second-thing")

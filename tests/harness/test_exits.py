@@ -32,5 +32,7 @@ from resilience.model.verdict import Outcome
         (5, [], False, 5),
     ],
 )
-def test_code(given: int, outcomes: list[Outcome], others: bool, expected: int) -> None:
+def test_the_worst_outcome_decides_the_exit_code(
+    given: int, outcomes: list[Outcome], others: bool, expected: int
+) -> None:
     assert code(given, outcomes, others) == expected

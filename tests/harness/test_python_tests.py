@@ -117,7 +117,9 @@ def test_a_worker_knows_what_its_controller_refuses(pytester: pytest.Pytester, r
     result.stdout.fnmatch_lines(["*--reruns would repeat faults and hide failures*"])
 
 
-def test_reruns_are_refused(pytester: pytest.Pytester, run: Run) -> None:
+def test_reruns_of_python_tests_with_the_fixture_are_refused(
+    pytester: pytest.Pytester, run: Run
+) -> None:
     pytest.importorskip("pytest_rerunfailures")
     pytester.makepyfile("def test_it(resilience): resilience.sleep('1ms')")
     result = run("--reruns=1")

@@ -119,7 +119,7 @@ def test_xdist_is_not_minded_where_no_scenario_is(pytester: pytest.Pytester, run
     run("-n2").assert_outcomes(passed=1)
 
 
-def test_reruns_are_refused(run: Run) -> None:
+def test_reruns_of_scenarios_are_refused(run: Run) -> None:
     pytest.importorskip("pytest_rerunfailures")
     refused(run("--reruns=2"), "--reruns would repeat faults and hide failures")
 

@@ -48,7 +48,7 @@ def test_a_spike_alone_is_no_change_and_steps_close_together_are_one() -> None:
     assert [each.after for each in found] == [150.0]
 
 
-def test_from_zero_on() -> None:
+def test_a_change_from_zero_has_an_infinite_ratio() -> None:
     [found] = changes([0.0] * 20 + [1.0] * 20)
     assert (found.at, found.before, found.after, found.ratio) == (20, 0.0, 1.0, float("inf"))
 

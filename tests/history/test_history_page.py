@@ -39,7 +39,7 @@ def test_change_points_are_marked_with_both_levels() -> None:
     assert 'class="change"' in text
 
 
-def test_foreign_text_is_escaped() -> None:
+def test_text_of_reports_is_escaped_on_the_page() -> None:
     runs = [past(0, scenario=NASTY, label=NASTY, file=NASTY, cluster=NASTY, verdict=NASTY,
                  commit=NASTY, run=NASTY, outcome=NASTY)]  # fmt: skip
     text = shown(runs)
@@ -67,7 +67,7 @@ def test_values_that_are_all_the_same_are_drawn() -> None:
     not chromium(), reason="chromium is not installed; `make test` does that on Debian"
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_it(tmp_path: Path, scheme: str) -> None:
+def test_a_browser_shows_the_history_without_overflow(tmp_path: Path, scheme: str) -> None:
     file = tmp_path / "history.html"
     runs = series([1.0] * 30 + [2.0] * 30)
     runs += outcomes("ppfpfpff", scenario="b", label="b" * 60)

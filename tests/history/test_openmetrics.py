@@ -33,7 +33,7 @@ def test_samples_of_a_series_stand_together_in_order_and_once_a_moment() -> None
     assert len(times) == 3
 
 
-def test_labels_are_escaped() -> None:
+def test_label_values_are_escaped() -> None:
     text = openmetrics(histories([past(0, scenario='a"b\\c\nd')]))
     assert r'scenario="a\"b\\c\nd"' in text
 

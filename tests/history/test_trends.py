@@ -46,7 +46,7 @@ def test_flaky_is_also_two_answers_on_one_commit() -> None:
     assert not quiet.flaky
 
 
-def test_clusters_are_never_mixed() -> None:
+def test_runs_on_different_clusters_have_separate_histories() -> None:
     found = histories([past(0), past(1, cluster="sandbox"), past(2, file="other.yaml")])
     assert len(found) == 3
 

@@ -35,7 +35,9 @@ def rule(operator: str, *values: str, key: str = "app") -> dict[str, Any]:
         ({"matchLabels": {"app": "shop"}} | rule("In", "cart"), False),
     ],
 )
-def test_all_conditions_must_hold(selector: dict[str, Any], expected: bool) -> None:
+def test_a_selector_matches_only_if_all_its_conditions_hold(
+    selector: dict[str, Any], expected: bool
+) -> None:
     assert matches(selector, LABELS) is expected
 
 

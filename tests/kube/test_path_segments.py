@@ -13,5 +13,5 @@ def test_what_an_api_server_accepts(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a%2fb", "x\x00y", "x\ny"])
-def test_what_it_does_not(name: str) -> None:
+def test_a_name_that_would_change_a_path_is_no_segment(name: str) -> None:
     assert not is_segment(name)

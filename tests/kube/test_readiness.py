@@ -50,7 +50,9 @@ def test_a_complete_deployment_misses_nothing() -> None:
         ({"availableReplicas": 0}, "0 available"),
     ],
 )
-def test_each_number_of_the_status_counts(status: dict[str, int], said: str) -> None:
+def test_each_number_of_the_status_can_make_a_workload_unready(
+    status: dict[str, int], said: str
+) -> None:
     assert said in missing(DEPLOYMENTS, deployment(**status), pods(3))
 
 

@@ -75,7 +75,7 @@ def test_the_order_of_requirements_does_not_matter(parts: list[Requirement]) -> 
         ("notin notin (in)", "notin!=in"),
     ],
 )
-def test_selectors_people_write(written: str, canonical: str) -> None:
+def test_selectors_are_printed_in_their_canonical_form(written: str, canonical: str) -> None:
     assert str(Selector.parse(written)) == canonical
 
 

@@ -69,7 +69,7 @@ def test_a_store_is_a_bucket_or_a_folder(store: str) -> None:
 
 
 @pytest.mark.parametrize("store", ["./x", "gs://b", "s3:/b", "s3://B", "file:", "http://x"])
-def test_any_other_store_is_told(store: str) -> None:
+def test_a_store_of_an_unknown_kind_is_a_problem(store: str) -> None:
     (problem,) = read(PLAN.replace("file:./data", f'"{store}"')).problems
     assert problem.message == f"`store` is `{store}`"
 
@@ -111,7 +111,9 @@ def test_a_drill_never_goes_where_the_plan_takes_from(namespaces: str, into: str
     ("namespaces", "into"),
     [("[shop]", "${namespace}-drill"), ("[team-*]", "drill-${namespace}"), ("[a, b]", "c")],
 )
-def test_a_drill_may_go_anywhere_else(namespaces: str, into: str) -> None:
+def test_a_drill_may_restore_into_any_namespace_outside_of_the_plan(
+    namespaces: str, into: str
+) -> None:
     more = f'drill: {{into: "{into}", then: [{{ready: all}}]}}\n'
     assert read(PLAN.replace("[shop]", namespaces) + more).problems == ()
 

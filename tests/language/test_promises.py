@@ -43,7 +43,7 @@ def test_as_many_samples_as_needed_are_enough() -> None:
     assert problems("availability: 95%", within="60s") == []
 
 
-def test_one_sample_too_few_is_told() -> None:
+def test_a_run_that_can_be_one_sample_short_is_a_problem() -> None:
     (told,) = problems("availability: 95%", within="59s")
     assert "needs 60 samples, and at 1/s no more than 59 fit into the 59s" in told
     assert "a rate of at least 2/s" in told
@@ -55,7 +55,7 @@ def test_what_is_told_to_help_does_help() -> None:
     assert problems("availability: 99.9%", within="100s", rate="30/s") == []
 
 
-def test_the_settling_time_counts() -> None:
+def test_the_settling_time_counts_toward_the_number_of_samples() -> None:
     assert problems("availability: 95%", within="50s", settle="10s") == []
 
 

@@ -58,7 +58,7 @@ def assert_places_lie_inside(data: bytes, loaded: Loaded) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=400))
-def test_arbitrary_bytes_never_raise(data: bytes) -> None:
+def test_arbitrary_bytes_become_problems_and_never_raise(data: bytes) -> None:
     loaded = read(data)
     assert_places_lie_inside(data, loaded)
     assert loaded.problems

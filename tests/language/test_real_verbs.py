@@ -41,7 +41,7 @@ def test_a_shipped_document_loads_without_any_environment(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(BUILTIN))
-def test_a_verb_is_complete(name: str) -> None:
+def test_each_verb_has_a_summary_phases_and_an_example(name: str) -> None:
     verb = found(name)
     assert verb.name == name
     assert name not in ALL

@@ -36,7 +36,7 @@ def parameters(prefix: str, index: int) -> Any:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_wanted_document_loads(path: Path) -> None:
+def test_each_wanted_document_loads_without_problems(path: Path) -> None:
     loaded = load(path, None, TOYS, {"SHOP_HOST": "shop.example"})
     assert [str(problem) for problem in loaded.problems] == []
     assert loaded.scenarios or loaded.plans
@@ -135,7 +135,7 @@ def test_an_alias_stands_for_what_it_names() -> None:
     assert second.then[0].parameters == second.probes[0].parameters
 
 
-def test_a_plan_is_typed_too() -> None:
+def test_the_fields_of_a_plan_are_typed_values() -> None:
     shop = plan("21")
     assert (shop.namespaces, shop.schedule, shop.timezone) == (
         ("shop",),

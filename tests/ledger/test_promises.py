@@ -28,7 +28,7 @@ def judged(analysis: Analysis, allow: Allow | None = None, stakes: Power = ENOUG
 GOOD = Analysis(acknowledged=100, reads=3, finals=2)
 
 
-def test_what_was_read_and_whole_passes() -> None:
+def test_a_ledger_that_was_read_whole_passes() -> None:
     assert {each.result for each in judged(GOOD).values()} == {Result.PASSED}
 
 

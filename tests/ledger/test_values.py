@@ -36,7 +36,7 @@ def test_a_value_is_found_in_any_text(before: str, after: str) -> None:
 
 
 @given(st.integers(0, 63), st.characters(codec="ascii"))
-def test_no_changed_character_passes(at: int, char: str) -> None:
+def test_a_value_with_one_changed_character_is_corrupt(at: int, char: str) -> None:
     changed = TEXT[:at] + char + TEXT[at + 1 :]
     found = values.scan(changed, START)
     assert (KEY in found.values) == (changed == TEXT)

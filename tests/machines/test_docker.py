@@ -43,7 +43,9 @@ def described(
     ("order", "call"),
     [("down", "kill kind-worker"), ("reboot", "restart --time 0 kind-worker")],
 )
-def test_orders_are_abrupt(docker: Program, order: Any, call: str) -> None:
+def test_an_order_to_docker_stops_the_node_without_grace(
+    docker: Program, order: Any, call: str
+) -> None:
     assert Docker().send(order, NODE, 10) == "container kind-worker"
     assert docker.calls[-1] == call
 
@@ -60,7 +62,9 @@ def test_a_stopped_container_is_started_and_not_killed_again(docker: Program) ->
     ("status", "power"),
     [("running", Power.ON), ("exited", Power.OFF), ("restarting", Power.BETWEEN)],
 )
-def test_power_is_what_docker_says(docker: Program, status: str, power: Power) -> None:
+def test_the_power_of_a_node_is_the_state_of_its_container(
+    docker: Program, status: str, power: Power
+) -> None:
     docker.answers("inspect", described(status))
     assert Docker().power(NODE, 10) is power
 
@@ -93,7 +97,7 @@ def test_a_container_may_have_another_address_once_it_is_started_again(docker: P
     assert Docker().power(NODE, 10) is Power.ON
 
 
-def test_a_rehearsal_only_looks(docker: Program) -> None:
+def test_a_rehearsal_only_inspects_the_container(docker: Program) -> None:
     assert Docker().rehearse("down", NODE, 10) == "container kind-worker"
     assert all(call.startswith("inspect") for call in docker.calls)
 

@@ -73,7 +73,7 @@ def test_a_reboot_leaves_it_running(ec2: Any, node: NodeIdentity) -> None:
 
 
 @pytest.mark.parametrize("order", ["down", "reboot"])
-def test_a_rehearsal_changes_nothing(ec2: Any, node: NodeIdentity, order: Any) -> None:
+def test_a_rehearsal_leaves_the_instance_running(ec2: Any, node: NodeIdentity, order: Any) -> None:
     Ec2().rehearse(order, node, 10)
     assert state(ec2, node) == "running"
 

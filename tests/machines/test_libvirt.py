@@ -54,7 +54,9 @@ def test_an_order_that_is_carried_out_already_is_not_sent(
     ("state", "power"),
     [("running", Power.ON), ("shut off", Power.OFF), ("in shutdown", Power.BETWEEN)],
 )
-def test_power_is_what_libvirt_says(virsh: Program, state: str, power: Power) -> None:
+def test_the_power_of_a_node_is_the_state_of_its_domain(
+    virsh: Program, state: str, power: Power
+) -> None:
     virsh.answers("domstate", state)
     assert Libvirt().power(NODE, 10) is power
 

@@ -20,7 +20,7 @@ def test_a_program_that_does_not_end_in_time_fails() -> None:
         processes.run([sys.executable, "-c", "import time; time.sleep(60)"], 0.1)
 
 
-def test_the_last_words_count() -> None:
+def test_an_error_ends_with_the_end_of_what_the_program_said() -> None:
     loud = "import sys; sys.stderr.write('x' * 10000 + 'the cause'); sys.exit(2)"
     with pytest.raises(MachineFailed) as caught:
         processes.must([sys.executable, "-c", loud], 10)

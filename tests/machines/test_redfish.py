@@ -86,7 +86,9 @@ def test_an_order_that_is_carried_out_already_is_not_sent(bmc: Bmc, order: Any, 
 @pytest.mark.parametrize(
     ("state", "power"), [("On", Power.ON), ("Off", Power.OFF), ("PoweringOff", Power.BETWEEN)]
 )
-def test_power_is_what_the_bmc_says(bmc: Bmc, state: str, power: Power) -> None:
+def test_the_power_of_a_node_is_the_power_state_of_its_bmc(
+    bmc: Bmc, state: str, power: Power
+) -> None:
     bmc.system["PowerState"] = state
     assert Redfish(system=bmc.url).power(NODE, 10) is power
 

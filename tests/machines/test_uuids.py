@@ -17,7 +17,7 @@ def test_both_byte_orders_are_one_machine(uuid: UUID) -> None:
 
 
 @given(st.uuids(), st.uuids())
-def test_other_machines_are_others(one: UUID, other: UUID) -> None:
+def test_uuids_match_only_in_either_byte_order(one: UUID, other: UUID) -> None:
     expected = other.bytes in (one.bytes, one.bytes_le)
     assert same_uuid(str(one), str(other)) is expected
 

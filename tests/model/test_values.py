@@ -79,7 +79,7 @@ def test_any_text_is_a_value_or_a_value_error(text: str, kind: type[Any]) -> Non
         ("0s", 0),
     ],
 )
-def test_durations_people_write(text: str, seconds: float) -> None:
+def test_durations_are_parsed_to_seconds(text: str, seconds: float) -> None:
     assert Duration.parse(text).seconds == seconds
 
 
@@ -99,7 +99,7 @@ def test_text_that_is_no_duration(text: str) -> None:
     ("share", "count", "chosen"),
     [("1/3", 2, 0), ("1/3", 3, 1), ("33%", 3, 0), ("100%", 5, 5), ("50%", 5, 2)],
 )
-def test_a_share_rounds_down(share: str, count: int, chosen: int) -> None:
+def test_a_share_of_pods_rounds_down(share: str, count: int, chosen: int) -> None:
     assert Share.parse(share).of(count) == chosen
 
 

@@ -99,7 +99,7 @@ def test_a_baseline_that_failed_is_none() -> None:
     assert (found.result, found.reason) == (Result.NOT_MEASURED, Reason.NO_BASELINE)
 
 
-def test_milliseconds_are_no_difference() -> None:
+def test_an_increase_of_a_few_milliseconds_passes() -> None:
     assert judged([0.001] * 300, [0.005] * 300).result is Result.PASSED
     assert judged([0.001] * 300, [0.007] * 300).result is Result.FAILED
 

@@ -335,7 +335,7 @@ def test_an_outage_shorter_than_the_interval_cannot_be_promised() -> None:
     assert "raise `rate` to 10/s" in wording.detail(found)[0]
 
 
-def test_the_percentile_at_its_limit_passes() -> None:
+def test_a_percentile_right_at_its_limit_passes() -> None:
     samples = made("+" * 1000, took=0.25)
     assert judged(samples, objective(p99="250.001ms")).result is PASSED
     found = judged(samples, objective(p99="249ms"))

@@ -80,7 +80,7 @@ def fixture_chat() -> Iterator[tuple[str, list[dict[str, str]]]]:
         yield url.replace("http://", "json://") + "/token-opensesame", heard
 
 
-def test_apprise_sends_them_masked(chat: tuple[str, list[dict[str, str]]]) -> None:
+def test_messages_are_sent_with_secrets_masked(chat: tuple[str, list[dict[str, str]]]) -> None:
     url, heard = chat
     MASKS.take("TOKEN", "opensesame")
     assert notify.urls({"RESILIENCE_NOTIFY": url}) == [url]

@@ -49,7 +49,7 @@ def test_a_file_that_is_no_report_says_nothing(text: str, tmp_path: Path) -> Non
     assert read(tmp_path, "") == {}
 
 
-def test_nothing_there_says_nothing(tmp_path: Path) -> None:
+def test_a_place_without_reports_has_no_past_victims(tmp_path: Path) -> None:
     assert read(None, "") == {}
     assert read(tmp_path / "none", "") == {}
     assert read(None, f"file:{tmp_path / 'none'}") == {}

@@ -73,7 +73,7 @@ def test_a_failed_run_leaves_the_last_success(gateway: Gateway) -> None:
     assert group["resilience_last_success_timestamp_seconds"] == success
 
 
-def test_the_last_of_several_runs_counts(gateway: Gateway) -> None:
+def test_the_last_of_several_runs_is_pushed(gateway: Gateway) -> None:
     good = dataclasses.replace(record(broken=False), outcome=Outcome.PASSED)
     bad = dataclasses.replace(good, outcome=Outcome.SERVICE_FAILED)
     assert push([bad, good], gateway.url, {}) == 1

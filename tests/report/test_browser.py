@@ -79,7 +79,7 @@ def test_every_plot_is_there_and_drawn(page: Page) -> None:
     assert page.value("document.querySelectorAll('.overview svg.spark').length") > 10
 
 
-def test_one_clock_one_scale(page: Page) -> None:
+def test_all_charts_of_a_run_share_one_time_scale(page: Page) -> None:
     """All charts of a run begin and end at the same second and the same pixel."""
     clocks = page.value(
         "[...document.querySelectorAll('.clock')].map(c => "
@@ -105,7 +105,7 @@ def test_the_pointer_shows_the_values_of_a_moment(page: Page) -> None:
     assert page.value("document.querySelector('.reading')") is None
 
 
-def test_arrow_keys_show_them_too(page: Page) -> None:
+def test_arrow_keys_move_through_the_readings_of_a_chart(page: Page) -> None:
     page.value("document.querySelector('.clock').focus()")
     page.key("ArrowRight")
     first = page.value("document.querySelector('.reading').textContent")
@@ -195,7 +195,7 @@ def test_an_overview_with_every_number_fits_a_laptop(browser: Browser, tmp_path:
     assert page.value("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.wide'))") == 0
 
 
-def test_it_prints_whole(page: Page) -> None:
+def test_a_printed_report_is_whole_and_fits_the_paper(page: Page) -> None:
     """Whatever is folded or filtered, and no wider than the paper."""
     page.value("document.querySelector('[data-outcome=passed]').click()")
     page.size(794, 1123)

@@ -190,7 +190,7 @@ def test_among_many_runs_only_those_that_passed_are_folded() -> None:
     assert '<details class="card folded"' not in many(8)
 
 
-def test_the_page_is_balanced() -> None:
+def test_every_opened_element_of_the_page_is_closed() -> None:
     for text in (many(3), many(20)):
         for tag in ("section", "details", "summary", "table", "div"):
             assert text.count(f"<{tag}") == text.count(f"</{tag}>"), tag

@@ -28,21 +28,21 @@ def test_every_action_has_everyday_words() -> None:
     assert {verb.name for verb in verbs if verb.family is Family.ACTION} <= set(DONE)
 
 
-def test_a_service_that_held() -> None:
+def test_a_service_that_passed_is_said_to_withstand_the_fault() -> None:
     assert plain(record(False)) == (
         "The service withstood it: every request was answered while some of its copies were "
         "stopped and a machine it runs on was emptied, as for maintenance."
     )
 
 
-def test_a_service_that_did_not() -> None:
+def test_a_service_that_failed_is_described_with_its_numbers() -> None:
     assert plain(record()).startswith(
         "The service did not withstand it: 82.814% of all requests were answered well instead of "
         "99% and it was out for 2.98s (2s are allowed) while some of its copies were stopped"
     )
 
 
-def test_lost_writes_are_said() -> None:
+def test_lost_writes_are_the_first_thing_said() -> None:
     lost = Finding(name="orders.lost", figure=Figure.LOST, value=1.0, limit=0.0,
                    result=Result.FAILED, unit=Unit.COUNT)  # fmt: skip
     made = replace(record(), findings=[lost])
@@ -58,7 +58,7 @@ def test_lost_writes_are_said() -> None:
         (90.0, "The backup could not be restored as wanted. It took 90s, 60s are allowed."),
     ],
 )  # fmt: skip
-def test_a_drill(seconds: float, text: str) -> None:
+def test_a_drill_is_described_with_its_time_to_restore(seconds: float, text: str) -> None:
     assert plain(drill(seconds)) == text
 
 

@@ -181,7 +181,7 @@ def test_a_step_that_fails_for_another_reason_proves_no_refusal(here: World) -> 
     assert "no rule of the cluster refused it" in record.message
 
 
-def test_an_abort_ends_parallel_steps_too(here: World) -> None:
+def test_an_abort_ends_all_parallel_steps(here: World) -> None:
     here.clock.after(3.0, lambda: here.aborter.abort("SIGTERM"))
     sleeps = tuple(inner(SLEEP, f"when[0].parallel[{n}]", duration=seconds(1000))
                    for n in range(3))  # fmt: skip

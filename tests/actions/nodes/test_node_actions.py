@@ -295,7 +295,7 @@ def test_a_taint_is_written_as_kubectl_writes_it(text: str, right: bool) -> None
         ({"key": "water", "operator": "Exists"}, False),
     ],
 )
-def test_tolerations_as_kubernetes_reads_them(toleration: Object, tolerated: bool) -> None:
+def test_a_toleration_matches_a_taint_as_in_kubernetes(toleration: Object, tolerated: bool) -> None:
     taint = {"key": "fire", "value": "yes", "effect": "NoExecute"}
     assert tolerates({"spec": {"tolerations": [toleration]}}, taint) is tolerated
 

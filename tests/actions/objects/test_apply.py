@@ -131,7 +131,7 @@ def test_a_missing_namespace_is_created_and_undone(here: World) -> None:
     assert here.cluster.find(NAMESPACES)
 
 
-def test_keep_leaves_everything(here: World) -> None:
+def test_an_applied_object_stays_after_the_run_with_keep(here: World) -> None:
     record = applied(here, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n", keep=True)
     assert record.outcome is Outcome.PASSED
     assert len(here.cluster.find(CONFIGMAPS, "shop")) == 1
@@ -191,7 +191,7 @@ def test_lists_and_several_documents_are_all_read(tmp_path: Path) -> None:
     assert [each.place.line for each in found] == [4, 8, 1]
 
 
-def test_dates_stay_text(tmp_path: Path) -> None:
+def test_a_date_in_a_manifest_stays_text(tmp_path: Path) -> None:
     [found] = manifests.documents(
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {day: 2024-01-01}\n", "x"
     )

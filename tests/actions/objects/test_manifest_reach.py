@@ -77,5 +77,5 @@ def test_pods_with_power_over_their_node_act_on_nodes(body: Object) -> None:
          "spec": {"containers": [], "hostPID": True}},
     ],
 )  # fmt: skip
-def test_others_do_not(body: Object) -> None:
+def test_a_pod_without_host_access_does_not_reach_nodes(body: Object) -> None:
     assert not manifest_reach.touches([body], "shop").nodes

@@ -96,7 +96,7 @@ def test_an_eviction_that_is_never_allowed_is_blocked_in_the_apis_words(here: Wo
     assert len(here.pods()) == 3
 
 
-def test_retry_after_is_honoured(here: World) -> None:
+def test_an_eviction_waits_as_long_as_retry_after_says(here: World) -> None:
     answers = [errors.Throttled(429, "still being processed", retry_after=10.0)]
     here.cluster.faults.append(
         lambda method, path: answers.pop() if answers and path.endswith("/eviction") else None

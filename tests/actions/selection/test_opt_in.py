@@ -41,7 +41,9 @@ def given(workload: dict[str, str], pod: dict[str, str], **annotations: str) -> 
         ({}, {}, ""),
     ],
 )
-def test_labels_decide(workload: dict[str, str], pod: dict[str, str], by: str) -> None:
+def test_labels_of_workload_and_pod_decide_who_opted_in(
+    workload: dict[str, str], pod: dict[str, str], by: str
+) -> None:
     assert given(workload, pod) == by
 
 

@@ -94,7 +94,7 @@ def test_fewer_than_asked_for_is_an_error_not_a_smaller_test() -> None:
         choose(NINE[:2], count=3)
 
 
-def test_nobody_matching_tells_who_is_there() -> None:
+def test_a_selector_that_matches_nobody_names_the_pods_that_exist() -> None:
     with pytest.raises(NothingToDo, match=r"no living Pod .* app=none; there are 2 Pods \(web-0"):
         choose(NINE[:2], pods=Selector.parse("app=none"))
     with pytest.raises(NothingToDo, match="there are no Pods at all"):
@@ -226,5 +226,5 @@ def test_the_order_of_the_listing_does_not_change_the_choice(
     assert choose([NINE[n] for n in order], seed, count=count) == choose(NINE, seed, count=count)
 
 
-def test_different_seeds_reach_everybody() -> None:
+def test_every_pod_is_a_victim_under_some_seed() -> None:
     assert {choose(NINE, seed)[0] for seed in range(200)} == set(names(NINE))

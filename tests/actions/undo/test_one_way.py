@@ -96,7 +96,9 @@ def test_a_change_that_cannot_be_reverted_is_named(
         (STATEFULSETS, keeping("Delete", 1), keeping("Retain", 1)),
     ],
 )
-def test_other_changes_are_not(kind: Resource, before: Any, after: Any) -> None:
+def test_changes_that_an_undo_can_revert_are_not_one_way(
+    kind: Resource, before: Any, after: Any
+) -> None:
     assert one_way.why(kind, before, after) == ""
 
 

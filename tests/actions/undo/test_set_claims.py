@@ -71,7 +71,7 @@ def test_claims_that_were_there_and_those_of_others_stay(here: World) -> None:
     assert names(here) == sorted([*before, "data-db2-0"])
 
 
-def test_with_keep_they_stay(here: World) -> None:
+def test_claims_of_a_kept_set_stay(here: World) -> None:
     controlled(here, "data-db-0", keep=True)
     assert names(here) == ["data-db-0"]
 

@@ -78,7 +78,7 @@ def test_a_kind_of_another_group_with_a_known_name_is_another_kind() -> None:
     assert len(inventory(knative, service()).of("Service")) == 1
 
 
-def test_no_secret_is_kept() -> None:
+def test_no_value_of_a_secret_or_configmap_is_kept() -> None:
     from tests.audit.objects import inventory, named
 
     data = {"password": "c2VjcmV0", "tls.crt": "eA=="}

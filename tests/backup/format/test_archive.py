@@ -59,7 +59,7 @@ def test_any_bodies_survive_in_any_pieces(bodies: list[bytes], piece: int) -> No
     assert [entry.body for entry in entries(in_pieces(data, piece))][1::2] == bodies
 
 
-def test_a_lone_surrogate_survives() -> None:
+def test_a_lone_surrogate_survives_encoding() -> None:
     value = json.loads('{"data":"\\ud800"}')
     assert json.loads(encode(value)) == value
 

@@ -36,7 +36,7 @@ def test_a_path_that_leads_elsewhere_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
-def test_a_link_is_refused(kind: bytes) -> None:
+def test_a_link_or_pipe_in_an_archive_is_refused(kind: bytes) -> None:
     info = tarfile.TarInfo("resources/pods/cluster/x.json")
     info.type, info.linkname = kind, "/etc/passwd"
     with pytest.raises(BadArchive, match="only plain files"):

@@ -72,7 +72,7 @@ def test_logs_can_be_read_and_end_with_what_is_held() -> None:
     assert lines[-1].endswith(f'msg="snapshot one holds {total} objects"')
 
 
-def test_get_shows_no_expiry() -> None:
+def test_a_snapshot_never_expires_for_velero() -> None:
     marker = read(snapshot(), "velero-backup.json")
     assert marker["spec"]["ttl"] == "0s"
     assert "expiration" not in marker["status"]

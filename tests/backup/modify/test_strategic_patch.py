@@ -53,7 +53,7 @@ def test_a_list_without_a_key_is_replaced() -> None:
     assert pods(of_pods(tolerations=[{"key": "y"}]))["tolerations"] == [{"key": "y"}]
 
 
-def test_directives_delete_and_replace() -> None:
+def test_patch_directives_delete_and_replace_items() -> None:
     found = pods(of_pods(containers=[{"name": "side", "$patch": "delete"}]))
     assert [each["name"] for each in found["containers"]] == ["main"]
     found = pods(of_pods(volumes=[{"name": "data", "$retainKeys": ["name", "hostPath"],

@@ -109,7 +109,7 @@ def names(holder: Any, field: str) -> list[str] | None:
 @pytest.mark.parametrize(
     "own", [pod("data", mounts=["data"]), pod("robot-token-x", mounts=["robot-token-x"]), thing()]
 )
-def test_volumes_of_the_users_own_stay(own: Any) -> None:
+def test_projected_volumes_that_a_user_wrote_stay(own: Any) -> None:
     assert applied("pod_token_volumes", own) == (own, [])
 
 

@@ -132,7 +132,7 @@ def token(
         ("own_rights", thing("v1", "Secret", metadata={"name": OURS}), ""),
     ],
 )  # fmt: skip
-def test_each_clause_of_a_rule_counts(rule: str, obj: Any, left_out: str) -> None:
+def test_each_clause_of_a_skip_rule_is_needed(rule: str, obj: Any, left_out: str) -> None:
     assert getattr(skips, rule)(obj) == left_out
 
 

@@ -91,7 +91,7 @@ def test_an_address_or_port_that_was_chosen_comes_back(field: str) -> None:
     assert with_cluster(snapshot, target).changes
 
 
-def test_a_headless_service_stays_one() -> None:
+def test_a_headless_service_is_restored_headless() -> None:
     target, spec, snapshot = restored(service({"clusterIP": "None"}))
     assert spec["clusterIP"] == "None"
     spec["clusterIP"] = "10.0.0.1"

@@ -85,7 +85,7 @@ def volume(claim: str, tree: str, size: int = 10240, sha256: str = "s") -> Volum
     )
 
 
-def test_volume_data_that_changed_is_told() -> None:
+def test_changed_volume_data_is_reported() -> None:
     cluster, store = shop(), MemoryStore()
     was = taken(cluster, store, "one", volume("a", "1"), volume("b", "1"), volume("c", "1"))
     now = taken(

@@ -306,7 +306,9 @@ def test_where_it_is_not_installed_this_is_said_before_anything_is_written(
 
 
 @installed
-def test_without_a_password_this_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_restic_password_names_the_variable_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("RESTIC_PASSWORD")
     with pytest.raises(BadRequest, match="set RESTIC_PASSWORD_FILE"):
         snapshot(DirectoryStore(tmp_path / "store"), tmp_path)

@@ -111,7 +111,7 @@ def test_what_can_never_be_ready_is_not_waited_for() -> None:
     assert done.seconds == 0
 
 
-def test_what_is_deleted_meanwhile_is_told() -> None:
+def test_a_workload_that_is_deleted_while_waited_for_is_missing() -> None:
     assert waited(cluster(), WEB).missing == ("Deployment shop/web: it was deleted",)
 
 

@@ -206,7 +206,7 @@ def test_an_object_beyond_consent_that_would_have_to_be_written_is_refused(
         brought_back(stored(shop()), beyond_consent(*there))
 
 
-def test_patience_has_an_end() -> None:
+def test_a_server_that_stays_down_fails_the_object_when_patience_ends() -> None:
     store, target, clock = stored(shop()), FakeCluster(), FakeClock()
 
     def down(verb: str, kind: str, namespace: str, name: str) -> None:

@@ -236,13 +236,17 @@ def test_an_archived_snapshot_hides_no_other(bucket: S3Store) -> None:
     assert rows["new"].manifest is not None
 
 
-def test_wrong_keys_are_refused(rclone_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_secret_key_is_reported_as_such(
+    rclone_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(StoreRefused, match=r"secret key is wrong|access denied"):
         s3(rclone_endpoint, "backups", attempts=1).put("x", b"1")
 
 
-def test_no_credentials_are_named(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_name_the_variable_to_set(
+    moto_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in KEYS:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -60,7 +60,7 @@ def test_a_context_of_token_and_ca_is_read_without_the_official_client(path: Pat
     assert not {name for name in set(sys.modules) - before if name.startswith("kubernetes")}
 
 
-def test_no_context_is_the_current_one(path: Path) -> None:
+def test_without_a_name_the_current_context_is_used(path: Path) -> None:
     assert load("", str(path)).context == "one"
 
 
@@ -164,7 +164,9 @@ def test_an_exec_plugin_that_is_not_installed_is_told_as_that(
     assert caplog.text == ""
 
 
-def test_several_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_files_in_kubeconfig_are_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = kubeconfig(tmp_path / "first")
     second = tmp_path / "second"
     second.write_text(

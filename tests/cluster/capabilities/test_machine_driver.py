@@ -11,7 +11,7 @@ TEXT = st.text(max_size=20)
 
 
 @given(TEXT, TEXT, TEXT, TEXT, st.lists(TEXT, max_size=3))
-def test_a_journal_keeps_all_of_it(
+def test_the_identity_of_a_node_survives_the_journal(
     name: str, provider: str, uuid: str, machine: str, addresses: list[str]
 ) -> None:
     identity = NodeIdentity(

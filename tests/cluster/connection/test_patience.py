@@ -97,7 +97,7 @@ def test_a_server_that_stays_away_is_given_up_in_time() -> None:
     assert len(told) == 1
 
 
-def test_a_servers_own_pause_is_kept() -> None:
+def test_a_retry_waits_as_long_as_the_server_says() -> None:
     server, ask, _ = sent("GET", Throttled(429, "later", retry_after=4.0))
     ask()
     assert server.sent == 3

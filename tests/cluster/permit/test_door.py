@@ -71,7 +71,7 @@ def test_what_only_reads_passes_a_shut_door(method: str, path: str) -> None:
         ("PURGE", f"{IN_SHOP}/pods"),
     ],
 )
-def test_without_a_permit_nothing_else_does(method: str, path: str) -> None:
+def test_without_a_permit_no_write_passes(method: str, path: str) -> None:
     with pytest.raises(NotCovered, match="before any consent"):
         Door(peek=live).check(method, path, {"dryRun": "All"}, None)
 
@@ -89,7 +89,7 @@ def test_without_a_permit_nothing_else_does(method: str, path: str) -> None:
         ("PATCH", "/api/v1/namespaces/shop", namespace("shop", labels={"colour": "red"})),
     ],
 )
-def test_what_is_covered_passes(method: str, path: str, body: Any) -> None:
+def test_requests_that_consent_covers_pass(method: str, path: str, body: Any) -> None:
     assert asked(method, path, body) == ""
 
 

@@ -225,7 +225,7 @@ def test_a_journal_that_fails_under_way_does_not_stop_the_undo(here: World) -> N
     assert disk.finished
 
 
-def test_the_first_reason_wins() -> None:
+def test_the_first_reason_to_abort_is_kept() -> None:
     aborter = Aborter()
     aborter.abort("first")
     aborter.abort("second", Why.LOCK)

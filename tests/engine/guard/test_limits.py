@@ -68,7 +68,7 @@ def test_finished_pods_are_not_harmed(cluster: FakeCluster) -> None:
         limits(cluster, target(namespaces=("shop",))).may_harm([done])
 
 
-def test_what_was_refused_does_not_count(cluster: FakeCluster) -> None:
+def test_pods_of_a_refused_step_do_not_count_toward_the_limit(cluster: FakeCluster) -> None:
     ours = limits(cluster, target(max_pods=2))
     with pytest.raises(Refused):
         ours.may_harm([pod("a"), pod("b"), pod("c")])
@@ -272,7 +272,7 @@ def test_a_gate_asks_what_the_target_says() -> None:
     assert asked == ["http://p/api/v1/query?query=up+%3D%3D+0"]
 
 
-def test_trouble_shuts_the_gate() -> None:
+def test_an_active_alert_or_a_found_series_shuts_the_gate() -> None:
     with pytest.raises(Refused, match="blocked by the gate: prometheus finds `up == 0`: 1 series"):
         require(PROMETHEUS, lambda url: series({"metric": {}}))
     with pytest.raises(Refused, match="CheckoutDown"):
@@ -367,7 +367,7 @@ gate = {prometheus = "http://prometheus:9090/", unless = "up == 0"}
 """
 
 
-def test_every_limit_is_read(tmp_path: Path) -> None:
+def test_every_limit_of_a_target_is_read_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "resilience.toml").write_text(GOOD)
     [found] = load(tmp_path)
     assert (found.max_pods, found.max_nodes, str(found.max_share)) == (5, 1, "1/3")

@@ -122,7 +122,7 @@ def test_a_server_that_answers_no_review_is_refused() -> None:
         (right(resource="namespaces", namespace="shop", name="shop"), "get namespaces shop"),
     ],
 )  # fmt: skip
-def test_a_permission_in_words(one: Right, text: str) -> None:
+def test_a_missing_permission_is_described_in_words(one: Right, text: str) -> None:
     assert preflight.phrase(one) == text
 
 

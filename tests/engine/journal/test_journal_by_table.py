@@ -101,7 +101,7 @@ def test_a_secrets_data_is_never_recorded(data: Any) -> None:
         {"prior": ["data", "stringData", None, 7]},
     ],
 )
-def test_all_else_is(data: Any) -> None:
+def test_a_record_without_secrets_is_accepted(data: Any) -> None:
     assert Journal([MemorySink()]).record("v", "p", data, "put it back") == "u1"
 
 
@@ -154,7 +154,7 @@ def test_a_sink_that_fails_keeps_no_other_from_its_line(error: Exception) -> Non
 
 
 @pytest.mark.parametrize("ops", [("end",), ("close",)])
-def test_the_first_trouble_is_kept(ops: tuple[str, ...]) -> None:
+def test_a_journal_reports_the_first_sink_that_fails(ops: tuple[str, ...]) -> None:
     sinks = [Failing(full("/a"), "done"), Failing(full("/b"), *ops)]
     journal = Journal(sinks)
     journal.done(journal.record("v", "p", {}, "t"))

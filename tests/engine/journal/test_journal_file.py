@@ -144,7 +144,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_others_may_not_read_it(tmp_path: Path) -> None:
+def test_other_users_may_not_read_the_journal(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with opened(tmp_path / "new") as sink:
@@ -225,7 +225,7 @@ def test_a_look_leaves_a_file_unlocked(tmp_path: Path) -> None:
         assert taken is not None
 
 
-def test_the_oldest_is_first(tmp_path: Path) -> None:
+def test_the_oldest_journal_left_behind_is_first(tmp_path: Path) -> None:
     for number, name in enumerate(("b", "a", "c")):
         path = tmp_path / f"{name}.jsonl"
         path.write_text("")

@@ -218,7 +218,7 @@ def test_a_verb_that_cannot_be_rehearsed_is_only_described(
         ("CONNECT", "/api/v1/namespaces/a/pods/p/exec", {"dryRun": "All"}, None, False),
     ],
 )
-def test_only_what_is_harmless_passes(
+def test_a_dry_run_sends_only_harmless_requests(
     method: str, path: str, query: dict[str, str], body: Any, passes: bool
 ) -> None:
     assert dry.is_harmless(method, path, query, body) is passes

@@ -55,7 +55,7 @@ def test_a_known_scenario_gets_its_steps_back() -> None:
     assert arrived.scenario is original.scenario
 
 
-def test_outcomes_and_leftovers_arrive() -> None:
+def test_outcomes_and_leftovers_of_a_worker_arrive_at_the_controller() -> None:
     sent = Parcel(outcomes={"a": Outcome.REFUSED}, left=["x"], put_back=["r"], interrupted="SIGHUP")
     arrived = parsed(text(sent), {})
     assert (arrived.outcomes, [*arrived.left], [*arrived.put_back], arrived.interrupted) == (

@@ -179,14 +179,14 @@ def test_each_worker_may_not_run_all_scenarios(pytester: pytest.Pytester, run: R
 
 
 @pytest.mark.parametrize("spec", ["ssh=somewhere", "2*ssh=somewhere", "socket=host:8888"])
-def test_other_hosts_are_refused(spec: str) -> None:
+def test_workers_on_other_hosts_are_refused(spec: str) -> None:
     given = {"dist": "load", "tx": [spec]}
     config: Any = SimpleNamespace(getoption=lambda name, default=None: given.get(name, default))
     assert any("other interpreters or hosts" in each for each in refusals.distribution(config))
 
 
 @pytest.mark.parametrize("spec", ["popen", "4*popen", "popen//python=python3.12"])
-def test_workers_on_this_machine_are_not(spec: str) -> None:
+def test_workers_on_this_machine_are_accepted(spec: str) -> None:
     given = {"dist": "load", "tx": [spec]}
     config: Any = SimpleNamespace(getoption=lambda name, default=None: given.get(name, default))
     assert not [*refusals.distribution(config)]

@@ -12,7 +12,7 @@ from resilience.harness.fleet.of_member import environment_of, for_each
 EU = Member(name="eu", context="eu", variables={"SHOP": "eu", "ONLY_HERE": "1"})
 
 
-def test_variables_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_a_member_are_restored_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP", "before")
     monkeypatch.delenv("ONLY_HERE", raising=False)
     with environment_of(EU):

@@ -157,7 +157,7 @@ def test_a_missing_right_ends_the_probe_with_its_reason() -> None:
             reply(cluster)
 
 
-def test_ready_pods_take_turns() -> None:
+def test_only_ready_pods_run_the_command_and_take_turns() -> None:
     cluster: Any = Cluster(pod("b"), pod("a"), pod("c", ready=False))
     probe = PodCommands(Command(pods=PODS, command=("x",)), cluster, "shop")
     assert [probe.ask().by for _ in range(4)] == ["a", "b", "a", "b"]

@@ -124,7 +124,7 @@ def test_a_quarantined_pod_is_missed_by_its_budget(here: World) -> None:
     assert "2 healthy of 3 needed" in record.message
 
 
-def test_undoing_is_not_judged(here: World) -> None:
+def test_a_budget_that_the_undo_breaks_is_not_judged(here: World) -> None:
     here.cluster.change(DEPLOYMENTS, "shop", "web", lambda obj: obj["spec"].update(replicas=2))
     here.clock.until(lambda: False, here.clock.now + 5)
     put(here, 2)
@@ -207,7 +207,9 @@ def read(*healthy: int, desired: int = 2) -> list[Reading]:
         ([3, 1], [], 0),
     ],
 )
-def test_who_is_to_blame(healthy: list[int], deeds: list[float], blamed: int) -> None:
+def test_the_deeds_right_before_a_breach_are_blamed(
+    healthy: list[int], deeds: list[float], blamed: int
+) -> None:
     done = [Deed(at=at, text=str(at)) for at in deeds]
     [breach] = breaches(read(*healthy), done)
     assert len(breach.blamed) == blamed

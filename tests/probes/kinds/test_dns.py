@@ -91,7 +91,9 @@ def test_an_address_of_a_ptr_is_turned_around() -> None:
         ("CNAME", ["web.example.com."], ("web.example.com",)),
     ],
 )
-def test_all_records_and_no_other(kind: str, records: list[str], expect: tuple[str, ...]) -> None:
+def test_an_answer_needs_exactly_the_expected_records(
+    kind: str, records: list[str], expect: tuple[str, ...]
+) -> None:
     rows = {("web.shop", kind): records}
     good(zone(rows), type=kind, expect=expect)
     assert "wrong answer: web.shop is " in failing(

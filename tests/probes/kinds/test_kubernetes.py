@@ -85,7 +85,7 @@ def test_a_service_without_endpoints_is_told_apart_from_unready_ones(here: World
     assert "the selector of Service shop/web matches no Pod" in record.message
 
 
-def test_what_holds_all_the_time_passes(here: World) -> None:
+def test_a_count_that_holds_all_the_time_passes(here: World) -> None:
     record = run(here, count=Count(pods=APP, at_least=2, at_most=5))
     assert record.outcome is Outcome.PASSED, record.message
     assert record.findings[0].measured == "it held all the time"

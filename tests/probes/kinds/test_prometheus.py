@@ -84,7 +84,7 @@ def judged(answer: Callable[..., Answer], **given: Any) -> Finding:
     return found
 
 
-def test_every_value_in_the_window_counts() -> None:
+def test_one_value_beyond_the_limit_in_the_window_fails() -> None:
     assert judged(series(lambda at: "5")).result is Result.PASSED
     found = judged(series(lambda at: "5.5", app="shop"))
     assert found.result is Result.FAILED

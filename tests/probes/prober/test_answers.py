@@ -94,7 +94,7 @@ def test_a_listener_that_accepts_nothing_times_out_after_the_timeout() -> None:
     assert all(sample.latency - sample.lag >= 0.3 for sample in late)
 
 
-def test_an_unknown_name_is_named_so() -> None:
+def test_a_host_name_that_does_not_exist_is_an_answer_of_its_own() -> None:
     with running(Http(url="http://no-such-host.invalid/")) as probe:
         samples = wait_for(probe, Answer.NAME, 3)
     assert all(sample.sent is not None for sample in samples)
@@ -161,7 +161,7 @@ def test_a_tcp_connection_is_enough_where_nothing_is_expected() -> None:
     ("said", "expected"),
     [(b"+PONG\r\n", Answer.GOOD), (b"-LOADING\r\n", Answer.BODY), (b"", Answer.RESET)],
 )
-def test_tcp_expects_its_text(said: bytes, expected: Answer) -> None:
+def test_a_tcp_probe_expects_its_text_in_the_answer(said: bytes, expected: Answer) -> None:
     with Server(say(said)) as server:
         wanted = Tcp(host="127.0.0.1", port=server.port, send="PING\r\n", expect="PONG")
         with running(wanted, verb=TCP) as probe:

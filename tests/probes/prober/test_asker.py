@@ -66,7 +66,7 @@ def test_a_reason_is_told_once() -> None:
     assert {sample.answer for sample in log} == {Answer.WRONG}
 
 
-def test_who_answered_is_kept() -> None:
+def test_each_sample_keeps_which_pod_answered() -> None:
     _, log = asked(lambda: good, limit=3)
     assert {sample.by for sample in log} == {"db-0"}
 

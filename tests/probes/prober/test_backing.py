@@ -94,7 +94,7 @@ def test_a_probe_that_is_not_steady_says_that_there_are_no_endpoints() -> None:
                 probe.wait_steady(time.monotonic())
 
 
-def test_a_single_question_says_it_too() -> None:
+def test_a_check_of_a_service_without_endpoints_says_so() -> None:
     with Server() as server:
         server.refuse()
         assert VERB.ask is not None

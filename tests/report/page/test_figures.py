@@ -29,7 +29,7 @@ def test_columns_are_those_that_some_run_has() -> None:
 
 
 @pytest.mark.parametrize("values", [(0, 3), (3, 0)])
-def test_of_several_the_worst_counts(values: tuple[int, int]) -> None:
+def test_of_several_findings_the_worst_is_the_figure(values: tuple[int, int]) -> None:
     lost = [Finding(name=f"{name}.lost", figure=Figure.LOST, subject=name, value=float(value),
                     limit=0.0, unit=Unit.COUNT,
                     result=Result.FAILED if value else Result.PASSED)

@@ -26,13 +26,13 @@ def test_one_cluster_needs_no_grid() -> None:
     assert grid([]) is None
 
 
-def test_few_clusters_are_columns() -> None:
+def test_a_fleet_of_few_clusters_has_them_as_columns() -> None:
     found = made(cells(2, 3))
     assert (found.rows, found.columns) == (["s0", "s1"], ["c00", "c01", "c02"])
     assert found.cells["s1", "c02"].number == 5
 
 
-def test_many_clusters_are_rows() -> None:
+def test_a_fleet_of_many_clusters_has_them_as_rows() -> None:
     found = made(cells(2, MOST_COLUMNS + 1))
     assert found.columns == ["s0", "s1"]
     assert len(found.rows) == MOST_COLUMNS + 1

@@ -26,7 +26,7 @@ def test_a_lane_runs_from_first_sight_to_the_end_of_its_pod() -> None:
     assert lanes["checkout-3"].until is None
 
 
-def test_headroom_follows_the_budget() -> None:
+def test_the_headroom_lane_shows_healthy_pods_above_the_budget() -> None:
     assert headroom(MADE) == {"checkout": [(0.2, 1), (4.6, 0), (6.4, 1), (8.1, 0), (12.5, 1)]}
 
 

@@ -39,7 +39,9 @@ def test_only_the_web_is_linked(url: str) -> None:
         ([("not measured", 1)], "0 of 1 scenario passed; 1 not measured."),
     ],
 )
-def test_the_gist(counted: list[tuple[str, int]], text: str) -> None:
+def test_the_masthead_sums_up_the_outcomes_in_one_sentence(
+    counted: list[tuple[str, int]], text: str
+) -> None:
     assert gist(counted) == text
 
 
@@ -52,5 +54,5 @@ def test_the_tab_says_whether_to_look() -> None:
     ("count", "text"),
     [(0, "0 B"), (999, "999 B"), (5_312_000, "5.31 MB"), (2_000_000_000_000_000, "2,000 TB")],
 )
-def test_sizes(count: int, text: str) -> None:
+def test_sizes_are_written_with_binary_units(count: int, text: str) -> None:
     assert size(count) == text

@@ -74,7 +74,9 @@ def prop(name: str, schema: bytes) -> bytes:
             "type": "string", "x-kubernetes-preserve-unknown-fields": False}}}),
     ],
 )  # fmt: skip
-def test_a_definitions_schema(schema: bytes, wanted: dict[str, Any]) -> None:
+def test_the_schema_of_a_definition_is_decoded_from_protobuf(
+    schema: bytes, wanted: dict[str, Any]
+) -> None:
     version = field(1, "v1") + field(2, 1) + field(3, 0) + field(4, field(1, schema))
     body = field(2, field(1, "example.org") + field(7, version))
     decoded = protobuf.decode(message("apiextensions.k8s.io/v1", "CustomResourceDefinition", body))
@@ -83,7 +85,7 @@ def test_a_definitions_schema(schema: bytes, wanted: dict[str, Any]) -> None:
     assert (found["served"], found["storage"]) == (True, False)
 
 
-def test_an_empty_message_is_there() -> None:
+def test_an_empty_protobuf_message_becomes_an_empty_object() -> None:
     version = field(1, "v1") + field(5, field(1, b""))
     body = field(2, field(7, version))
     decoded = protobuf.decode(message("apiextensions.k8s.io/v1", "CustomResourceDefinition", body))

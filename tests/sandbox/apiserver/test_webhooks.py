@@ -71,7 +71,9 @@ BAD = {"webhook-e2e-test": "webhook-disallow"}
 
 
 @pytest.mark.parametrize("dry", ["", "?dryRun=All"])
-def test_a_webhook_denies(wire: Wire, configure: Configure, dry: str) -> None:
+def test_a_validating_webhook_denies_an_object_with_its_message(
+    wire: Wire, configure: Configure, dry: str
+) -> None:
     configure("validating", "/configmaps")
     answer = wire("POST", MAPS + dry, config_map("bad", **BAD))
     assert answer.status == 400
@@ -95,7 +97,7 @@ def test_a_change_is_judged_like_a_creation(wire: Wire, configure: Configure, wa
     assert wire("GET", f"{MAPS}/m").json["data"] == {"a": "b"}
 
 
-def test_a_deletion_is_judged(wire: Wire, configure: Configure) -> None:
+def test_a_webhook_judges_single_and_collection_deletes(wire: Wire, configure: Configure) -> None:
     wire("POST", MAPS, config_map("kept", **{"webhook-e2e-test": "webhook-nondeletable"}))
     configure("validating", "/configmaps", operations=["DELETE"])
     assert wire("DELETE", f"{MAPS}/kept").status == 400
@@ -178,7 +180,7 @@ def test_which_requests_are_asked_about(
     assert wire("POST", MAPS, config_map("m")).status == (400 if asked else 201)
 
 
-def test_controllers_are_asked_about_too(wire: Wire, configure: Configure) -> None:
+def test_webhooks_see_the_pods_that_controllers_create(wire: Wire, configure: Configure) -> None:
     configure("mutating", "/mutating-pods-sidecar", plural="pods")
     path = "/apis/apps/v1/namespaces/NS/deployments"
     wire("POST", path, deployment("web", replicas=2))

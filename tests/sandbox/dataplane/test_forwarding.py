@@ -223,7 +223,7 @@ def test_a_client_that_does_not_read_stops_the_endpoint_from_sending(network: st
     run(body())
 
 
-def test_all_endpoints_get_connections(network: str) -> None:
+def test_every_endpoint_of_a_service_gets_connections(network: str) -> None:
     counts = [0, 0]
 
     def counting(index: int) -> Serve:

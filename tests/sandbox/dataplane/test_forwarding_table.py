@@ -172,7 +172,9 @@ def state() -> State:
         ("a.b.web.shop.svc.cluster.local", "x", None),
     ],
 )
-def test_names(state: State, name: str, namespace: str, addresses: list[str] | None) -> None:
+def test_a_service_name_resolves_to_its_addresses(
+    state: State, name: str, namespace: str, addresses: list[str] | None
+) -> None:
     assert cluster_dns.lookup(state, name, namespace) == addresses
 
 

@@ -82,18 +82,18 @@ def test_from_chooses_by_pod_namespace_and_address(
         ({}, True),
     ],
 )
-def test_ports_restrict_a_rule(entry: dict[str, Any], opened: bool) -> None:
+def test_the_ports_of_a_rule_restrict_what_it_opens(entry: dict[str, Any], opened: bool) -> None:
     assert reach(CLIENT, policy(ingress=[{"ports": [entry]}])) is opened
 
 
-def test_policies_add_up() -> None:
+def test_the_policies_of_a_pod_add_up_to_what_any_allows() -> None:
     deny = policy(policyTypes=["Ingress"])
     allow = policy(ingress=[{"from": [{"podSelector": {}}]}])
     assert reach(CLIENT, deny, allow)
     assert not reach(STRANGER, deny, allow)
 
 
-def test_both_ends_must_agree() -> None:
+def test_a_connection_needs_the_policies_of_both_ends() -> None:
     welcome = policy(ingress=[{}])
     locked_in = policy("other", policyTypes=["Egress"])
     assert reach(STRANGER, welcome)

@@ -35,7 +35,7 @@ def test_zcat_writes_to_stdout(tmp_path: Path, capfdbinary: pytest.CaptureFixtur
         (b"plain", "a", "unknown suffix - ignored"),
     ],
 )
-def test_what_is_no_archive_stays(
+def test_gzip_leaves_a_file_that_is_no_archive(
     data: bytes, name: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(data)

@@ -52,7 +52,7 @@ def test_flags_are_read_in_both_forms(arguments: list[str], changed: dict[str, o
         (["--http-port=x"], 'invalid argument "x" for "--http-port" flag'),
     ],
 )
-def test_wrong_flags_are_refused(arguments: list[str], text: str) -> None:
+def test_agnhost_refuses_unknown_and_malformed_flags(arguments: list[str], text: str) -> None:
     with pytest.raises(agnhost_main.FlagError, match=text):
         agnhost_main.parse(arguments, DEFAULTS)
 
@@ -79,7 +79,9 @@ def test_rest_arguments_follow_the_flags() -> None:
         ([], ("stdin", "", [""])),
     ],
 )
-def test_pythons_command_line(argv: list[str], parsed: tuple[str, str, list[str]]) -> None:
+def test_the_command_line_of_python_is_parsed_as_by_python(
+    argv: list[str], parsed: tuple[str, str, list[str]]
+) -> None:
     assert interpreter._parse(argv) == parsed
 
 
@@ -106,7 +108,7 @@ def test_a_wrong_python_command_line_exits_with_two(
         ("", "", 0),
     ],
 )
-def test_shell_lines(
+def test_a_line_of_shell_has_the_output_and_exit_code_of_posix(
     line: str, output: str, code: int, capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -145,7 +145,9 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize(("script", "output", "code"), SCRIPTS)
-def test_scripts(script: str, output: str, code: int, tmp_path: Path) -> None:
+def test_a_script_has_the_output_and_exit_code_of_posix(
+    script: str, output: str, code: int, tmp_path: Path
+) -> None:
     (tmp_path / "beside").touch()
     assert sh("-c", script, cwd=tmp_path) == (output, code)
 

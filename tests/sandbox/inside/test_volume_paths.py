@@ -87,7 +87,7 @@ def test_mounts_that_cannot_be_shown_are_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/usr/share/nginx/html", "/data", "/etc/app", "/dev/shm"])
-def test_other_mounts_are_not(path: str) -> None:
+def test_mounts_outside_of_system_paths_are_allowed(path: str) -> None:
     assert refusal(path) is None
 
 

@@ -83,7 +83,7 @@ def test_a_slot_is_free_again_when_its_holder_is_closed() -> None:
     assert again == number
 
 
-def test_a_missing_loopback_is_said() -> None:
+def test_a_host_without_loopback_is_refused_with_the_reason() -> None:
     # The real thing: a network namespace of its own, in which `lo` is down.
     done = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--net", sys.executable, "-m",

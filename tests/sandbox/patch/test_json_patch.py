@@ -36,7 +36,9 @@ from resilience.sandbox.patch.json_patch import MalformedPatch, PatchError
         ({"a": None}, {"op": "test", "path": "/a", "value": None}, {"a": None}),
     ],
 )
-def test_operations_do_what_the_rfc_says(document: Any, operation: Any, expected: Any) -> None:
+def test_the_operations_of_a_json_patch_follow_rfc_6902(
+    document: Any, operation: Any, expected: Any
+) -> None:
     assert json_patch.apply(document, [operation]) == expected
 
 
@@ -85,7 +87,7 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values)
-def test_no_value_breaks_it(document: Any, patch: Any) -> None:
+def test_an_arbitrary_patch_is_applied_or_refused(document: Any, patch: Any) -> None:
     try:
         json_patch.apply(document, patch)
     except PatchError:

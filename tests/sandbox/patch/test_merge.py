@@ -25,7 +25,9 @@ from resilience.sandbox.patch import merge
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ],
 )
-def test_examples_of_the_rfc(target: Any, patch: Any, expected: Any) -> None:
+def test_a_merge_patch_gives_the_results_of_rfc_7386(
+    target: Any, patch: Any, expected: Any
+) -> None:
     assert merge.apply(target, patch) == expected
 
 

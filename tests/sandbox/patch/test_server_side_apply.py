@@ -63,7 +63,7 @@ def test_another_managers_value_conflicts_and_is_named(wire: Wire) -> None:
     ]
 
 
-def test_force_takes_the_field(wire: Wire) -> None:
+def test_a_forced_apply_takes_the_field_from_its_manager(wire: Wire) -> None:
     apply(wire)
     wire.patch(PATH + "?fieldManager=scaler", {"spec": {"replicas": 5}})
     forced = apply(wire, force=True)

@@ -31,7 +31,7 @@ def test_containers_merge_by_name_and_keep_the_rest() -> None:
     ("patch", "expected"),
     [("ac", "acbd"), ("c", "cabd"), ("da", "bda"), ("d", "abd"), ("ba", "bad"), ("xy", "xyabd")],
 )
-def test_the_order_is_kubectls(patch: str, expected: str) -> None:
+def test_a_strategic_merge_keeps_the_order_that_kubectl_gives(patch: str, expected: str) -> None:
     """As `kubectl patch --local` answers: what is new comes first, others keep the live order."""
     target = {"containers": [{"name": name} for name in "abd"]}
     out = spec(target, {"containers": [{"name": name} for name in patch]})
@@ -69,7 +69,7 @@ def test_replace_directive_replaces_a_list_or_a_map() -> None:
     assert out["nodeSelector"] == {"c": "d"}
 
 
-def test_null_deletes_a_field() -> None:
+def test_null_in_a_strategic_patch_deletes_the_field() -> None:
     assert spec({"nodeName": "n", "hostname": "h"}, {"nodeName": None}) == {"hostname": "h"}
 
 

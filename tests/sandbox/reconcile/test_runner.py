@@ -58,7 +58,7 @@ def test_a_key_added_while_it_runs_runs_again() -> None:
     assert len(recorder.calls) == 2
 
 
-def test_nothing_runs_inside_add() -> None:
+def test_adding_a_key_runs_nothing_at_once() -> None:
     recorder = Recorder()
     Runner(VirtualClock(), Timer()).add(recorder, KEY)
     assert recorder.calls == []
@@ -203,7 +203,7 @@ def test_a_programming_error_does_not_silence_the_other_keys() -> None:
     assert good.calls == [KEY]
 
 
-def test_nothing_runs_after_stop() -> None:
+def test_a_stopped_runner_runs_nothing_more() -> None:
     clock, recorder = VirtualClock(), Recorder()
     runner = Runner(clock, Timer())
     runner.add(recorder, KEY)

@@ -85,14 +85,16 @@ def test_required_node_affinity_must_match(
 
 
 @pytest.mark.parametrize(("operator", "values"), [("NotIn", ["ssd"]), ("DoesNotExist", [])])
-def test_negative_node_affinity_avoids(world: World, operator: str, values: list[str]) -> None:
+def test_a_negative_node_affinity_avoids_the_node(
+    world: World, operator: str, values: list[str]
+) -> None:
     world.add_node("fast", disk="ssd")
     world.run(0)
     found = {place(world, n, affinity=require("disk", operator, *values)) for n in "abcdefgh"}
     assert "fast" not in found
 
 
-def test_preferred_node_affinity_attracts(world: World) -> None:
+def test_a_preferred_node_affinity_attracts_pods(world: World) -> None:
     world.add_node("fast", disk="ssd")
     world.run(0)
     preference = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}

@@ -43,7 +43,7 @@ def test_a_pod_of_another_scheduler_is_left_alone(world: World) -> None:
     assert world.events("FailedScheduling") == []
 
 
-def test_higher_priority_goes_first(world: World) -> None:
+def test_the_pod_of_higher_priority_is_placed_first(world: World) -> None:
     world.create("priorityclasses.scheduling.k8s.io", {"metadata": {"name": "high"}, "value": 1000})
     for node in ("node-2", "node-3"):
         world.delete("nodes", node)

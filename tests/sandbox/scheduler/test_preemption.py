@@ -59,7 +59,7 @@ def test_the_victim_says_who_displaced_it(ranked: World) -> None:
     assert refused["message"] == "0/3 nodes are available: 3 Insufficient cpu."
 
 
-def test_equals_are_left_alone(ranked: World) -> None:
+def test_a_pod_does_not_preempt_pods_of_its_own_priority(ranked: World) -> None:
     fill(ranked)
     place(ranked, "other", containers=asking("5"), priorityClassName="middle")
     ranked.run(30)

@@ -29,7 +29,7 @@ def test_a_placed_pod_says_where_in_an_event(world: World) -> None:
     assert found["status"] == "True"
 
 
-def test_requests_decide_not_usage(world: World) -> None:
+def test_requests_decide_whether_a_pod_fits_and_usage_does_not(world: World) -> None:
     for name in "abc":
         place(world, name, containers=asking("5"))
     assert place(world, "big", containers=asking("4")) is None
@@ -92,7 +92,7 @@ def test_init_containers_count_by_their_largest(world: World) -> None:
     assert place(world, "three", containers=asking("2")) == "node-1"
 
 
-def test_sidecars_count_on_top(world: World) -> None:
+def test_the_requests_of_sidecars_are_added_to_those_of_containers(world: World) -> None:
     world = World(nodes=1)
     side = {"name": "s", "image": "x", "restartPolicy": "Always",
             "resources": {"requests": {"cpu": "3"}}}  # fmt: skip

@@ -89,5 +89,5 @@ def test_the_file_is_what_the_generator_makes_for_this_client(tmp_path: Path) ->
     assert json.loads((tmp_path / "facts.json").read_text()) == json.loads(before)
 
 
-def test_no_description_is_kept() -> None:
+def test_the_facts_leave_descriptions_out_and_stay_small() -> None:
     assert len((FOLDER / "facts.json").read_bytes()) < 200_000

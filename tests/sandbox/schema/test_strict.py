@@ -80,7 +80,7 @@ def test_warn_collects_and_ignore_is_silent_and_both_prune() -> None:
 
 
 @pytest.mark.parametrize("number", [2**31, -(2**31) - 1])
-def test_integers_have_bounds(number: int) -> None:
+def test_an_integer_beyond_32_bits_is_refused(number: int) -> None:
     with pytest.raises(ApiError):
         strict.check("V1Deployment", deployment(replicas=number), call())
 

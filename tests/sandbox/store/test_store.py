@@ -104,7 +104,7 @@ def test_history_is_bounded_and_says_what_was_lost() -> None:
     assert [change.version for change in table.after(versions[2])] == versions[3:]
 
 
-def test_bytes_are_made_once() -> None:
+def test_the_bytes_of_a_record_are_made_once() -> None:
     record = Store().put(PODS, obj("x"))
     assert record.body is record.body
 

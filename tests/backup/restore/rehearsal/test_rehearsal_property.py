@@ -331,7 +331,9 @@ BITES: Mapping[str, tuple[Callable[[pytest.MonkeyPatch], None], dict[str, Any]]]
 
 
 @pytest.mark.parametrize("which", sorted(BITES))
-def test_the_property_bites(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_property_fails_with_each_rule_broken(
+    which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrong, changed = BITES[which]
     given: dict[str, Any] = {"theirs": [], "there": "there", "quotas": [], "classes": ["1", "2"],
                              "existing": "fail"}  # fmt: skip

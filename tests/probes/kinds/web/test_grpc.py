@@ -104,7 +104,7 @@ def failing(port: int, folder: Path = Path(), **given: Any) -> str:
     return str(told.value)
 
 
-def test_only_serving_is_healthy() -> None:
+def test_only_the_status_serving_is_healthy() -> None:
     with serving() as server:
         good(server.port)
         assert "wrong answer: health is NOT_SERVING" in failing(server.port, health="shop.Cart")
@@ -201,7 +201,7 @@ def test_a_token_that_cannot_be_sent_is_not_the_services_fault(
     assert "s3cret" not in told
 
 
-def test_tls_is_verified(tmp_path: Path) -> None:
+def test_a_grpc_probe_verifies_the_certificate(tmp_path: Path) -> None:
     certificate, key = pair(10)
     (tmp_path / "ca.pem").write_bytes(certificate)
     credentials = grpc.ssl_server_credentials([(key, certificate)])

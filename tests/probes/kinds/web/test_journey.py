@@ -319,7 +319,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         ({"steps": (Stop(name="a", path="/", headers={"a": "b\r\nc"}),)}, "a header cannot"),
     ],
 )
-def test_what_cannot_be_travelled_is_told(given: dict[str, Any], says: str) -> None:
+def test_a_journey_that_cannot_run_is_a_complaint(given: dict[str, Any], says: str) -> None:
     usual: dict[str, Any] = {"url": "http://shop", "steps": (LOG_IN, PAY)}
     [complaint] = VERB.check(Journey(**{**usual, **given}))
     assert says in complaint.message

@@ -128,7 +128,7 @@ def test_an_access_review_answers_as_the_server_would(wire: Wire, verb: str, all
     assert theirs.json["status"]["allowed"] is allowed
 
 
-def test_a_rules_review_lists_what_holds(wire: Wire) -> None:
+def test_a_rules_review_lists_the_granted_rules(wire: Wire) -> None:
     grant(wire, {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
     body = {"spec": {"namespace": wire.namespace}}
     found = as_bob(wire, "POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body)
@@ -176,7 +176,7 @@ def test_a_machine_is_struck_by_whoever_may_patch_its_node(wire: Wire) -> None:
         assert wire("DELETE", f"{RBAC}/clusterrolebindings/{name}").status == 200
 
 
-def test_only_those_who_may_impersonate_do(wire: Wire) -> None:
+def test_impersonation_needs_its_permission(wire: Wire) -> None:
     body: dict[str, Any] = {}
     path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
     info = as_bob(wire, "POST", path, body).json["status"]["userInfo"]
@@ -239,7 +239,7 @@ def test_tokens_live_at_least_ten_minutes(wire: Wire) -> None:
     assert "may not specify a duration less than 10 minutes" in answer.message
 
 
-def test_the_kubelet_is_trusted(wire: Wire) -> None:
+def test_the_kubelet_may_read_nodes(wire: Wire) -> None:
     assert wire("GET", "/api/v1/nodes", token=KUBELET).status == 200
 
 

@@ -139,7 +139,9 @@ def test_a_right_in_one_namespace_grants_nothing_in_the_cluster(write: Write) ->
 
 
 @pytest.mark.parametrize(("verb", "allowed"), [("escalate", True), ("bind", False)])
-def test_escalate_allows_it(write: Write, verb: str, *, allowed: bool) -> None:
+def test_the_verb_escalate_allows_roles_beyond_ones_own(
+    write: Write, verb: str, *, allowed: bool
+) -> None:
     extra = role({"verbs": [verb], "apiGroups": ["rbac.authorization.k8s.io"],
                   "resources": ["roles"]}, name="extra")  # fmt: skip
     if allowed:

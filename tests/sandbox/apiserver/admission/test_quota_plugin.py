@@ -42,7 +42,7 @@ def test_a_pod_too_many_is_forbidden_with_the_numbers(api: Registry) -> None:
     )
 
 
-def test_amounts_are_added_exactly(api: Registry) -> None:
+def test_a_quota_adds_up_requests_and_limits_exactly(api: Registry) -> None:
     quota(api, **{"requests.cpu": "1", "limits.memory": "1Gi"})
     sizes: dict[str, Any] = {"requests": {"cpu": "400m"}, "limits": {"memory": "256Mi", "cpu": "1"}}
     make(api, "a", **sizes)

@@ -62,7 +62,7 @@ def test_overhead_that_is_not_the_classes_is_refused(
         make(api, **spec)
 
 
-def test_placement_is_merged(api: Registry) -> None:
+def test_the_placement_of_a_runtime_class_is_merged_into_the_pod(api: Registry) -> None:
     toleration = {"key": "gpu", "operator": "Exists"}
     scheduling = {"nodeSelector": {"arch": "x"}, "tolerations": [toleration]}
     runtime_class(api, scheduling=scheduling)

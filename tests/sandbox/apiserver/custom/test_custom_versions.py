@@ -262,7 +262,7 @@ def test_stored_objects_get_defaults_when_they_are_read(places: Places) -> None:
     assert now["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
-def test_a_default_that_was_written_stays(places: Places) -> None:
+def test_a_stored_value_wins_over_a_later_default(places: Places) -> None:
     places.define(defaulted(a="A"))
     places.make("v1", "x")
     places.change(defaulted(b="B"))

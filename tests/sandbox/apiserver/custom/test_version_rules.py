@@ -76,7 +76,7 @@ def hook(config: Any = URL, versions: Any = ("v1",)) -> Obj:
         ),
     ],
 )
-def test_conversions(spec: Obj, wanted: list[str]) -> None:
+def test_an_invalid_conversion_is_refused_as_by_kubernetes(spec: Obj, wanted: list[str]) -> None:
     assert said(version_rules.conversion(spec)) == wanted
 
 
@@ -116,7 +116,9 @@ def fields(*paths: str) -> Obj:
         ((".a", ".a"), ['spec.selectableFields[1].jsonPath: Duplicate value: ".a"']),
     ],
 )  # fmt: skip
-def test_selectable_fields(paths: tuple[str, ...], wanted: list[str]) -> None:
+def test_invalid_selectable_fields_are_refused_as_by_kubernetes(
+    paths: tuple[str, ...], wanted: list[str]
+) -> None:
     assert said(version_rules.selectable_fields([fields(*paths)])) == wanted
 
 

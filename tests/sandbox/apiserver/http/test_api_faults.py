@@ -44,7 +44,7 @@ def test_an_error_lasts_for_its_number_of_requests(wire: Wire, code: int, reason
     assert wire("GET", MAPS).status == 200
 
 
-def test_retry_after_is_sent_as_told(wire: Wire) -> None:
+def test_a_fault_sends_the_retry_after_that_it_was_given(wire: Wire) -> None:
     fault(wire, kind="error", code=429, times=1, retryAfter=7)
     assert wire("GET", MAPS).headers["Retry-After"] == "7"
 

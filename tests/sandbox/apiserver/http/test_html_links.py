@@ -25,7 +25,7 @@ BELOW = "/api/v1/namespaces/ns/pods/a/proxy"
         ("javascript:void(0)", "javascript:void(0)"),
     ],
 )
-def test_where_a_link_leads(target: str, wanted: str) -> None:
+def test_links_of_a_proxied_page_lead_through_the_proxy(target: str, wanted: str) -> None:
     assert html_links.link(target, BELOW, ("10.0.0.1:80", "api:443")) == wanted
 
 

@@ -128,7 +128,7 @@ def test_a_body_over_three_mebibytes_is_413(wire: Wire) -> None:
         b'{"metadata":{"labels":{"a":1}}}',
     ],
 )
-def test_garbage_is_a_400(wire: Wire, body: bytes) -> None:
+def test_a_body_that_is_no_object_is_a_400(wire: Wire, body: bytes) -> None:
     assert wire("POST", MAPS, body).status == 400
     assert wire("GET", "/healthz").status == 200
 

@@ -161,7 +161,9 @@ def test_a_service_hands_on_to_a_ready_endpoint(echo: Pods) -> None:
         ("pods/a:b:c:d/proxy/", "invalid pod request"),
     ],
 )
-def test_what_cannot_be_reached_is_told(echo: Pods, path: str, text: str) -> None:
+def test_a_service_that_cannot_be_reached_is_an_error_with_its_reason(
+    echo: Pods, path: str, text: str
+) -> None:
     with pytest.raises(AssertionError, match=text):
         raw(echo, path)
 

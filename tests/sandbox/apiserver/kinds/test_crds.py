@@ -251,7 +251,9 @@ def test_an_apply_keeps_free_fields(things: Wire) -> None:
 
 
 @pytest.mark.parametrize("validation", ["Strict", "Warn", "Ignore"])
-def test_a_key_given_twice(things: Wire, validation: str) -> None:
+def test_a_key_given_twice_in_yaml_is_refused_or_warned_about(
+    things: Wire, validation: str
+) -> None:
     answer = applied(things, "spec:\n  size: 1\n  free:\n    a: 1\n    a: 2\n", validation)
     said = 'yaml: unmarshal errors:\n  line 9: key "a" already set in map'
     if validation == "Strict":

@@ -41,7 +41,9 @@ def test_every_object_has_version_kind_and_metadata() -> None:
     ("second", "free", "added"),
     [(False, False, True), (True, False, True), (False, True, True), (True, True, False)],
 )
-def test_an_embedded_object_has_them_too(second: bool, free: bool, added: bool) -> None:
+def test_an_embedded_object_has_kind_and_metadata_in_its_schema(
+    second: bool, free: bool, added: bool
+) -> None:
     inner: dict[str, Any] = {"type": "object", "x-kubernetes-embedded-resource": True}
     if free:
         inner["x-kubernetes-preserve-unknown-fields"] = True
@@ -82,7 +84,9 @@ def foos(wire: Wire) -> Iterator[Wire]:
         ("configmaps", ["ConfigMap holds configuration data", "BinaryData contains the binary"]),
     ],
 )
-def test_kubectl_explains(foos: Wire, live: Live, path: str, texts: list[str]) -> None:
+def test_kubectl_explain_describes_custom_fields(
+    foos: Wire, live: Live, path: str, texts: list[str]
+) -> None:
     said = live.kubectl("explain", path)
     assert [text for text in texts if text not in said] == []
 

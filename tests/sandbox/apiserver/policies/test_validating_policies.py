@@ -112,7 +112,9 @@ def test_variables_build_on_each_other_and_fail_only_where_used(user: User, bind
     ("condition", "denied"),
     [("request.userInfo.username == 'alice'", True), ("request.operation == 'DELETE'", False)],
 )
-def test_conditions_choose_requests(user: User, bind: Bind, condition: str, denied: bool) -> None:
+def test_match_conditions_choose_the_requests_that_a_policy_judges(
+    user: User, bind: Bind, condition: str, denied: bool
+) -> None:
     bind(validations=[FEW], matchConditions=[{"name": "c", "expression": condition}])
     if denied:
         refused(user, "a", "b")
@@ -120,7 +122,7 @@ def test_conditions_choose_requests(user: User, bind: Bind, condition: str, deni
         maps(user, "a", "b")
 
 
-def test_changes_and_deletions_are_judged_too(user: User, bind: Bind, api: Registry) -> None:
+def test_a_policy_judges_changes_and_deletions(user: User, bind: Bind, api: Registry) -> None:
     kind = api.resource("configmaps")
     maps(user, "a")
     kept = "request.operation != 'DELETE' || oldObject.metadata.name != 'x'"

@@ -114,7 +114,7 @@ def test_finalizers_hold_any_object_until_the_last_is_gone(api: Registry) -> Non
     ("propagation", "finalizers"),
     [("Foreground", ["foregroundDeletion"]), ("Orphan", ["orphan"])],
 )
-def test_propagation_leaves_its_finalizer(
+def test_the_propagation_policy_of_a_delete_leaves_its_finalizer(
     api: Registry, propagation: Any, finalizers: list[str]
 ) -> None:
     deployments = api.resource("deployments", "apps")

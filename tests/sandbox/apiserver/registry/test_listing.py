@@ -47,7 +47,9 @@ def five(wire: Wire) -> Wire:
         ("n=9", []),
     ],
 )
-def test_label_selectors_select(five: Wire, selector: str, expected: list[str]) -> None:
+def test_a_list_returns_what_its_label_selector_selects(
+    five: Wire, selector: str, expected: list[str]
+) -> None:
     assert names(five, f"labelSelector={selector.replace(' ', '%20')}") == expected
 
 
@@ -179,7 +181,7 @@ def test_a_version_to_come_is_a_504_with_its_cause(wire: Wire) -> None:
     "query",
     ["resourceVersion=x", "limit=x", "resourceVersion=-1"],
 )
-def test_malformed_numbers_are_400s(wire: Wire, query: str) -> None:
+def test_a_malformed_number_in_a_list_query_is_a_400(wire: Wire, query: str) -> None:
     assert wire("GET", f"{MAPS}?{query}").status == 400
 
 

@@ -133,7 +133,7 @@ def test_stored_objects_are_never_changed_in_place(api: Registry) -> None:
     assert str(made) == before
 
 
-def test_dry_run_stores_nothing(api: Registry) -> None:
+def test_a_dry_run_creates_an_answer_and_stores_nothing(api: Registry) -> None:
     call = Call(user=Identity("u"), dry_run=True)
     before = api.store.version
     body = config_map("x")

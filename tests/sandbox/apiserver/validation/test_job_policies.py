@@ -67,7 +67,7 @@ def test_policies_that_make_no_sense_are_refused(
     assert text in causes.get(field, ""), causes
 
 
-def test_sensible_policies_are_taken(wire: Wire) -> None:
+def test_valid_job_policies_are_accepted(wire: Wire) -> None:
     spec = {
         **INDEXED,
         "backoffLimitPerIndex": 1,
@@ -80,7 +80,7 @@ def test_sensible_policies_are_taken(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize(("text", "count"), [("", 0), ("3", 1), ("0-2", 3), ("0,2-3", 3)])
-def test_indexes_are_counted(text: str, count: int) -> None:
+def test_a_text_of_indexes_is_counted_without_repeats(text: str, count: int) -> None:
     assert indexes(text, 4) == count
 
 
@@ -94,6 +94,6 @@ def test_indexes_are_counted(text: str, count: int) -> None:
         ("4", "too large index"),
     ],
 )
-def test_what_names_no_indexes_is_told(text: str, why: str) -> None:
+def test_a_text_that_names_no_indexes_is_an_error(text: str, why: str) -> None:
     with pytest.raises(IndexesError, match=why):
         indexes(text, 4)

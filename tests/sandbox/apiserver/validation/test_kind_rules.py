@@ -129,7 +129,9 @@ def container(**fields: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_text_is_the_real_one(wire: Wire, path: str, body: Any, message: str) -> None:
+def test_an_invalid_object_is_refused_with_the_text_of_kubernetes(
+    wire: Wire, path: str, body: Any, message: str
+) -> None:
     answer = wire("POST", path, body)
     assert (answer.status, answer.message) == (422, message)
     assert answer.json["details"]["causes"]
@@ -196,7 +198,7 @@ def test_a_bad_name_is_refused(wire: Wire, name: str) -> None:
         ),
     ],
 )
-def test_what_is_immutable_stays(
+def test_a_change_of_an_immutable_field_is_refused(
     wire: Wire, kind: str, path: str, body: Any, patch: Any, text: str
 ) -> None:
     assert wire("POST", path, body).status == 201

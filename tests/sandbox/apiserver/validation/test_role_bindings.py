@@ -117,7 +117,9 @@ def port(**fields: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_cause_is_the_real_one(wire: Wire, path: str, body: Any, cause: str) -> None:
+def test_an_invalid_role_binding_is_refused_with_the_cause_of_kubernetes(
+    wire: Wire, path: str, body: Any, cause: str
+) -> None:
     answer = wire("POST", path, body)
     assert answer.status == 422
     assert answer.message.endswith(f'"x" is invalid: {cause}')

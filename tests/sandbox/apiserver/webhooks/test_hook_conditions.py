@@ -47,7 +47,7 @@ def test_a_condition_fails_and_the_failure_policy_decides(api: Registry) -> None
 
 @pytest.mark.parametrize("kind", ["mutating", "validating"])
 @pytest.mark.parametrize(("conditions", "warned"), [([CONDITION], [MISSING]), ([], [])])
-def test_the_author_is_warned(
+def test_conditions_that_can_match_nothing_warn_their_author(
     api: Registry, kind: str, conditions: list[dict[str, str]], warned: list[str]
 ) -> None:
     hook = {

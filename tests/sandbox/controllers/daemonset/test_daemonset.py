@@ -48,7 +48,7 @@ def test_every_node_has_one_pod(world: World) -> None:
     assert nodes(running(world)) == ["node-1", "node-2", "node-3"]
 
 
-def test_a_new_node_gets_one(world: World) -> None:
+def test_a_new_node_gets_a_daemon_pod(world: World) -> None:
     running(world)
     world.add_node("node-4")
     world.run(1)
@@ -106,7 +106,7 @@ def test_a_node_selector_restricts_the_nodes(world: World) -> None:
     assert nodes(world) == ["fast"]
 
 
-def test_the_status_counts(world: World) -> None:
+def test_the_status_of_a_daemonset_counts_its_pods_by_state(world: World) -> None:
     status = running(world).get(KIND, "agent")["status"]
     assert status == {
         "currentNumberScheduled": 3, "numberMisscheduled": 0, "desiredNumberScheduled": 3,
@@ -173,7 +173,7 @@ def test_a_failed_pod_is_made_again_with_growing_back_off() -> None:
     assert gaps[:4] == [1, 2, 4, 8]
 
 
-def test_added_tolerations_are_exactly_these() -> None:
+def test_a_daemon_pod_tolerates_exactly_the_taints_of_kubernetes() -> None:
     assert [(t["key"].partition("/")[2], t["effect"]) for t in tolerations_of({})] == [
         ("not-ready", "NoExecute"), ("unreachable", "NoExecute"),
         ("disk-pressure", "NoSchedule"), ("memory-pressure", "NoSchedule"),
@@ -189,12 +189,14 @@ def test_added_tolerations_are_exactly_these() -> None:
      ({"maxUnavailable": "34%"}, Limits(0, 4)), ({"maxUnavailable": 0}, Limits(0, 1)),
      ({"maxSurge": "15%", "maxUnavailable": 0}, Limits(2, 0))],
 )  # fmt: skip
-def test_both_limits_round_up(rolling: dict[str, Any], expected: Limits) -> None:
+def test_both_limits_of_a_rolling_update_round_up(
+    rolling: dict[str, Any], expected: Limits
+) -> None:
     owner = a_set(updateStrategy={"type": "RollingUpdate", "rollingUpdate": rolling})
     assert limits_of(owner, 10) == expected
 
 
-def test_placement_by_node_name() -> None:
+def test_a_node_name_in_the_template_places_a_daemon_on_that_node() -> None:
     node = {"metadata": {"name": "a"}, "spec": {}}
     assert placement({"nodeName": "a"}, node) == (True, True)
     assert placement({"nodeName": "b"}, node) == (False, False)

@@ -59,7 +59,7 @@ def a_set(
     [(3, "25%", "25%", (1, 0)), (10, "25%", "25%", (3, 2)), (4, 0, 0, (0, 1)),
      (3, 0, "100%", (0, 3)), (2, "50%", 5, (1, 2)), (0, "25%", "25%", (0, 0))],
 )  # fmt: skip
-def test_limits_of_a_rollout(
+def test_surge_rounds_up_and_unavailable_rounds_down(
     replicas: int, surge: int | str, unavailable: int | str, expected: tuple[int, int]
 ) -> None:
     assert limits(a_deployment(replicas, surge, unavailable)) == expected

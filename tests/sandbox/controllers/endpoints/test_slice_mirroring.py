@@ -120,7 +120,7 @@ def test_a_lock_of_an_old_leader_is_not_mirrored(served: World) -> None:
     assert slices(served) == []
 
 
-def test_too_many_addresses_are_said(served: World) -> None:
+def test_an_event_reports_addresses_beyond_the_limit(served: World) -> None:
     ips = [f"10.1.{at // 250}.{at % 250 + 1}" for at in range(LIMIT + 1)]
     served.create("endpoints", endpoints(*ips))
     assert len(slices(served)[0]["endpoints"]) == LIMIT

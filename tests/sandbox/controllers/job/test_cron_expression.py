@@ -39,7 +39,9 @@ def after(schedule: str, moment: str, zone: str | None = None) -> str:
         ("@every 90m", "2026-01-01 12:00:00", "2026-01-01 13:30"),
     ],
 )
-def test_the_next_start(schedule: str, moment: str, following: str) -> None:
+def test_the_next_start_of_a_schedule_is_after_the_moment(
+    schedule: str, moment: str, following: str
+) -> None:
     assert after(schedule, moment) == following
 
 

@@ -172,7 +172,7 @@ def remaining(world: World, type: str) -> tuple[str, str, str]:
     return found["status"], found["reason"], found["message"]
 
 
-def test_pods_go_before_everything_else(shop: World) -> None:
+def test_a_deleted_namespace_loses_its_pods_before_everything_else(shop: World) -> None:
     shop.delete("namespaces", "shop")
     shop.run(0.5)
     assert len(shop.all("pods", "shop")) == 3

@@ -86,7 +86,9 @@ def test_storage_is_counted_in_all_and_by_class(world: World) -> None:
     ("scope", "number"),
     [("Terminating", "1"), ("NotTerminating", "2"), ("BestEffort", "2"), ("NotBestEffort", "1")],
 )
-def test_scopes_choose_pods(world: World, scope: str, number: str) -> None:
+def test_the_scopes_of_a_quota_choose_which_pods_count(
+    world: World, scope: str, number: str
+) -> None:
     world.create("resourcequotas", a_quota({"pods": "10"}, scopes=[scope]))
     world.create("pods", pod("plain"))
     world.create("pods", pod("limited", containers=containers("1", "1Gi")))

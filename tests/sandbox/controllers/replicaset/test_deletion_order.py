@@ -86,7 +86,7 @@ def test_the_node_with_more_related_pods_loses_one_first() -> None:
     assert order(other, one, crowd={"crowded": 2, "node-1": 1}) == ["one", "other"]
 
 
-def test_cost_beats_crowding() -> None:
+def test_deletion_cost_outranks_a_crowded_node() -> None:
     one, other = a_pod("one", node="crowded", cost="5"), a_pod("other", cost="4")
     assert order(one, other, crowd={"crowded": 9}) == ["other", "one"]
 

@@ -80,7 +80,7 @@ def test_pods_carry_their_name_index_and_host(world: World) -> None:
     assert (found["spec"]["hostname"], found["spec"]["subdomain"]) == ("db-1", "db")
 
 
-def test_ordinals_may_start_elsewhere(world: World) -> None:
+def test_ordinals_start_at_the_number_that_the_set_names(world: World) -> None:
     running(world, ordinals={"start": 5})
     assert names(world) == ["db-5", "db-6", "db-7"]
 

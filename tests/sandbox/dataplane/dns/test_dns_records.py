@@ -80,7 +80,9 @@ DOMAIN = "shop.svc.cluster.local"
         ("A", "web", []),
     ],
 )  # fmt: skip
-def test_records(state: State, kind: str, name: str, expected: list[Record]) -> None:
+def test_the_records_of_a_service_are_those_of_cluster_dns(
+    state: State, kind: str, name: str, expected: list[Record]
+) -> None:
     assert records(state, kind, name, "shop", search=False) == expected
 
 

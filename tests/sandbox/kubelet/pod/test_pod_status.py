@@ -31,7 +31,9 @@ from tests.sandbox.kubelet.pod.states import NOW, ended, pod, running, waiting
         ([running("s", "sidecar"), ended(0)], "Never", "Succeeded"),
     ],
 )
-def test_phase(containers: list[ContainerState], policy: str, expected: str) -> None:
+def test_the_states_of_containers_decide_the_phase_of_a_pod(
+    containers: list[ContainerState], policy: str, expected: str
+) -> None:
     assert pod_status.phase({"restartPolicy": policy}, containers) == expected
 
 
@@ -111,7 +113,9 @@ def test_a_readiness_gate_holds_ready_back_until_its_condition_is_true() -> None
         ({"limits": {"memory": "1Gi"}}, "Burstable"),
     ],
 )
-def test_quality_of_service(resources: dict[str, Any], expected: str) -> None:
+def test_requests_and_limits_decide_the_quality_of_service(
+    resources: dict[str, Any], expected: str
+) -> None:
     spec = {"containers": [{"name": "a", "image": "x", "resources": resources}]}
     assert pod_status.qos_class(spec) == expected
 

@@ -66,7 +66,7 @@ def test_on_the_nodes_network_the_nodes_names_are_seen() -> None:
         ),
     ],
 )
-def test_the_resolvers_configuration(
+def test_the_dns_policy_decides_the_resolver_configuration(
     spec: dict[str, Any], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own_files, "_of_machine", lambda: (["9.9.9.9"], ["office"]))

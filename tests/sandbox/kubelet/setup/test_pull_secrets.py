@@ -60,7 +60,7 @@ def test_a_login_counts_for_its_registry(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["example.com", "registry.example.com/other", "*.example.org"])
-def test_a_login_counts_for_no_other(place: str) -> None:
+def test_a_login_is_used_for_no_other_registry(place: str) -> None:
     held = asked(one=config({place: {"auth": LOGIN}}))
     assert not held.logins
     assert held.denial.endswith("no basic auth credentials")
