@@ -68,6 +68,11 @@ def by_name(options: argparse.Namespace) -> int:
     """
     store = existing(options.store)
     for name in options.name:
+        if (meant := resolved(store, name)) != name:
+            raise BadRequest(
+                f"{name!r} is not the name of a snapshot; it means {meant} now, and something else "
+                f"after the next snapshot. Delete by name: resilience backup delete {meant}"
+            )
         found = opened(store, name)
         if not found.listed.ours and not found.listed.leftover:
             raise BadRequest(f"{name} is Velero's; delete it with `velero backup delete {name}`")

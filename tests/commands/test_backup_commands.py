@@ -241,6 +241,10 @@ def test_a_snapshot_is_deleted_only_where_that_is_confirmed(desk: Desk) -> None:
     assert "add --confirm" in desk.types(*words, code=1)
     assert "would be deleted" in desk.types(*words, "--dry-run")
     assert desk.names("file:data") == ["gone"]
+    latest = ("backup", "delete", "latest", "--store", "file:data", "--confirm")
+    assert "'latest' is not the name of a snapshot; it means gone now" in desk.types(
+        *latest, code=1
+    )
     assert desk.types(*words, "--confirm") == "gone: deleted\n"
     assert desk.names("file:data") == []
 

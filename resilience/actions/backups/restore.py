@@ -102,8 +102,7 @@ def run(restore: Restore, context: ActionContext) -> None:
         raise ActionFailed(f"it is not certain that anything was restored: {problem}") from problem
     context.affected(context.cluster.get(NAMESPACES, target), "was restored")
     context.proof(
-        f"snapshot {snapshot.name} is restored in {target}: "
-        + ", ".join(f"{count} {what.value}" for what, count in report.counts.items()),
+        f"snapshot {snapshot.name} is restored in {target}: {report.counted}",
         {"snapshot": snapshot.name, "seconds": report.seconds, "volumes": report.volumes},
     )
 
@@ -276,8 +275,7 @@ def rehearse(restore: Restore, context: ActionContext) -> None:
         report = _brought_back(restore, snapshot, target, context, dry_run=True)
     except (BackupError, ClusterError) as problem:
         raise ActionFailed(f"nothing would be restored: {problem}") from problem
-    told = ", ".join(f"{count} {what.value}" for what, count in report.counts.items())
-    context.note(What.NOTE, f"of snapshot {snapshot.name}: {told}")
+    context.note(What.NOTE, f"of snapshot {snapshot.name}: {report.counted}")
 
 
 def _rights(restore: Restore, namespace: str) -> Sequence[Right]:

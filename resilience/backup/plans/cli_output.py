@@ -200,12 +200,8 @@ def made(manifest: Manifest) -> str:
 
 def restored(report: RestoreReport) -> str:
     """Counts and duration of a restore."""
-    counts = ", ".join(
-        f"{count} {outcome.value}"
-        for outcome, count in sorted(report.counts.items(), key=lambda each: each[0].value)
-    )
     spent = ", ".join(f"{part} {seconds:.1f}s" for part, seconds in report.seconds.items())
-    return f"restore {report.name} of {report.snapshot}: {counts or 'nothing'} ({spent})"
+    return f"restore {report.name} of {report.snapshot}: {report.counted} ({spent})"
 
 
 def waited(found: Waited | None) -> list[str]:

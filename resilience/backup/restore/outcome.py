@@ -26,6 +26,16 @@ class Outcome(Enum):
     UNASKED = "cannot be checked yet"
     REJECTED = "would be refused"
 
+    def of(self, count: int) -> str:
+        """`1 exists and is equal`, `8 exist and are equal`."""
+        return f"{count} {self.value if count == 1 else _OF_SEVERAL.get(self, self.value)}"
+
+
+_OF_SEVERAL = {
+    Outcome.EQUAL: "exist and are equal",
+    Outcome.SKIPPED: "exist and were left unchanged",
+}
+
 
 STATUS_LEFT = "status left to its controller"
 """The rewrite of a custom resource whose status is not restored."""
@@ -70,6 +80,12 @@ class RestoreReport:
     def counts(self) -> Mapping[Outcome, int]:
         """How many objects had each outcome."""
         return Counter(item.outcome for item in self.items)
+
+    @property
+    def counted(self) -> str:
+        """The counts in words; "nothing" without an object."""
+        each = sorted(self.counts.items(), key=lambda pair: pair[0].value)
+        return ", ".join(outcome.of(count) for outcome, count in each) or "nothing"
 
     @property
     def bad(self) -> Iterator[Item]:
