@@ -14,11 +14,11 @@ from typing import Any
 
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import JOBS, SECRETS, Object, View
+from resilience.cluster.interface import JOBS, NODES, SECRETS, Object, View
 from resilience.kube import objects
 from resilience.model.samples import Sample
 from resilience.model.words import many
-from resilience.probes.fleet.fleet_job import FLEET, INDEX, FleetSite
+from resilience.probes.fleet.fleet_job import FLEET, INDEX, ZONE, FleetSite
 from resilience.probes.fleet.merging import AgentSamples, merged
 from resilience.probes.prober.incluster import STOP_GRACE, Placing, remove
 from resilience.probes.prober.news import News, Part
@@ -35,13 +35,16 @@ class Agent:
 
     index: int
     node: str
+    zone: str
     log: SampleLog
     lines: PodLog
 
     def seen(self) -> AgentSamples:
         """What it has measured so far."""
-        return AgentSamples(index=self.index, node=self.node, interval=self.log.interval,
-                    samples=list(self.log), trouble=self.lines.trouble)  # fmt: skip
+        return AgentSamples(
+            index=self.index, node=self.node, zone=self.zone, interval=self.log.interval,
+            samples=list(self.log), trouble=self.lines.trouble,
+        )  # fmt: skip
 
 
 class FleetLog(SampleLog):
@@ -151,7 +154,7 @@ class Fleet:
     @property
     def cost(self) -> Mapping[str, Any]:
         """Of each agent."""
-        return {"agents": [{"agent": agent.index + 1, "node": agent.node,
+        return {"agents": [{"agent": agent.index + 1, "node": agent.node, "zone": agent.zone,
                             "trouble": agent.lines.trouble, **agent.lines.news.all_costs()}
                            for agent in self._log.agents]}  # fmt: skip
 
@@ -190,8 +193,18 @@ class Fleet:
         log = SampleLog()
         lines = PodLog(objects.name(pod), self._site.namespace, self._cluster, News(log),
                        self._changed)  # fmt: skip
-        self._log.agents.append(Agent(_index(pod), node, log, lines))
+        self._log.agents.append(Agent(_index(pod), node, self._zone(pod, node), log, lines))
         self._changed()  # what was read before it was in the list has to count as well
+
+    def _zone(self, pod: Object, node: str) -> str:
+        """From the Pod, which has it from Kubernetes 1.35 on, else from the node if that may be
+        read."""
+        if found := objects.labels(pod).get(ZONE):
+            return found
+        try:
+            return objects.labels(self._cluster.get(NODES, node)).get(ZONE, "")
+        except ClusterError:
+            return ""
 
     def _changed(self) -> None:
         with self._lock:

@@ -19,6 +19,9 @@ FLEET = "resilience/prober"
 INDEX = "batch.kubernetes.io/job-completion-index"
 """Annotation with an agent's number, by the Job controller."""
 
+ZONE = "topology.kubernetes.io/zone"
+"""Label of nodes."""
+
 REPLACEMENTS = 100
 KEPT = 60
 """Seconds after which the cluster removes a Job that has ended."""
@@ -35,7 +38,7 @@ class FleetSite(Site):
         pod = self.pod(grace)
         pod["metadata"]["labels"][FLEET] = self.name
         pod["spec"]["topologySpreadConstraints"] = [
-            self._spread("kubernetes.io/hostname"), self._spread("topology.kubernetes.io/zone"),
+            self._spread("kubernetes.io/hostname"), self._spread(ZONE),
         ]  # fmt: skip
         template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
         spec = {

@@ -7,7 +7,7 @@ this run acted on the agent's node, that is why, and the row passes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,10 @@ from resilience.cluster.stand_in import StandIn
 from resilience.model.finding import Finding, Result, Unit, unobserved
 from resilience.model.scenario import Objective, Step
 from resilience.model.verdict import Window
-from resilience.model.words import many, span
+from resilience.model.words import many
 from resilience.probes import judge
-from resilience.probes.fleet.blindness import Blind, Sight, sight
+from resilience.probes.fleet.agent_rows import Row, place, rows
+from resilience.probes.fleet.blindness import sight
 from resilience.probes.fleet.fleet import Fleet, FleetLog
 from resilience.probes.fleet.fleet_job import FleetSite
 from resilience.probes.fleet.merging import merged
@@ -65,7 +66,8 @@ class FleetProbe(AgentProbe):
     def judge(self, window: Window) -> Sequence[Finding]:
         """Each objective, judged by the agents that saw the whole window, then the agents
         themselves."""
-        found = sight(self._fleet.measured(), window, kept=self._kept)
+        agents = self._fleet.measured()
+        found = sight(agents, window, kept=self._kept)
         promised = self._step.objective or Objective()
         if not found.judging:
             return [*super().judge(window), self._all(window, 0, ())]
@@ -74,44 +76,32 @@ class FleetProbe(AgentProbe):
             name=self.name, interval=whole.interval, timeout=self._timeout, samples=whole.samples,
             trouble=self._agent.trouble, where=self._agent.where, reasons=self._reasons(),
         )  # fmt: skip
-        nodes = [agent.node for agent in found.judging] if found.seen else []
+        places = [place(agent) for agent in found.judging] if found.seen else []
         own = judge.judge(observed, promised, window)
         return [*(_coarser(each, whole.moved) for each in own),
-                self._all(window, len(nodes), nodes),
-                *self._rows(window, found)]  # fmt: skip
+                self._all(window, len(places), places),
+                *(self._row(window, row) for row in rows(found, agents))]  # fmt: skip
 
-    def _all(self, window: Window, seeing: int, nodes: Sequence[str]) -> Finding:
+    def _all(self, window: Window, seeing: int, places: Sequence[str]) -> Finding:
         """How many agents the other findings are based on."""
         result = Result.PASSED if seeing else Result.NOT_MEASURED
         text = f"{seeing} of {many(self._agents, 'agent')} saw the service throughout"
-        text += f", on {', '.join(sorted(set(nodes)))}" if nodes and seeing else ""
+        text += f", on {', '.join(sorted(set(places)))}" if places and seeing else ""
         return Finding(
             name=window.called(self.name, "agents"), subject=self.name, during=window.name,
             result=result, reason=unobserved(result), promised="an agent sees it throughout",
             measured=text, value=float(seeing), unit=Unit.COUNT,
         )  # fmt: skip
 
-    def _rows(self, window: Window, found: Sight) -> Iterator[Finding]:
-        """One finding for each blind agent; an agent whose Pod was replaced in time was not
-        blind."""
-        seeing = {agent.index for agent in found.judging} if found.seen else set()
-        numbers = sorted({each.agent.index for each in found.blind})
-        for number in numbers:
-            mine = [each for each in found.blind if each.agent.index == number]
-            if number not in seeing or any(each.cut for each in mine):
-                yield self._blind(window, number, mine)
-
-    def _blind(self, window: Window, number: int, mine: Sequence[Blind]) -> Finding:
-        nodes = sorted({each.agent.node for each in mine})
-        acted = [change.text for change in self._context.changes
-                 if change.kind == "Node" and change.name in nodes]  # fmt: skip
-        result = Result.PASSED if acted else Result.NOT_MEASURED
-        text = "; ".join(_told(each) for each in mine)
-        text += f"; this run acted on its node: {acted[0]}" if acted else ""
+    def _row(self, window: Window, row: Row) -> Finding:
+        changed = {change.name: change.text for change in self._context.changes
+                   if change.kind == "Node" and change.name in row.nodes}  # fmt: skip
+        result = Result.PASSED if row.explained(changed) else Result.NOT_MEASURED
+        acted = f"; this run acted there: {next(iter(changed.values()))}" if changed else ""
         return Finding(
-            name=window.called(self.name, f"agent_{number + 1}"), subject=self.name,
-            during=window.name, result=result, reason=unobserved(result), measured=text,
-            promised=f"the service as seen from {', '.join(nodes)}",
+            name=window.called(self.name, row.key), subject=self.name, during=window.name,
+            result=result, reason=unobserved(result), measured=row.text + acted,
+            promised=f"the service as seen from {row.place}",
         )  # fmt: skip
 
 
@@ -133,20 +123,3 @@ def _coarser(finding: Finding, moved: float) -> Finding:
         return finding
     coarser = replace(finding.evidence, resolution=finding.evidence.resolution + moved)
     return replace(finding, evidence=coarser)
-
-
-def _told(blind: Blind) -> str:
-    agent = blind.agent
-    where = f": look at the network of {agent.node}" if blind.cut else ""
-    return f"the agent on {agent.node} {_missed(blind)}{where}" + (
-        f" ({agent.trouble})" if agent.trouble else ""
-    )
-
-
-def _missed(blind: Blind) -> str:
-    if blind.cut:
-        seconds = sum(until - since for since, until, _ in blind.cut)
-        number = sum(count for _, _, count in blind.cut)
-        return (f"was cut off for {span(seconds)} ({many(number, 'request')} without an answer) "
-                "while the others had good answers only")  # fmt: skip
-    return f"measured nothing for {span(blind.missing)}"

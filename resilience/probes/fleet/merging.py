@@ -22,6 +22,7 @@ class AgentSamples:
     interval: float
     samples: Sequence[Sample]
     node: str = ""
+    zone: str = ""
     trouble: str = ""
 
     @property

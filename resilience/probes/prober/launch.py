@@ -71,7 +71,9 @@ def incluster_rights(namespace: str, agents: int = 1) -> Sequence[Right]:
         return [*found, last]
     more = (("", "pods", "list"), ("", "pods", "watch"), ("batch", "jobs", "create"),
             ("batch", "jobs", "delete"))  # fmt: skip
-    return [*found, *(Right(verb=v, group=g, resource=r, namespace=namespace) for g, r, v in more)]
+    zones = Right(verb="get", group="", resource="nodes", optional=True)
+    jobs = [Right(verb=v, group=g, resource=r, namespace=namespace) for g, r, v in more]
+    return [*found, *jobs, zones]
 
 
 def incluster_helpers(

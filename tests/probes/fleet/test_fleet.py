@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.errors import NotFound
-from resilience.cluster.interface import JOBS, SECRETS, Object, Resource
+from resilience.cluster.errors import ApiError, NotFound
+from resilience.cluster.interface import JOBS, NODES, SECRETS, Object, Resource
 from resilience.model.values import RunId
 from resilience.probes.fleet.fleet import Fleet, FleetLog
-from resilience.probes.fleet.fleet_job import FLEET, INDEX, FleetSite
+from resilience.probes.fleet.fleet_job import FLEET, INDEX, ZONE, FleetSite
 from resilience.probes.prober.incluster import remove
 
 INTERVAL = 0.2
@@ -50,6 +50,7 @@ class Cluster:
         self.stopped = threading.Event()
         self.run = RunId("r1")
         self.undo: Mapping[str, Any] = {}
+        self.zones: dict[str, Mapping[str, str]] = {"node-1": {}, "node-2": {}}
 
     @property
     def cluster(self) -> Any:
@@ -76,6 +77,8 @@ class Cluster:
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         if self.stopped.is_set() or name in self.gone:
             raise NotFound(404, "gone")
+        if resource is NODES:
+            return {"metadata": {"labels": self.zones[name]}}
         return {"status": {"phase": "Running"}}
 
     def objects(self) -> Sequence[Object]:
@@ -180,3 +183,29 @@ def test_where_no_agent_can_be_believed_the_fleet_says_why(start: Start) -> None
     cluster = Cluster(pod(0, "node-1"), pod(1, "node-2"), gone=["p1-0", "p1-1"])
     fleet, _ = start(cluster)
     until(lambda: "was removed by someone" in fleet.trouble)
+
+
+def test_each_agent_names_its_node_and_its_zone(start: Start) -> None:
+    labelled = pod(1, "node-2")
+    labelled["metadata"]["labels"][ZONE] = "b"
+    cluster = Cluster(pod(0, "node-1"), labelled)
+    cluster.zones = {"node-1": {ZONE: "a"}}  # node-2 is never asked for: its Pod says it
+    fleet, log = start(cluster)
+    until(lambda: len(log) == 40)
+    assert {(each.node, each.zone) for each in log.measured()} == {("node-1", "a"), ("node-2", "b")}
+    assert [each["zone"] for each in fleet.cost["agents"]] == ["a", "b"]
+
+
+def test_nodes_that_may_not_be_read_have_no_zone(start: Start) -> None:
+    cluster = Cluster(pod(0, "node-1"), pod(1, "node-2"))
+
+    def refuse(resource: Resource, name: str, namespace: str = "") -> Object:
+        if resource is NODES:
+            raise ApiError(403, "nodes is forbidden")
+        return {"status": {"phase": "Running"}}
+
+    cluster.get = refuse  # type: ignore[method-assign]
+    _, log = start(cluster)
+    until(lambda: len(log) == 40)
+    assert [each.zone for each in log.measured()] == ["", ""]
+    cluster.get = Cluster.get.__get__(cluster)  # type: ignore[method-assign]

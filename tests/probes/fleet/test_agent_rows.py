@@ -1,0 +1,76 @@
+"""Whose fault it is that agents were cut off: their node's, or their zone's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from resilience.model.samples import Answer
+from resilience.model.verdict import Window
+from resilience.probes.fleet.agent_rows import Row, rows
+from resilience.probes.fleet.blindness import sight
+from resilience.probes.fleet.merging import AgentSamples
+from tests.probes.fleet.test_merging import INTERVAL, seen
+
+LENGTH = 60
+WINDOW = Window(since=1000.0, until=1000 + LENGTH * INTERVAL)
+
+
+def agent(index: int, zone: str, node: str = "", cut: int | None = None) -> AgentSamples:
+    """`cut` is the request from which on 15 of them got no answer."""
+    answers = [Answer.GOOD] * LENGTH
+    if cut is not None:
+        answers[cut : cut + 15] = [Answer.TIMEOUT] * 15
+    return replace(seen(index, 1000.0, answers), node=node or f"node-{index}", zone=zone)
+
+
+def told(*agents: AgentSamples) -> list[Row]:
+    return list(rows(sight(agents, WINDOW), agents))
+
+
+OTHERS = (agent(0, "a"), agent(1, "a"), agent(2, "c"))
+
+
+def test_a_zone_whose_agents_were_all_cut_off_together_is_one_row() -> None:
+    [row] = told(*OTHERS, agent(3, "b", cut=20), agent(4, "b", cut=25))
+    assert (row.key, row.place, row.nodes) == ("zone_b", "zone b", ["node-3", "node-4"])
+    assert row.text == (
+        "zone b was cut off for 4.5s: none of its 2 agents, on node-3, node-4, got an answer "
+        "(30 requests) while the others had good answers only: look at the network of zone b"
+    )
+
+
+@pytest.mark.parametrize(
+    "agents",
+    [
+        pytest.param(
+            (agent(3, "b", cut=20), agent(4, "b", cut=20), agent(5, "b")), id="one of them saw it"
+        ),
+        pytest.param((agent(3, "b", cut=5), agent(4, "b", cut=30)), id="one after the other"),
+        pytest.param((agent(3, "b", "node-3", 20), agent(4, "b", "node-3", 20)), id="one node"),
+        pytest.param((agent(3, "", cut=20), agent(4, "", cut=20)), id="no zone"),
+        pytest.param((agent(3, "b", cut=20), agent(4, "d", cut=20)), id="two zones"),
+    ],
+)
+def test_what_is_not_the_whole_zones_is_about_nodes(agents: tuple[AgentSamples, ...]) -> None:
+    found = told(*OTHERS, *agents)
+    assert found
+    assert all(row.key.startswith("agent_") for row in found)
+
+
+def test_an_agent_of_a_zone_names_both() -> None:
+    [row] = told(*OTHERS, agent(3, "b", cut=20), agent(4, "b"))
+    assert row.place == "node-3 (zone b)"
+    assert row.text.endswith("look at the network of node-3 (zone b)")
+
+
+@pytest.mark.parametrize(
+    ("zone", "acted", "explained"),
+    [(False, {"n1"}, True), (True, {"n1"}, False), (True, {"n1", "n2"}, True), (False, {}, False)],
+)
+def test_an_action_explains_a_zone_only_on_all_of_its_nodes(
+    zone: bool, acted: set[str], explained: bool
+) -> None:
+    row = Row(key="k", place="p", nodes=["n1", "n2"], text="t", zone=zone)
+    assert row.explained(acted) is explained
