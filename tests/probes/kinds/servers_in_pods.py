@@ -51,7 +51,47 @@ class Server(socketserver.ThreadingTCPServer):
 Server(("", 8080), Handler).serve_forever()
 """
 
-SERVERS = {"grpc": HEALTH, "journey": SHOP, "redis": CACHE}
+DATABASE = """
+import re, socket, struct, threading
+def message(kind, body=b""):
+    return kind + struct.pack(">I", len(body) + 4) + body
+def take(made, count):
+    data = b""
+    while len(data) < count:
+        piece = made.recv(count - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
+def sized(made):
+    return take(made, struct.unpack(">I", take(made, 4))[0] - 4)
+ROW = (message(b"T", struct.pack(">H2sIHIhiH", 1, b"x", 0, 0, 23, 4, -1, 0))
+       + message(b"D", struct.pack(">HI", 1, 1) + b"1"))
+def hello(made):
+    while struct.unpack(">I", sized(made)[:4])[0] in (80877103, 80877104):
+        made.sendall(b"N")  # neither TLS nor GSS
+    settings = (("server_version", "16.0"), ("client_encoding", "UTF8"))
+    told = [message(b"S", ("%s\\0%s\\0" % each).encode()) for each in settings]
+    made.sendall(message(b"R", bytes(4)) + b"".join(told) + message(b"Z", b"I"))
+def serve(made):
+    try:
+        hello(made)
+        while (kind := take(made, 1)) == b"Q":
+            word = re.match(b"[A-Z]+", sized(made))[0]
+            rows = ROW if word == b"SELECT" else b""
+            state = b"I" if word in (b"COMMIT", b"ROLLBACK") else b"T"
+            made.sendall(rows + message(b"C", word + b"\\0") + message(b"Z", state))
+    except (EOFError, OSError):
+        pass
+    finally:
+        made.close()
+server = socket.create_server(("", 8080))
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+"""
+"""A PostgreSQL that answers 1 to every query: as much of its protocol as psycopg needs."""
+
+SERVERS = {"grpc": HEALTH, "journey": SHOP, "redis": CACHE, "sql": DATABASE}
 """The program of a kind's server, on port 8080; other kinds ask the usual web server."""
 
 ASKED = {
@@ -60,5 +100,6 @@ ASKED = {
     "http": "{service: web, port: http}",
     "journey": "{service: web, port: http, steps: [{name: log in, method: POST, path: /login}]}",
     "redis": "{service: web, port: http, expect: PONG}",
+    "sql": "{service: web, port: http, expect: '1'}",
     "tcp": "{service: web, port: http}",
 }

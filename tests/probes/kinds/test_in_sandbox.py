@@ -177,7 +177,7 @@ def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
     assert found(told["wrong"])["probe.log_in"]["result"] == "failed"
 
 
-INSIDE = ("grpc", "journey", "redis")
+INSIDE = ("grpc", "journey", "redis", "sql")
 """The kinds whose prober needs this package in its image."""
 
 
