@@ -19,6 +19,9 @@ from resilience.verbs.context import CheckContext
 _SCALING = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"})
 """Reasons of Events of the Cluster Autoscaler and of Karpenter: a node is coming."""
 
+_BEFORE_MOUNT = frozenset({"ContainerCreating", "PodInitializing"})
+"""What each container waits for while volumes are not mounted (pkg/kubelet/kubelet_pods.go)."""
+
 _CREATION = frozenset({"FailedCreate", "SuccessfulCreate"})
 
 
@@ -49,11 +52,20 @@ def _of_pods(pods: Sequence[Object], context: CheckContext) -> list[tuple[Stuck,
             before = states.pop(uid, None)
             now = prospects.of_pod(event.object, before[0] if before else None)
             _keep(states, uid, now, before, event)
-    mounts = _by_events(uids, context)
+    mounts = _by_events({objects.uid(pod) for pod in pods if not _is_mounted(pod)}, context)
     for uid, state in mounts.items():
         states.setdefault(uid, state)
     coming = _coming(context) if states else frozenset[str]()
     return [state for uid, state in states.items() if uid not in coming]
+
+
+def _is_mounted(pod: Object) -> bool:
+    """Whether its volumes are mounted by now: a kubelet does that before the first container, and
+    no Event follows an earlier FailedMount."""
+    status = pod.get("status") or {}
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    waiting = (((each.get("state") or {}).get("waiting") or {}).get("reason") for each in found)
+    return any(each not in _BEFORE_MOUNT for each in waiting)
 
 
 def _by_events(uids: set[str], context: CheckContext) -> dict[str, tuple[Stuck, float]]:

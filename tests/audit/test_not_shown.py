@@ -107,7 +107,11 @@ def test_versions_of_one_application_stand_in_for_each_other() -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [({}, {}), ({"tier": "front"}, {"tier": "back"}), ({"version": "v1"}, {"version": "v1"})],
+    [
+        ({}, {}),
+        ({"tier": "front", "version": "1"}, {"tier": "back", "version": "2"}),
+        ({"version": "1"}, {"version": "1"}),
+    ],
     ids=["nothing", "tier", "same-version"],
 )
 def test_two_applications_are_no_versions(labels: tuple[dict[str, str], dict[str, str]]) -> None:
