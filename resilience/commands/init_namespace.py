@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.workloads import Workload
 from resilience.commands import CommandError, settings
 from resilience.commands.saying import say, warn
 from resilience.commands.writing import folders, write_files
 from resilience.config.settings import Settings
 from resilience.drafts import plan_draft, scenario_draft, target_draft
 from resilience.drafts.questions import Baseline, Question, ask, baseline, candidates
-from resilience.drafts.subjects import Place, Subject, service_of, subject, workloads
+from resilience.drafts.subjects import Place, Subject, services_of, subject, without_pods, workloads
+from resilience.kube import objects
 from resilience.model.words import many
 
 if TYPE_CHECKING:
@@ -77,19 +79,18 @@ def from_manifests(options: argparse.Namespace) -> int:
     for space in spaces:
         place = Place(namespace=space, manifests=named)
         subjects = [
-            subject(inventory, each, _unasked(inventory, each), None)
+            subject(inventory, each, _unasked(inventory, each))
             for each in workloads(inventory, space)
         ]
         files |= drafts(inventory, subjects, place, options.folder, "")
     return save(files, _next(options.folder, "", False))
 
 
-def _unasked(inventory: Inventory, workload: object) -> Question | None:
-    from resilience.audit.base.workloads import Workload
-
-    assert isinstance(workload, Workload)
-    service = service_of(inventory, workload)
-    return next(candidates(service, [workload]), None) if service else None
+def _unasked(inventory: Inventory, workload: Workload) -> Sequence[tuple[Question, None]]:
+    return [
+        (next(iter(candidates(service, [workload]))), None)
+        for service in services_of(inventory, workload)
+    ]
 
 
 def _place(cluster: HttpCluster, inventory: Inventory, given: Settings) -> Place:
@@ -103,19 +104,36 @@ def _place(cluster: HttpCluster, inventory: Inventory, given: Settings) -> Place
 def _asked(
     cluster: HttpCluster, inventory: Inventory, place: Place, seconds: float
 ) -> Sequence[Subject]:
-    """All workloads, each with what its Service answered; baselines run side by side."""
+    """All workloads, each with what its Services answered; each Service is asked and measured once,
+    all of them side by side."""
     found = workloads(inventory, place.namespace)
-    questions: dict[str, Question | None] = {}
-    for each in found:
-        service = service_of(inventory, each)
-        asked = list(candidates(service, [each])) if service else []
-        questions[each.reference] = ask(cluster, place.namespace, asked)
-    good = {name: each for name, each in questions.items() if each and each.status}
+    services = {each.reference: services_of(inventory, each) for each in found}
+    asked = {
+        objects.name(service): list(candidates(service, [each]))
+        for each in found
+        for service in services[each.reference]
+    }
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
+        tasks = {
+            name: pool.submit(ask, cluster, place.namespace, each) for name, each in asked.items()
+        }
+        questions = {name: said for name, task in tasks.items() if (said := task.result())}
+    good = {name: each for name, each in questions.items() if each.status}
     if good and seconds:
         warn(f"measuring {many(len(good), 'Service')} for {seconds:g} s ...")
+    if empty := without_pods(inventory, place.namespace):
+        warn(f"no Pods are behind Service {', '.join(empty)}: no probe is written for it")
     measured = _measured(cluster, place.namespace, good, seconds)
     return [
-        subject(inventory, each, questions[each.reference], measured.get(each.reference))
+        subject(
+            inventory,
+            each,
+            [
+                (questions[name], measured.get(name))
+                for name in map(objects.name, services[each.reference])
+                if name in questions
+            ],
+        )
         for each in found
     ]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from resilience.audit.base.proofs import ROLLED, SCALABLE, labels_of, scalar
-from resilience.drafts.questions import Question
+from resilience.drafts.questions import Baseline, Question
 from resilience.drafts.subjects import Place, Subject
 from resilience.model.words import span
 
@@ -148,11 +148,16 @@ def _then(name: str, subject: Subject) -> Iterator[str]:
 
 
 def _probe(subject: Subject, *, dead_node: bool) -> Iterator[str]:
-    question = subject.question
-    if question is None:
+    if subject.question is None:
         yield "# No Service selects only these Pods, so no request is sent: readiness decides."
         return
     yield "while:"
+    for question, found in ((subject.question, subject.baseline), *subject.others):
+        yield from _asking(question)
+        yield from _of_dead_node(subject) if dead_node else _objective(found)
+
+
+def _asking(question: Question) -> Iterator[str]:
     if question.status:
         yield f"  - {_ask(question)}  # it answered like this when the draft was written"
     else:
@@ -160,7 +165,6 @@ def _probe(subject: Subject, *, dead_node: bool) -> Iterator[str]:
         yield f"  - {_ask(question)}  # {asked}"
     yield f"    name: {scalar(question.service)}"
     yield f"    rate: {RATE}  # enough for a verdict about 99%"
-    yield from _of_dead_node(subject) if dead_node else _objective(subject)
 
 
 def _ask(question: Question) -> str:
@@ -192,8 +196,7 @@ def _of_dead_node(subject: Subject) -> Iterator[str]:
     yield f"    objective: {{availability: {share}%}}"
 
 
-def _objective(subject: Subject) -> Iterator[str]:
-    found = subject.baseline
+def _objective(found: Baseline | None) -> Iterator[str]:
     if found is None or not found.good:
         yield "    # a guess: measure, then tighten"
         yield "    objective: {availability: 99%, longest_outage: 2s}"

@@ -15,11 +15,13 @@ from resilience.kube.objects import Object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One workload that scenarios are written for."""
+    """One workload that scenarios are written for. `others` are its further Services: what each
+    was asked, and its baseline."""
 
     workload: Workload
     question: Question | None = None
     baseline: Baseline | None = None
+    others: Sequence[tuple[Question, Baseline | None]] = ()
     scaled_by: str = ""
     budgets: Sequence[str] = ()
 
@@ -49,32 +51,42 @@ def workloads(inventory: Inventory, namespace: str) -> Sequence[Workload]:
     return sorted(found, key=lambda each: (each.name, each.kind))
 
 
-def service_of(inventory: Inventory, workload: Workload) -> Object | None:
-    """The workload's Service with its own address; if there are several, the one with the
-    workload's name."""
+def services_of(inventory: Inventory, workload: Workload) -> Sequence[Object]:
+    """The workload's Services with an address of their own; the one with its name comes first."""
     found = [
         each
         for each in inventory.served.get(id(workload.object), ())
         if (each.get("spec") or {}).get("clusterIP") != "None"
         and list(candidates(each, [workload]))
     ]
-    found.sort(key=lambda each: (objects.name(each) != workload.name, objects.name(each)))
-    return found[0] if found else None
+    return sorted(found, key=lambda each: (objects.name(each) != workload.name, objects.name(each)))
+
+
+def without_pods(inventory: Inventory, namespace: str) -> Sequence[str]:
+    """Services for which no scenario can be written, because nothing is behind them."""
+    return sorted(
+        objects.name(each)
+        for each in inventory.of("Service")
+        if objects.namespace(each) == namespace
+        and (each.get("spec") or {}).get("selector")
+        and not inventory.behind(each)
+    )
 
 
 def subject(
     inventory: Inventory,
     workload: Workload,
-    question: Question | None,
-    baseline: Baseline | None,
+    asked: Sequence[tuple[Question, Baseline | None]],
 ) -> Subject:
     """All facts that a draft needs about it."""
     scaler = inventory.scalers.get(key_of(workload.object))
+    question, baseline = asked[0] if asked else (None, None)
     covering = inventory.budgets.get(id(workload.object), ())
     return Subject(
         workload=workload,
         question=question,
         baseline=baseline,
+        others=asked[1:],
         scaled_by=objects.name(scaler) if scaler else "",
         budgets=[objects.name(each) for each in covering],
     )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from resilience.config import targets
 from resilience.drafts import ci_draft, plan_draft, scenario_draft, target_draft
 from resilience.drafts.questions import Baseline, Question
-from resilience.drafts.subjects import Place, Subject, service_of, subject, workloads
+from resilience.drafts.subjects import Place, Subject, services_of, subject, without_pods, workloads
 from resilience.language import load
 from resilience.language.load import Loaded
 from resilience.verbs.catalogue import catalogue
@@ -29,7 +29,7 @@ def subject_of(
     *objects: Any, question: Question | None = GOOD, calm: Baseline | None = CALM
 ) -> Subject:
     found = inventory(*objects)
-    return subject(found, workloads(found, "shop")[0], question, calm)
+    return subject(found, workloads(found, "shop")[0], [(question, calm)] if question else [])
 
 
 def read(text: str, name: str = "a.scenario.yaml") -> Loaded:
@@ -91,15 +91,37 @@ def test_a_service_that_wants_a_password_is_expected_to() -> None:
     assert "status: 401}" in draft(subject_of(deployment(), question=closed))
 
 
-def test_the_service_of_its_own_name_is_chosen_and_a_headless_one_is_not() -> None:
+def test_the_service_of_its_own_name_comes_first_and_a_headless_one_never() -> None:
     headless = service("a")
     headless["spec"]["clusterIP"] = "None"
     found = inventory(deployment(), headless, service("zz", {"app": "web"}), service("web"))
-    chosen = service_of(found, found.workloads[0])
-    assert chosen is not None
-    assert chosen["metadata"]["name"] == "web"
+    chosen = services_of(found, found.workloads[0])
+    assert [each["metadata"]["name"] for each in chosen] == ["web", "zz"]
     only = inventory(deployment(), headless)
-    assert service_of(only, only.workloads[0]) is None
+    assert services_of(only, only.workloads[0]) == []
+
+
+def test_each_service_of_a_workload_is_probed_with_its_own_objective() -> None:
+    found = inventory(deployment())
+    admin = Question(service="admin", port=8443, scheme="https", path="/", status=401)
+    asked = [(GOOD, CALM), (admin, Baseline(asked=300, good=297, p95=0.3))]
+    text = draft(subject(found, workloads(found, "shop")[0], asked))
+    probes = yaml.safe_load(text.split("---")[0])["while"]
+    assert [each["name"] for each in probes] == ["web", "admin"]
+    assert probes[1]["http"] == {
+        "service": "admin", "port": 8443, "scheme": "https", "path": "/", "status": 401,
+    }  # fmt: skip
+    assert [each["objective"]["availability"] for each in probes] == ["100%", "99%"]
+    read(text)
+
+
+def test_a_service_with_nobody_behind_it_is_named() -> None:
+    outside = service("outside")
+    del outside["spec"]["selector"]
+    elsewhere = service("other", {"app": "gone"})
+    elsewhere["metadata"]["namespace"] = "else"
+    found = inventory(deployment(), service(), service("gone", {"app": "gone"}), outside, elsewhere)
+    assert without_pods(found, "shop") == ["gone"]
 
 
 WORD = "[A-Za-z0-9]([A-Za-z0-9_.-]{0,8}[A-Za-z0-9])?"

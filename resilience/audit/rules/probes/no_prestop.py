@@ -39,6 +39,7 @@ RULE = Rule(
     remedy="Add a preStop hook that sleeps a few seconds, or let the process wait after SIGTERM.",
     link="https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination",
     source="pkg/kubelet/kuberuntime/kuberuntime_container.go",
+    needs=("HorizontalPodAutoscaler",),
     find=find,
     prove=restart,
 )
