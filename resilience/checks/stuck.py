@@ -60,7 +60,7 @@ def _of_pods(pods: Sequence[Object], context: CheckContext) -> list[tuple[Stuck,
 
 
 def _is_mounted(pod: Object) -> bool:
-    """Whether its volumes are mounted by now: a kubelet does that before the first container, and
+    """Whether its volumes are mounted: a kubelet does that before the first container, and
     no Event follows an earlier FailedMount."""
     status = pod.get("status") or {}
     found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]

@@ -104,8 +104,8 @@ def _place(cluster: HttpCluster, inventory: Inventory, given: Settings) -> Place
 def _asked(
     cluster: HttpCluster, inventory: Inventory, place: Place, seconds: float
 ) -> Sequence[Subject]:
-    """All workloads, each with what its Services answered; each Service is asked and measured once,
-    all of them side by side."""
+    """All workloads, each with what its Services answered. Each Service gets its requests once, and
+    all of them at the same time."""
     found = workloads(inventory, place.namespace)
     services = {each.reference: services_of(inventory, each) for each in found}
     asked = {

@@ -15,8 +15,8 @@ from resilience.kube.objects import Object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One workload that scenarios are written for. `others` are its further Services: what each
-    was asked, and its baseline."""
+    """One workload that scenarios are written for. `others` are its further Services, each
+    with its request and its baseline."""
 
     workload: Workload
     question: Question | None = None
