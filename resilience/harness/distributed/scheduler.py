@@ -61,6 +61,20 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
             if not all(unit.values()):
                 self.workqueue[scope] = unit
 
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker two items, or tell it to end: it begins its last item only then. xdist
+        gives the replacement of a dead worker one unit, and waits forever if that is one item. A
+        worker that is still collecting gets its items afterwards."""
+        if node not in self.registered_collections:
+            return
+        before = -1
+        while not node.shutting_down and before < (now := self._pending(node)) < 2:
+            before = now
+            super()._reschedule(node)
+
+    def _pending(self, node: Any) -> int:
+        return int(self._pending_of(self.assigned_work[node]))
+
     def _assign_work_unit(self, node: Any) -> None:
         if ALONE in self.workqueue:
             self.workqueue.move_to_end(ALONE)

@@ -73,6 +73,14 @@ class Farm:
         self.workers.remove(worker)
         return self.scheduler.remove_node(worker)
 
+    def replace(self, number: int) -> None:
+        """A new worker, as xdist starts one for each that died."""
+        worker = Worker(f"again{number}")
+        self.workers.append(worker)
+        self.scheduler.add_node(worker)
+        self.scheduler.add_node_collection(worker, self.items)
+        self.scheduler.schedule()
+
     def run(self, random: Random) -> None:
         while ready := self.begun():
             alone = [item for _, item in ready if self.groups.get(item) == ALONE]
@@ -137,3 +145,35 @@ def test_xdist_groups_stay_together() -> None:
     farm = Farm(["a.py::one@x", "b.py::two@x", "c.py::three[a@b]"], {}, 2, "loadgroup")
     scopes = [farm.scheduler._split_scope(item) for item in farm.items]
     assert scopes == ["x", "x", "c.py::three[a@b]"]
+
+
+@given(ITEMS, st.integers(1, 3), st.integers(0, 999), st.sets(st.integers(0, 11)))
+def test_workers_that_replace_dead_ones_execute_what_is_left(
+    wanted: dict[str, str], workers: int, seed: int, deadly: set[int]
+) -> None:
+    groups = {item: group for item, group in wanted.items() if group}
+    farm, random = Farm([*wanted], groups, workers, "load"), Random(seed)
+    died: list[str | None] = []
+    while ready := farm.begun():
+        worker, item = random.choice(ready)
+        if farm.items.index(item) in deadly:
+            died.append(farm.crash(worker))
+            assert died[-1] == item
+            farm.replace(len(died))
+        else:
+            farm.finish(worker)
+    assert Counter([*died, *(item for _, item in farm.done)]) == Counter(farm.items)
+
+
+def test_a_worker_dies_while_the_replacement_of_another_still_collects() -> None:
+    farm = Farm([f"f{number}.py::t" for number in range(8)], {}, 2, "load")
+    first, second = farm.workers
+    died = {farm.crash(first)}
+    collecting = Worker("collecting")
+    farm.scheduler.add_node(collecting)
+    died.add(farm.crash(second))
+    farm.workers.append(collecting)
+    farm.scheduler.add_node_collection(collecting, farm.items)
+    farm.scheduler.schedule()
+    farm.run(Random(1))
+    assert {item for _, item in farm.done} == {*farm.items} - died
