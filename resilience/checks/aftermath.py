@@ -17,7 +17,7 @@ from resilience.cluster.interface import (
     Object,
 )
 from resilience.cluster.survey import WORKLOADS
-from resilience.kube import objects, readiness
+from resilience.kube import objects, pod_state, readiness
 from resilience.kube.selectors import Selector
 from resilience.verbs.context import CheckContext, NotMet, Victim
 
@@ -36,6 +36,21 @@ def unhealed(context: CheckContext) -> list[str]:
         if victim.workload and victim.workload_title.partition("/")[0] not in known
     ]
     return [each.text for each in recovering.found(theirs, context) if each.seconds is None]
+
+
+def fallen(context: CheckContext) -> list[str]:
+    """Bare Pods that served in this run and have failed: nothing recreates them. Those that failed
+    before, or completed, are no loss of this run.
+    """
+    served = {objects.uid(event.object) for event in context.history(PODS)
+              if readiness.serves(event.object)}  # fmt: skip
+    return [
+        f"{objects.title(pod)} served in this run and will not come back, since nothing owns it: "
+        f"{pod_state.of(pod).text}"
+        for pod in context.view(PODS, context.namespace).objects()
+        if objects.uid(pod) in served and objects.phase(pod) == "Failed"
+        and not objects.controller(pod) and not objects.is_ours(pod)
+    ]  # fmt: skip
 
 
 def require_begun(workload: Object, context: CheckContext) -> None:

@@ -17,6 +17,7 @@ from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
 from resilience.checks import absent, events, in_place, stuck
 from resilience.checks.aftermath import (
+    fallen,
     healing,
     not_shown,
     require_begun,
@@ -101,6 +102,7 @@ def _all(context: CheckContext) -> str:
     ]
     missing += events.about_unready(found.unready, context, terminating=True)
     missing += in_place.outdated(found.serving, context)
+    missing += (lost := fallen(context))
     if late := not_shown(context, None):
         missing.append(late)
     if not missing:
@@ -108,7 +110,7 @@ def _all(context: CheckContext) -> str:
             require_begun(each, context)
     waiting = [pod for each in found.short for pod in each.pods] + list(found.unready)
     todo = stuck.remedies(waiting, context, [each.workload for each in found.short])
-    final = bool(todo) or any(each.shortfall.final for each in found.short)
+    final = bool(todo or lost) or any(each.shortfall.final for each in found.short)
     if missing := missing or unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
     if found.empty:

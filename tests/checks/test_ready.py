@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 
 from resilience.cluster import connect
 from resilience.cluster.access.embedded import sandbox
-from resilience.cluster.interface import NODES, PODS
+from resilience.cluster.interface import NODES, PODS, Object
 from resilience.cluster.transport import HttpCluster
 from resilience.engine.python.fixture import NotHeld, Resilience
 from resilience.kube import objects
@@ -118,6 +118,44 @@ def test_pods_of_another_namespace_are_not_waited_for(cluster: HttpCluster, tmp_
         run.ready(pods="app=db", within="60s")
         with pytest.raises(NotHeld, match=r"bare Pod beside-.*/db-.* has 0 of 1 serving Pods back"):
             run.recovered(within="1s")
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_bare_pod_that_fails_in_the_run_is_missed_by_all(
+    code: int, cluster: HttpCluster, tmp_path: Path
+) -> None:
+    """Nothing recreates it; one that completes has done its work."""
+    with running(cluster, tmp_path, "ReplicaSet") as run:
+        namespace = run._state.namespace
+        cluster.create(PODS, once("before", "exit 1"), namespace)
+        waits = "touch /tmp/on; while [ -e /tmp/on ]; do sleep 0.1; done"
+        cluster.create(PODS, once("late", f"{waits}; exit {code}"), namespace)
+        with cluster.view(PODS, namespace) as pods:
+            assert pods.wait(lambda found: phases(found)["before"] == "Failed", 60.0)
+        run.ready("all", within="60s")
+        run.exec(pods="job=late", command=["rm", "/tmp/on"], bare=True, lasting=True)
+        with cluster.view(PODS, namespace) as pods:
+            assert pods.wait(lambda found: phases(found)["late"] in ("Succeeded", "Failed"), 60.0)
+        if code == 0:
+            run.ready("all", within="60s")
+            return
+        with pytest.raises(NotHeld, match="served in this run and will not come back") as said:
+            run.ready("all", within="60s")
+        assert "late served" in str(said.value)
+        assert "before" not in str(said.value)
+
+
+def phases(pods: Sequence[Object]) -> dict[str, str]:
+    return {objects.name(pod): objects.phase(pod) for pod in pods}
+
+
+def once(name: str, script: str) -> Object:
+    """A Pod that nothing starts again."""
+    probe = {"exec": {"command": ["ls", "/tmp/on"]}, "periodSeconds": 1}
+    command = ["sh", "-c", script]
+    container = {"name": "c", "image": "busybox:1.36", "command": command, "readinessProbe": probe}
+    spec = {"restartPolicy": "Never", "containers": [container]}
+    return {"metadata": {"name": name, "labels": {"job": name}}, "spec": spec}
 
 
 def bare(node: str) -> dict[str, object]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from resilience.actions.selection.choice import PodChoice
 from resilience.actions.selection.victim_filters import Surroundings
 from resilience.cluster.interface import Object
-from resilience.kube import objects
+from resilience.kube import objects, pod_state
 from resilience.model.nearest import asked, did_you_mean
 from resilience.model.words import many
 
+MOST_ENDED = 3
 MOST_LABELS = 8
 """Labels listed in one message."""
 
@@ -23,6 +24,11 @@ _GENERATED = (
 
 
 def nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> str:
+    if ended := _ended(pods, choice):
+        return (
+            f"no living Pod in {around.place}{_matching(choice)}: {'; '.join(ended)}; "
+            "nothing was harmed"
+        )
     dying = sum(1 for pod in pods if objects.is_terminating(pod))
     are = "there is" if len(pods) == 1 else "there are"
     there = (
@@ -35,6 +41,17 @@ def nobody(pods: Sequence[Object], choice: PodChoice, around: Surroundings) -> s
         f"no living Pod in {around.place}{_matching(choice)}; {there}{shown}; nothing was harmed"
         f"{meant}"
     )
+
+
+def _ended(pods: Sequence[Object], choice: PodChoice) -> list[str]:
+    """Those that the step names and that live no longer: no label is misspelled then."""
+    if choice.pods is None:
+        return []
+    return [
+        f"{objects.title(pod)} is {pod_state.of(pod).text}"
+        for pod in pods
+        if choice.pods.matches(objects.labels(pod)) and not objects.is_ours(pod)
+    ][:MOST_ENDED]
 
 
 def _matching(choice: PodChoice, verb: str = "matches") -> str:
