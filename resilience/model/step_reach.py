@@ -14,8 +14,9 @@ ANY = frozenset({"*"})
 class Reach:
     """`namespaces` by name or pattern, `selected` by their labels; `cluster_scoped` as
     `RESOURCE.GROUP`, or ANY of those that the target lists; `if_listed` are further ones that are
-    written only where the target lists them, and that no two runs share; `objects` are the
-    Namespaces, Roles and bindings that would be written.
+    written only where the target lists them, and that no two runs share; `hosts` are written to
+    over the network, and stand for the namespace of the Service or Pod that has such a name or
+    address, if any; `objects` are the Namespaces, Roles and bindings that would be written.
     """
 
     namespaces: frozenset[str] = frozenset()
@@ -23,10 +24,12 @@ class Reach:
     nodes: bool = False
     cluster_scoped: frozenset[str] = frozenset()
     if_listed: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
     objects: tuple[dict[str, Any], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.namespaces or self.selected or self.nodes or self.cluster_scoped)
+        some = self.namespaces or self.selected or self.hosts
+        return bool(some or self.nodes or self.cluster_scoped)
 
     def __or__(self, other: Reach) -> Reach:
         return Reach(
@@ -35,6 +38,7 @@ class Reach:
             nodes=self.nodes or other.nodes,
             cluster_scoped=self.cluster_scoped | other.cluster_scoped,
             if_listed=self.if_listed | other.if_listed,
+            hosts=self.hosts | other.hosts,
             objects=(*self.objects, *other.objects),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilience.kube.service_names import namespace_in
+from resilience.kube.service_names import namespace_in, searched_namespace
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,14 @@ from resilience.kube.service_names import namespace_in
 )  # fmt: skip
 def test_the_namespace_in_the_name_of_a_service(host: str, namespace: str) -> None:
     assert namespace_in(host) == namespace
+
+
+@pytest.mark.parametrize(
+    ("host", "namespace"),
+    [
+        ("db.bank", "bank"), ("db-0.db.bank", "bank"), ("DB.Bank", "bank"), ("example.com", "com"),
+        ("db", ""), ("db.bank.", ""), ("db.bank.svc", ""), ("10.0.0.1", ""), ("10.1", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_the_namespace_that_a_search_list_would_find(host: str, namespace: str) -> None:
+    assert searched_namespace(host) == namespace

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import partial
 
 from resilience.cluster.capabilities.machines import Machines
@@ -20,19 +19,17 @@ from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Res
 from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 from resilience.cluster.permit.grants import KINDS
-from resilience.cluster.permit.selected_namespaces import is_meant, selected
 from resilience.cluster.transport import HttpCluster
 from resilience.config.targets import Target
 from resilience.engine.guard import consent_words as words
+from resilience.engine.guard.expanded import expanded
 from resilience.engine.guard.identity import identity
 from resilience.engine.guard.locks import covered
 from resilience.kube import objects
-from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
 from resilience.verbs.context import Refused
 
 LABEL = CONSENT
-_PATTERN = set("*?[")
 
 
 def in_cluster_unnamed(context: str, environment: Mapping[str, str]) -> str:
@@ -100,7 +97,7 @@ def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Con
     """The part of the cluster that may be changed, if everything in `reach` may be changed; else
     Refused."""
     target = target_of(cluster, targets)
-    found = _expanded(cluster, reach)
+    found = expanded(cluster, reach)
     if target is None and cluster.is_sandbox:
         return Consent(reach=found, free=True)
     _require_namespaces(cluster, target, sorted(found.namespaces))
@@ -229,31 +226,6 @@ def _not_consented(cluster: Cluster, namespace: str, target: Target | None) -> s
     if selected or labels.get(LABEL) == "allow":
         return ""
     return words.no_consent(cluster.context, namespace, target, labels.get(LABEL))
-
-
-def _expanded(cluster: Cluster, reach: Reach) -> Reach:
-    """The namespaces that currently match the patterns and labels."""
-    if reach.selected:
-        more = frozenset(name for text in reach.selected for name in _meant(cluster, text, reach))
-        reach = replace(reach, selected=frozenset(), namespaces=reach.namespaces | more)
-    patterns = [name for name in reach.namespaces if _PATTERN & set(name)]
-    if not patterns:
-        return reach
-    there = [objects.name(each) for each in cluster.list(NAMESPACES)]
-    fitting = {name for name in there if any(fnmatchcase(name, each) for each in patterns)}
-    return replace(reach, namespaces=frozenset(fitting | (reach.namespaces - set(patterns))))
-
-
-def _meant(cluster: Cluster, text: str, reach: Reach) -> list[str]:
-    """The namespaces with these labels, in the cluster or in a manifest of the run."""
-    selector = Selector.parse(text)
-    try:
-        there = selected(cluster, selector)
-    except Forbidden as error:
-        raise Refused(words.cannot_select(text, error)) from error
-    made = [body for body in reach.objects
-            if body["kind"] == "Namespace" and is_meant(body, selector)]  # fmt: skip
-    return [objects.name(each) for each in (*there, *made)]
 
 
 def _selecting(targets: Sequence[Target]) -> frozenset[str]:

@@ -77,6 +77,15 @@ def unread(namespace: str, error: ClusterError) -> str:
     )
 
 
+def unknown_host(host: str, error: ClusterError) -> str:
+    """For a host that is written to, of which this identity may not see where it leads."""
+    return (
+        f"cannot tell whether {host!r} leads to a Service or a Pod of this cluster, and in which "
+        f"namespace ({error}); name a Service (`service`, `namespace`), or, if the host is outside "
+        "of the cluster, use its full name with a dot at the end"
+    )
+
+
 def no_nodes(context: str, target: Target | None) -> str:
     """Nodes."""
     return (

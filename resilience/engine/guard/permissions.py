@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.interface import BUDGETS, CONFIGMAPS, LEASES, PODS, REPLICASETS
+from resilience.cluster.interface import BUDGETS, CONFIGMAPS, LEASES, PODS, REPLICASETS, SERVICES
+from resilience.kube.service_names import address, searched_namespace
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verb import Right
 
@@ -38,7 +39,8 @@ def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Ne
     found = [(right, RUN) for right in of_every_run(namespace, journal)]
     for step in every_step(scenario):
         rights = of_step(step, namespace, directory)
-        found += [(right, step.title) for right in (*rights, *of_pause(rights))]
+        asked = of_hosts(step, namespace, directory)
+        found += [(right, step.title) for right in (*rights, *of_pause(rights), *asked)]
     return merged(found)
 
 
@@ -77,6 +79,21 @@ def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
         Right(verb="get", group="", resource="namespaces", namespace=name, name=name)
         for name in sorted(names)
     ]
+
+
+def of_hosts(step: Step, namespace: str, directory: Path) -> Iterator[Right]:
+    """To see whether the hosts that a step writes to belong to the cluster. Optional, since the
+    refusal without them says more.
+    """
+    if step.verb.touches is None:
+        return
+    for host in step.verb.touches(placed(step.parameters, directory), namespace).hosts:
+        if address(host):
+            for each in (SERVICES, PODS):
+                yield Right(verb="list", group="", resource=each.plural, optional=True)
+        elif name := searched_namespace(host):
+            yield Right(verb="get", group="", resource="namespaces", namespace=name, name=name,
+                        optional=True)  # fmt: skip
 
 
 def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
-from resilience.kube.service_names import namespace_in
 from resilience.ledger import targets
 from resilience.ledger.promises import Allow
 from resilience.ledger.targets import (
@@ -29,6 +28,7 @@ from resilience.model.step_reach import Reach
 from resilience.model.values import Duration, Rate, Share, Size
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_timeout
+from resilience.probes.service.placement import written_to
 
 if TYPE_CHECKING:
     from resilience.ledger.drivers.session import Open
@@ -159,9 +159,8 @@ def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
 def _touches(ledger: Ledger, namespace: str) -> Reach:
     """The probe writes to the store and may run commands to read the copy, so both namespaces need
     consent."""
-    inside = namespace_in(str(getattr(ledger.target, "host", "")))
-    places = [*_namespaces(ledger, namespace), inside]
-    return Reach(namespaces=frozenset(filter(None, places)))
+    host = written_to(str(getattr(ledger.target, "host", "")))
+    return Reach(namespaces=frozenset(filter(None, _namespaces(ledger, namespace)))) | host
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

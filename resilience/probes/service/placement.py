@@ -57,8 +57,15 @@ def reach(probe: Placed, namespace: str) -> Reach:
 
 
 def asked(probe: Placed, namespace: str, host: str) -> Reach:
-    """The namespace of the probed Service, or of the Service that `host` names."""
-    return within((probe.namespace or namespace) if probe.service else namespace_in(host))
+    """The namespace of the probed Service, or of what `host` names."""
+    return within(probe.namespace or namespace) if probe.service else written_to(host)
+
+
+def written_to(host: str) -> Reach:
+    """The namespace in the name of a Service; for other hosts, the cluster has to be asked."""
+    if inside := namespace_in(host):
+        return within(inside)
+    return Reach(hosts=frozenset({host} if host else ()))
 
 
 def _may_be_inside(probe: Placed) -> bool:

@@ -18,10 +18,10 @@ import pytest
 import yaml
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import LEASES, NAMESPACES
+from resilience.cluster.interface import LEASES, NAMESPACES, SERVICES
 from resilience.cluster.transport import HttpCluster
 from tests.real_cluster import applied, scenarios
-from tests.spaces import serving
+from tests.spaces import serving, space
 from tests.wanted import wanted
 
 JOURNAL = "resilience-journal"
@@ -193,3 +193,29 @@ def test_actions_keep_to_the_pace_that_a_target_sets(
     [done] = re.findall(r"\+(\d+\.\d+)s\s+done: kill", run.stdout)
     [began] = re.findall(r"\+(\d+\.\d+)s\s+`given` is done", run.stdout)
     assert float(done) - float(began) >= 1.0
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("host", ["web.bank", "address"])
+def test_who_writes_to_a_service_of_another_namespace_needs_its_consent(
+    host: str, method: str, shop: Path, real: Path, admin: HttpCluster
+) -> None:
+    """By any name that leads there: what reads may ask everybody."""
+    with space(admin, "bank") as bank:
+        service = {"metadata": {"name": "web"}, "spec": {"ports": [{"port": 80}]}}
+        made = admin.create(SERVICES, service, bank)
+        where = made["spec"]["clusterIP"] if host == "address" else f"web.{bank}"
+        targeted(shop, admin, "")
+        (shop / "one.scenario.yaml").write_text(
+            "scenario: one\nnamespace: shop\nsettle: 10ms\nwhile:\n"
+            f"  - http: {{url: 'http://{where}/', method: {method}, via: pod}}\n"
+            "    rate: 1/s\n    objective: {availability: 1%}\n"
+            "when:\n  - kill: {pods: app=web, count: 1}\n"
+        )
+        told = f"namespace {bank!r}"
+        if method == "POST":
+            refused(shop, real, admin, told, "--resilience-dry-run")
+            refused(shop, real, admin, told)
+        else:
+            run = scenarios(shop, real, "-q", "--resilience-dry-run", ".")
+            assert told not in run.stdout, run.stdout

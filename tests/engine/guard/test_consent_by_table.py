@@ -12,7 +12,7 @@ from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import NAMESPACES, Means, Object
 from resilience.cluster.permit.door import Permit
 from resilience.config.targets import Target
-from resilience.engine.guard import consent, locks
+from resilience.engine.guard import consent, expanded, locks
 from resilience.engine.guard.consent import Consent, consent_to, in_cluster_unnamed, target_of
 from resilience.kube.selectors import Selector
 from resilience.machines.command import Command
@@ -250,7 +250,7 @@ def test_namespaces_by_their_labels_are_those_that_are_there_and_those_of_a_mani
     found = agreed(cluster, target, wanted).reach
     assert found.namespaces == {"lab", "new", "shop"}
     assert not found.selected
-    assert consent._meant(cluster, "team=lab", reach(objects=manifests)) == ["lab", "new"]
+    assert expanded._meant(cluster, "team=lab", reach(objects=manifests)) == ["lab", "new"]
 
 
 def test_namespaces_by_their_labels_cannot_be_known_without_listing_them(cluster: Cluster) -> None:

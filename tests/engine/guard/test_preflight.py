@@ -220,7 +220,7 @@ class Helping:
     """A verb that cannot be done here, or that needs a helper Pod."""
 
     def __init__(self, pod: Object | None = None, why: str = "") -> None:
-        self.pod, self.why, self.name = pod, why, "help"
+        self.pod, self.why, self.name, self.touches = pod, why, "help", None
 
     def possible(self, parameters: Any, cluster: Any) -> None:
         if self.why:

@@ -62,4 +62,9 @@ def test_the_probes_own_namespace_comes_before_the_scenarios() -> None:
 
 def test_a_host_with_a_services_name_is_in_that_services_namespace() -> None:
     assert placement.asked(Probe(), "shop", "db.data.svc.cluster.local") == within("data")
-    assert placement.asked(Probe(), "shop", "db.example.com") == within("")
+
+
+def test_a_host_that_is_no_service_of_a_known_namespace_is_asked_about() -> None:
+    assert placement.asked(Probe(), "shop", "db.bank.svc") == within("bank")
+    assert placement.asked(Probe(), "shop", "db.bank") == Reach(hosts=frozenset({"db.bank"}))
+    assert placement.asked(Probe(), "shop", "") == Reach()
