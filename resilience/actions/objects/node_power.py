@@ -43,7 +43,7 @@ def rules_nodes(body: Object) -> bool:
     return any(
         each.get("hostPID")
         or each.get("hostIPC")
-        or str(each.get("priorityClassName") or "").startswith("system-")
+        or str(each.get("priorityClassName")).startswith("system-")
         or _is_privileged(each)
         or _reaches_files(each)
         for _, each in pod_specs(spec)

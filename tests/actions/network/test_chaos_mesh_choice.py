@@ -72,7 +72,14 @@ def test_no_mode_takes_what_is_not_there() -> None:
 def test_a_selector_takes_what_it_may_mean(selector: str, selected: bool) -> None:
     [choice] = choices(body(f"{{mode: all, selector: {selector}}}"))
     assert choice.may_select(pod()) is selected
-    assert not choice.may_select(pod(status={"phase": "Succeeded"}))
+    assert choice.may_select(pod(status={"phase": "Succeeded"})) is False
+
+
+@pytest.mark.parametrize("selector", ["{annotationSelectors: {team: a}}", "{nodes: [n1]}"])
+def test_a_pod_without_annotations_or_a_node_does_not_match_them(selector: str) -> None:
+    [choice] = choices(body(f"{{mode: all, selector: {selector}}}"))
+    bare = {"metadata": {"name": "a", "namespace": "shop", "annotations": None}}
+    assert choice.may_select(bare) is False
 
 
 @pytest.mark.parametrize(

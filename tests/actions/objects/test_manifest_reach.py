@@ -40,6 +40,7 @@ def deployment(container: Any = None, **spec: Any) -> Object:
         deployment(securityContext={"windowsOptions": {"hostProcess": True}}),
         deployment(hostIPC=True),
         deployment(priorityClassName="system-cluster-critical"),
+        deployment({"volumeMounts": [MOUNT]}, volumes=volume("/etc")),
         deployment({"volumeMounts": [READ]}, volumes=VOLUMES),
         deployment({"volumeMounts": [READ]}, volumes=volume("/var/")),
         deployment({"volumeMounts": [READ]}, volumes=volume("/var/run/docker.sock")),
@@ -66,6 +67,7 @@ def test_pods_with_power_over_their_node_act_on_nodes(body: Object) -> None:
         deployment({"securityContext": {"privileged": False}}, hostPID=False, hostNetwork=True),
         deployment({"volumeMounts": [READ]}, volumes=volume("/etc/localtime")),
         deployment({"volumeMounts": [READ]}, volumes=volume("/running", type="Directory")),
+        deployment({"volumeMounts": [MOUNT]}, volumes=[{"name": "node", "emptyDir": {}}, "text"]),
         deployment(priorityClassName="important"),
         deployment(securityContext={"windowsOptions": {"hostProcess": False}}),
         service(externalIPs=[]),
@@ -79,3 +81,76 @@ def test_pods_with_power_over_their_node_act_on_nodes(body: Object) -> None:
 )  # fmt: skip
 def test_a_pod_without_host_access_does_not_reach_nodes(body: Object) -> None:
     assert not manifest_reach.touches([body], "shop").nodes
+
+
+RBAC = "rbac.authorization.k8s.io/v1"
+
+
+def made(version: str, kind: str, **more: Any) -> Object:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, **more}
+
+
+@pytest.mark.parametrize(
+    ("body", "namespaces", "outside", "nodes"),
+    [
+        (made("v1", "Node"), set(), set(), True),
+        (made("example.com/v1", "Node"), {"shop"}, set(), False),
+        (made("v1", "Namespace"), {"a"}, set(), False),
+        (made("example.com/v1", "Namespace"), {"shop"}, set(), False),
+        (made("v1", "ConfigMap", metadata={"name": "a", "namespace": "bank"}), {"bank"}, set(),
+         False),
+        (made(RBAC, "ClusterRole"), set(), {"clusterroles.rbac.authorization.k8s.io"}, False),
+    ],
+)  # fmt: skip
+def test_an_object_acts_where_it_is(
+    body: Object, namespaces: set[str], outside: set[str], nodes: bool
+) -> None:
+    reach = manifest_reach.touches([body], "shop")
+    assert reach.namespaces == namespaces
+    assert reach.cluster_scoped == outside
+    assert reach.nodes is nodes
+
+
+def test_what_grants_permissions_is_looked_at_where_it_will_be() -> None:
+    role, other = made(RBAC, "Role"), made("example.com/v1", "Role")
+    [placed] = manifest_reach.touches([role, other, made(RBAC, "Widget")], "shop").objects
+    assert placed == {**role, "metadata": {"name": "a", "namespace": "shop"}}
+
+
+def needed(*bodies: Object, keep: bool = False) -> set[tuple[str, str, str, str]]:
+    found = manifest_reach.rights(bodies, "shop", keep=keep)
+    return {(each.verb, each.resource, each.namespace, each.name) for each in found}
+
+
+def test_the_permissions_are_those_of_the_objects_and_of_their_undo() -> None:
+    there = made("v1", "ConfigMap", metadata={"name": "a", "namespace": "bank"})
+    assert needed(there, keep=True) == {
+        ("get", "configmaps", "bank", ""),
+        ("create", "configmaps", "bank", ""),
+        ("patch", "configmaps", "bank", ""),
+        ("get", "namespaces", "bank", "bank"),
+    }
+    assert needed(there) == needed(there, keep=True) | {("delete", "configmaps", "bank", "")}
+
+
+def test_the_role_of_a_binding_is_read_where_it_is() -> None:
+    def binding(kind: str) -> Object:
+        return made(RBAC, "RoleBinding", roleRef={"kind": kind, "name": "r"})
+
+    assert ("get", "roles", "shop", "r") in needed(binding("Role"))
+    assert ("get", "clusterroles", "", "r") in needed(binding("ClusterRole"))
+    assert not {each for each in needed(binding("Group")) if each[3] == "r"}
+    assert not {each for each in needed(made(RBAC, "RoleBinding", roleRef="r")) if each[3] == "r"}
+
+
+def test_the_undo_looks_into_namespaces_of_its_own_and_at_claims() -> None:
+    assert ("list", "pods", "a", "") in needed(made("v1", "Namespace"))
+    assert ("list", "pods", "a", "") not in needed(made("v1", "Namespace"), keep=True)
+    assert ("list", "pods", "a", "") not in needed(made("example.com/v1", "Namespace"))
+    assert ("list", "pods", "a", "") not in needed(made("v1", "ConfigMap"))
+    templates = {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}
+    here = made("apps/v1", "StatefulSet", spec=templates)
+    assert ("delete", "persistentvolumeclaims", "shop", "") in needed(here)
+    there = {**here, "metadata": {"name": "a", "namespace": "bank"}}
+    claims = ("delete", "persistentvolumeclaims")
+    assert {each[2] for each in needed(there) if each[:2] == claims} == {"bank"}

@@ -50,6 +50,13 @@ def keeping(policy: str, replicas: int) -> dict[str, Any]:
                 persistentVolumeClaimRetentionPolicy={"whenScaled": policy})  # fmt: skip
 
 
+def without_number(policy: str) -> dict[str, Any]:
+    """One replica, by default."""
+    made = keeping(policy, 1)
+    del made["spec"]["replicas"]
+    return made
+
+
 @pytest.mark.parametrize(
     ("kind", "before", "after", "why"),
     [
@@ -70,6 +77,7 @@ def keeping(policy: str, replicas: int) -> dict[str, Any]:
         (STATEFULSETS, keeping("Delete", 3), keeping("Delete", 1), "deleted with their data"),
         (STATEFULSETS, keeping("Retain", 3), keeping("Delete", 1), "deleted with their data"),
         (STATEFULSETS, keeping("Delete", 3), keeping("Retain", 1), "deleted with their data"),
+        (STATEFULSETS, without_number("Delete"), keeping("Delete", 0), "deleted with their data"),
     ],
 )
 def test_a_change_that_cannot_be_reverted_is_named(
@@ -93,6 +101,7 @@ def test_a_change_that_cannot_be_reverted_is_named(
         (CRDS, versions("v1"), versions("v1")),
         (STATEFULSETS, keeping("Retain", 3), keeping("Retain", 1)),
         (STATEFULSETS, keeping("Delete", 1), keeping("Delete", 3)),
+        (STATEFULSETS, without_number("Delete"), keeping("Delete", 1)),
         (STATEFULSETS, keeping("Delete", 1), keeping("Retain", 1)),
     ],
 )

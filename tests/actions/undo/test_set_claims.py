@@ -101,3 +101,8 @@ def test_permissions_are_asked_for_templates_alone(kind: str, tmp_path: Path) ->
 
 def test_other_kinds_have_no_record(here: World) -> None:
     assert set_claims.record(here.cluster, DEPLOYMENTS, {"kind": "Deployment"}) == {}
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"volumeClaimTemplates": None}])
+def test_a_set_without_templates_makes_no_claims(spec: object) -> None:
+    assert set_claims.templates({"kind": "StatefulSet", "spec": spec}) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.drills.safety import Harmless, harmless
+from resilience.backup.drills.safety import Harmless, harmless, without_priority
 from resilience.backup.objects.rules import strip
 from resilience.backup.proof.diff import compared
 from resilience.backup.proof.drill_terms import ENTRIES, drill_terms, not_rewritten
@@ -390,3 +390,11 @@ def test_ports_that_differ_by_protocol_only_are_told_apart() -> None:
     service = made("v1", "Service", {"ports": ports}, managedFields=managed)
     strip(service)
     assert [each.get("nodePort") for each in service["spec"]["ports"]] == [None, 30002]
+
+
+def test_each_field_of_a_priority_that_was_removed_is_named() -> None:
+    pod = {"priorityClassName": "critical", "priority": 1000, "containers": []}
+    obj = made("apps/v1", "Deployment", {"template": {"spec": pod}})
+    place = "/spec/template/spec"
+    assert [*without_priority(obj)] == [f"{place}/priorityClassName", f"{place}/priority"]
+    assert [*without_priority(obj)] == []

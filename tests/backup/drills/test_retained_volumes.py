@@ -18,7 +18,7 @@ from resilience.cluster.permit.door import NotCovered
 from resilience.model.verdict import Result
 from tests.backup.drills.test_scratch import TTL, left_by_a_killed_drill, made, origin
 from tests.backup.fakes import FakeClock, FakeCluster
-from tests.backup.plans.shop_plan import KEYS, PLAN, clocked, drilled, due_run, lived_in
+from tests.backup.plans.shop_plan import KEYS, PLAN, clocked, due_run, lived_in
 
 OTHER = "00000000-0000-0000-0000-000000000000"
 
@@ -179,8 +179,7 @@ def test_a_plan_may_accept_that_volumes_stay(accepted: bool) -> None:
 
 
 def test_a_drill_without_claims_asks_for_no_volume() -> None:
-    cluster = lived_in()
-    cluster.requests.clear()
-    drilled(cluster)
-    after = [each for each in cluster.requests if each[1] == "persistentvolumes"]
-    assert not [each for each in after if each[0] == "patch"]
+    cluster = made()
+    with scratch(cluster, "shop-drill", origin("first"), clock=FakeClock(), ttl=TTL):
+        pass
+    assert "persistentvolumes" not in {each[1] for each in cluster.requests}

@@ -46,6 +46,11 @@ def experiment(name: str, **variables: str) -> dict[str, Any]:
         ({"apiVersion": "v1", "kind": "ConfigMap", "spec": {"namespaces": ["bank"]}}, set()),
         ([{"op": "add", "path": "/spec/selector/namespaces", "value": ["bank"]}], set()),
         (None, set()),
+        ({"apiVersion": None, "spec": {"namespaces": ["bank"]}}, set()),
+        (chaos("Workflow", templates=[{"awsChaos": None}]), set()),
+        (chaos("PodChaos", selector={"pods": ["bank"]}), set()),
+        (engine(experiment("pod-delete", OTHER="bank")), set()),
+        (engine(selectors=[{"name": "APP_NS", "valueFrom": {}}]), set()),
     ],
 )  # fmt: skip
 def test_a_fault_acts_where_its_body_says(body: Any, places: set[str]) -> None:

@@ -109,6 +109,7 @@ def test_a_choice_of_others_may_fall_on_a_system_namespace_or_a_paused_one(
     limits(cluster, target(namespaces=("shop",))).may_harm_some(found, 0)
     paused = {"metadata": {"name": "bank", "annotations": {PAUSED: "incident"}}}
     cluster.put(NAMESPACES, paused)
+    limits(cluster, None).may_harm_some([pod("a")], 1)
     for limited in (target(), None):
         with pytest.raises(Refused, match="bank is paused"):
             limits(cluster, limited).may_harm_some([pod("b", "bank")], 1)

@@ -13,6 +13,7 @@ from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Selection
+from resilience.backup.restore.rehearsal.cluster_needs import ClusterNeeds
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
@@ -175,3 +176,37 @@ def test_a_claim_that_has_a_volume_or_selects_none_is_not_told(
     for each in (FAST, *there):
         target.add(each)
     assert not list(asked(kept(claim), target))
+
+
+UNBOUND: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "data", "namespace": "shop"},
+    "spec": {"selector": {"matchLabels": {"disk": "fast"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, True),
+        ({"kind": "Widget", "apiVersion": "example.com/v1"}, False),
+        ({"spec": "text"}, False),
+        ({"spec": {"selector": "disk=fast"}}, False),
+        ({"spec": {**UNBOUND["spec"], "volumeName": "pv-1"}}, False),
+    ],
+)
+def test_only_a_claim_that_selects_and_has_no_volume_is_unmatched(
+    changed: dict[str, Any], expected: bool
+) -> None:
+    assert ClusterNeeds(FakeCluster()).unmatched(UNBOUND | changed) is expected
+
+
+def test_a_claim_is_not_unmatched_where_volumes_cannot_be_listed() -> None:
+    cluster = FakeCluster()
+
+    def unreadable(verb: str, kind: str, namespace: str, name: str) -> None:
+        raise Forbidden(403, "no")
+
+    cluster.faults.append(unreadable)
+    assert ClusterNeeds(cluster).unmatched(UNBOUND) is False

@@ -1,0 +1,38 @@
+"""Whether a write may add an owner, by which the garbage collector deletes the object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.cluster.permit.consent_keys import adds_owner
+
+OWNER = {"kind": "ConfigMap", "name": "a", "uid": "u"}
+OTHER = {**OWNER, "uid": "v"}
+
+
+def owned(*owners: Any) -> dict[str, Any]:
+    return {"metadata": {"ownerReferences": list(owners)}}
+
+
+@pytest.mark.parametrize(
+    ("there", "body", "adds"),
+    [
+        (None, owned(OWNER), True),
+        (owned(), owned(OWNER), True),
+        (owned(OWNER), owned(OWNER, OTHER), True),
+        (owned(OWNER), owned(OWNER), False),
+        (owned(OWNER), owned(), False),
+        (owned(OWNER), {"metadata": {"ownerReferences": None}}, False),
+        (owned(OWNER), {"metadata": None}, False),
+        (owned(), None, False),
+        (owned(), [{"op": "add", "path": "/metadata/ownerReferences/-", "value": OWNER}], True),
+        (owned(), [{"op": "replace", "path": "/metadata/ownerReferences", "value": []}], True),
+        (owned(), [{"op": "test", "path": "/metadata/ownerReferences", "value": []}], False),
+        (owned(), [{"op": "add", "path": "/metadata/labels/a", "value": "b"}], False),
+        (owned(), ["text", {"op": "add"}], False),
+    ],
+)
+def test_a_write_may_add_an_owner(there: Any, body: Any, adds: bool) -> None:
+    assert adds_owner(there, body) is adds
