@@ -19,10 +19,14 @@ from resilience.cluster.interface import (
 from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects, pod_state, readiness
 from resilience.kube.selectors import Selector
+from resilience.model.words import many
 from resilience.verbs.context import CheckContext, NotMet, Victim
 
 _ROLLED = {resource.kind: resource for resource in WORKLOADS if resource != JOBS}
 """Workloads that replace their Pods after a change, by kind."""
+
+_REVISION = "controller-revision-hash"
+"""The label by which a Pod names the revision that it was made from."""
 
 
 def unhealed(context: CheckContext) -> list[str]:
@@ -63,7 +67,7 @@ def require_begun(workload: Object, context: CheckContext) -> None:
         if change.uid == objects.uid(workload) and change.template not in ({}, now)
     ]
     want = readiness.wanted(workload) or 0
-    if since and want and not _has_begun(workload, want, max(since), context):
+    if since and want and not _begun(workload, want, max(since), context):
         raise NotMet(
             f"{workload_title(workload)}: this run changed its Pod template, but no Pod has the "
             f"new one, because of {readiness.kept_by(workload)}; all {want} Pods keep the old one; "
@@ -73,14 +77,32 @@ def require_begun(workload: Object, context: CheckContext) -> None:
         )
 
 
-def _has_begun(workload: Object, want: int, since: float, context: CheckContext) -> bool:
-    if workload.get("kind") not in readiness.NEVER_ROLLED:
-        return readiness.outdated(workload) < want
-    mine = {objects.uid(pod) for pod in pods_of(workload, context)}
+def _begun(workload: Object, want: int, since: float, context: CheckContext) -> int:
+    """How many Pods have the new template. NotMet while the status counts fewer than there are:
+    controllers write it after the Pods."""
+    kept = readiness.kept_by(workload)
+    there = _of_newest(workload, since, context) if kept else 0
+    if workload.get("kind") in readiness.NEVER_ROLLED:
+        return there
+    counted = want - readiness.outdated(workload)
+    if counted < there:
+        raise NotMet(
+            f"{workload_title(workload)}: its status counts {counted} of "
+            f"{many(there, 'Pod')} with the new template"
+        )
+    return counted
+
+
+def _of_newest(workload: Object, since: float, context: CheckContext) -> int:
+    """Serving Pods of the newest template: by their revision where the status names it (a
+    StatefulSet makes Pods below its partition from the old one), else those made since."""
+    serving = [pod for pod in pods_of(workload, context) if readiness.serves(pod)]
+    if newest := (workload.get("status") or {}).get("updateRevision"):
+        return sum(objects.labels(pod).get(_REVISION) == newest for pod in serving)
     seen: dict[str, float] = {}
     for event in context.history(PODS):
         seen.setdefault(objects.uid(event.object), event.received)
-    return any(seen.get(uid, since) > since for uid in mine)
+    return sum(seen.get(objects.uid(pod), since) > since for pod in serving)
 
 
 def workload_title(workload: Object) -> str:
