@@ -18,6 +18,9 @@ KNOWN = "ignore:Module already imported so cannot be rewritten; resilience"
 """pytest's warning that this package was imported before its plugin. It is true, harmless, and an
 error in a project whose warnings are errors."""
 
+WORKERS = ("auto", "logical")
+"""What pytest-xdist takes for `-n` beside a number."""
+
 
 def run(options: argparse.Namespace) -> int:
     """Run pytest here; returns its exit code."""
@@ -31,8 +34,10 @@ def run(options: argparse.Namespace) -> int:
         )
     try:
         code = int(pytest.main(arguments(options)))
-        if code == pytest.ExitCode.USAGE_ERROR and (hint := misspelt(options.rest)):
-            warn(f"error: {hint}; see `resilience run --help`")
+        if code == pytest.ExitCode.USAGE_ERROR:
+            rest = options.rest
+            if hint := misspelt(rest) or of_kubectl(rest):
+                warn(f"error: {hint}; see `resilience run --help`")
         if code == pytest.ExitCode.NO_TESTS_COLLECTED:
             warn(f"error: {line}" for line in _nothing_there(options))
         return code
@@ -63,6 +68,16 @@ def misspelt(rest: Sequence[str]) -> str:
         close = nearest(name, known) if word.startswith("--") and not dashes else []
         if close:
             return f"unknown option '--{name}'{asked([known[close[0]]])}"
+    return ""
+
+
+def of_kubectl(rest: Sequence[str]) -> str:
+    """For `-n NAMESPACE`: here, `-n` is the number of workers; "" if it was not used so."""
+    for at, word in enumerate(rest):
+        if word.startswith("-n"):
+            value = word[2:] or "".join(rest[at + 1 : at + 2])
+            if value and not value.isdigit() and value not in WORKERS:
+                return f"`-n` is the number of workers; for a namespace, use `--namespace={value}`"
     return ""
 
 

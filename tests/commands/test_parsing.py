@@ -115,6 +115,26 @@ def test_a_misspelt_option_of_run_is_answered_after_pytest_refused_it(
     assert run.misspelt(rest) == expected
 
 
+@pytest.mark.parametrize(
+    ("rest", "name"),
+    [
+        (["-n", "shop"], "shop"),
+        (["-nshop"], "shop"),
+        (["-x", "-n", "shop-2"], "shop-2"),
+        (["-n", "4"], ""),
+        (["-n4"], ""),
+        (["-n", "auto"], ""),
+        (["-n"], ""),
+        (["--namespace", "shop"], ""),
+    ],
+)
+def test_a_namespace_given_as_for_kubectl_is_told_from_a_number_of_workers(
+    rest: list[str], name: str
+) -> None:
+    told = run.of_kubectl(rest)
+    assert told.endswith(f"use `--namespace={name}`") if name else told == ""
+
+
 @pytest.mark.parametrize("command", sorted({each.command for each in commands(parser())}))
 def test_only_a_command_that_runs_on_a_fleet_offers_several_contexts(command: str) -> None:
     found = next(each for each in commands(parser()) if each.command == command)
