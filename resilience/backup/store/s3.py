@@ -18,8 +18,9 @@ from uuid import uuid4
 
 from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnreachable
 from resilience.backup.store.base import CHUNK, Entry, Stored
+from resilience.backup.store.s3_answers import Reading, given, interruptions, listed, replaced
 from resilience.backup.store.s3_customer_key import customer_key
-from resilience.backup.store.s3_errors import explained
+from resilience.backup.store.s3_errors import addressed, explained
 from resilience.backup.store.s3_upload import MultipartUpload, content
 
 _CONTINUE = 5
@@ -87,19 +88,19 @@ class S3Store:
         """The boto3 client; made on first use, because the import alone takes 0.3 s."""
         from botocore.config import Config
 
-        given = self.settings
-        with explained(self.url, ""):
+        chosen = self.settings
+        with explained(self.url, ""), addressed(self.url):
             return self._session.client(
                 "s3",
-                endpoint_url=given.endpoint,
-                region_name=given.region,
-                verify=given.ca,
+                endpoint_url=chosen.endpoint,
+                region_name=chosen.region,
+                verify=chosen.ca,
                 config=Config(
                     signature_version="s3v4",
                     connect_timeout=10,
-                    read_timeout=given.read_timeout,
-                    retries={"mode": "standard", "total_max_attempts": given.attempts},
-                    request_checksum_calculation=given.checksums,
+                    read_timeout=chosen.read_timeout,
+                    retries={"mode": "standard", "total_max_attempts": chosen.attempts},
+                    request_checksum_calculation=chosen.checksums,
                     response_checksum_validation="when_required",
                     s3=self._addressing(),
                 ),
@@ -139,45 +140,43 @@ class S3Store:
         return b"".join(self.stream(key, version))
 
     def stream(self, key: str, version: str = "") -> Iterator[bytes]:
-        from botocore.exceptions import (
-            ConnectionClosedError,
-            IncompleteReadError,
-            ReadTimeoutError,
-            ResponseStreamingError,
-        )
-
-        cut = (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
         arguments = self._content(key) | ({"VersionId": version} if version else {})
-        at, size = 0, -1
+        reading = Reading(f"{self.url}: {key}")
         for _ in range(_CONTINUE):
-            with explained(self.url, key):
-                answer = self.client.get_object(**arguments)
-            body = answer["Body"]
-            if size < 0:
-                size = answer["ContentLength"]
-                arguments |= {"IfMatch": answer["ETag"]}
             try:
+                with explained(self.url, key):
+                    answer = self.client.get_object(**arguments, **reading.conditions())
+            except Exists:  # 412: it no longer matches the ETag of the first answer
+                raise replaced(f"{self.url}: {key}") from None
+            body = answer["Body"]
+            try:
+                reading.begin(answer)
                 for piece in body.iter_chunks(CHUNK):
-                    at += len(piece)
-                    yield piece
-            except cut:
+                    if new := reading.fresh(piece):
+                        yield new
+                reading.end()
+            except interruptions():
                 pass
             finally:
                 body.close()
-            if at >= size:
+            if reading.complete:
                 return
-            arguments |= {"Range": f"bytes={at}-"}
-        raise StoreUnreachable(
-            f"{self.url}: reading {key} was cut {_CONTINUE} times, last at {at} of {size} bytes"
-        )
+        of = f"of {reading.size} " if reading.size >= 0 else ""
+        raise StoreUnreachable(f"{self.url}: reading {key} was cut {_CONTINUE} times, last at "
+                               f"{reading.at} {of}bytes")  # fmt: skip
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         with explained(self.url, prefix):
-            for item in self._pages("Contents", prefix=prefix):
-                key = item["Key"].removeprefix(self._prefix)
-                yield Entry(
-                    key=key, size=item["Size"], modified=item["LastModified"].astimezone(UTC)
+            found = [
+                Entry(
+                    key=self.key_of(item["Key"]),
+                    size=item["Size"],
+                    modified=item["LastModified"].astimezone(UTC),
                 )
+                for item in self._pages("Contents", prefix=prefix)
+            ]
+        # Directory buckets, and some other stores, give no order.
+        return iter(sorted(found, key=lambda entry: entry.key))
 
     def full_key(self, key: str) -> str:
         """The full key in the bucket."""
@@ -212,10 +211,9 @@ class S3Store:
                 Bucket=self.settings.bucket, Prefix=self._prefix
             )
             for upload in (each for page in pages for each in page.get("Uploads", ())):
-                if upload["Initiated"] < older_than:
-                    self.client.abort_multipart_upload(
-                        Bucket=self.settings.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                    )
+                known = given(upload, "Key", "UploadId", "Initiated", what=self.url)
+                if known.pop("Initiated") < older_than:
+                    self.client.abort_multipart_upload(Bucket=self.settings.bucket, **known)
                     swept += 1
         return swept
 
@@ -285,7 +283,7 @@ class S3Store:
             Bucket=self.settings.bucket, Prefix=self._prefix + prefix, Delimiter=delimiter
         )
         for page in pages:
-            yield from page.get(what, ())
+            yield from listed(page, what, self._prefix + prefix, self.url)
 
 
 def _version(answer: Any) -> str:

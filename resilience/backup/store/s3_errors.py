@@ -17,6 +17,7 @@ from resilience.backup.format.errors import (
     StoreRefused,
     StoreUnreachable,
 )
+from resilience.backup.store.s3_answers import PROXY
 
 _REFUSED = {
     "NoSuchBucket": "the bucket does not exist; create it first",
@@ -49,6 +50,7 @@ def explained(url: str, key: str) -> Iterator[None]:
         PartialCredentialsError,
         ProfileNotFound,
     )
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -63,7 +65,21 @@ def explained(url: str, key: str) -> Iterator[None]:
         raise StoreRefused(f"{url}: {problem}") from problem
     except BotoCoreError as problem:
         raise StoreUnreachable(f"{url}: {_at(key)}{problem}") from problem
-    except ValueError as problem:  # botocore raises it for an endpoint that is not a URL
+    except RecursionError as problem:  # botocore asks for the region, which is redirected as well
+        raise StoreRefused(f"{url}: {_at(key)}the store redirects every request; does a login page "
+                           "stand before it?") from problem  # fmt: skip
+    except (ResponseParserError, ValueError) as problem:  # ValueError: a date that is none
+        raise StoreUnreachable(
+            f"{url}: {_at(key)}the answer is not one of S3's ({problem}); {PROXY}"
+        ) from problem
+
+
+@contextmanager
+def addressed(url: str) -> Iterator[None]:
+    """For making a client: botocore raises ValueError for an endpoint that is not a URL."""
+    try:
+        yield
+    except ValueError as problem:
         raise BadRequest(f"{url}: {problem}") from problem
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from resilience.backup.format.errors import StoreError, StoreFull
 from resilience.backup.store.base import Stored
+from resilience.backup.store.s3_answers import given
 from resilience.backup.store.s3_errors import explained
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ class MultipartUpload:
     def _begin(self) -> None:
         with explained(self._store.url, self._key):
             answer = self._store.client.create_multipart_upload(**self._arguments)
-        self._upload = {name: answer[name] for name in ("Bucket", "Key", "UploadId")}
+        what = f"{self._store.url}: {self._key}"
+        self._upload = given(answer, "Bucket", "Key", "UploadId", what=what)
 
     def _send_part(self, body: bytes, number: int) -> dict[str, Any]:
         with explained(self._store.url, self._key):
