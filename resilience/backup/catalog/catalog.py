@@ -16,6 +16,7 @@ from typing import Any
 
 from resilience.backup.catalog.contents import Contents, scanned, sealed
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
+from resilience.backup.catalog.unlisted import has_marker, markers
 from resilience.backup.format import encrypt, layout, limited
 from resilience.backup.format.archive_reader import inflate
 from resilience.backup.format.errors import (
@@ -23,6 +24,7 @@ from resilience.backup.format.errors import (
     BadArchive,
     BadRequest,
     NoSnapshot,
+    StoreUnreachable,
     Tampered,
     UnknownFormat,
 )
@@ -31,8 +33,6 @@ from resilience.backup.format.sign import Seal, check_seal, require_hash
 from resilience.backup.format.velero_backup import VeleroBackup
 from resilience.backup.store import Entry, Store
 from resilience.model.nearest import nearest
-
-_ARK = "ark-backup.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +89,7 @@ def listed(store: Store, only: str = "") -> Iterator[Listed]:
 
 def _listed(name: str, entries: Sequence[Entry]) -> Listed:
     keys = {each.key for each in entries}
-    markers = (layout.marker(name), layout.sealed_marker(name), layout.directory(name) + _ARK)
-    marker = next((each for each in markers if each in keys), "")
+    marker = next((each for each in markers(name) if each in keys), "")
     return Listed(name=name, marker=marker, entries=tuple(entries))
 
 
@@ -105,6 +104,11 @@ def find(store: Store, name: str) -> Listed:
     entries = tuple(store.list(layout.directory(name)))
     if entries and (found := _listed(name, entries)).marker:
         return found
+    if entries and has_marker(store, name):
+        raise StoreUnreachable(
+            f"{store.url}: snapshot {name} exists, but the store does not list all of its files "
+            "yet; try again later"
+        )
     for gone in hidden_snapshots(store, name):
         raise NoSnapshot(f"{store.url}: {gone}")
     names = [each.name for each in snapshots(store)]

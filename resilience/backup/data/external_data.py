@@ -12,6 +12,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from resilience.backup.catalog.catalog import Snapshot, listed
+from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import BackupError, Tampered
@@ -38,7 +39,8 @@ def _swept(store: Store, gone: Collection[str], before: datetime, dry_run: bool)
     loose = [
         key
         for key, moment in repository.recorded().items()
-        if (name := layout.snapshot_of(key)) in gone or (name not in there and moment < before)
+        if (name := layout.snapshot_of(key)) in gone
+        or (name not in there and moment < before and not has_marker(store, name))
     ]
     if not loose:
         return []

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from resilience.backup.catalog.catalog import Listed, Snapshot, listed, opened
+from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
 from resilience.backup.format import layout
@@ -217,7 +218,7 @@ def _free_name(store: Store, base: str) -> str:
     name, number = base, 1
     while remains := next(iter(listed(store, name)), None):
         try:
-            if remains.marker or not is_this_programs(store, remains):
+            if has_marker(store, name) or not is_this_programs(store, remains):
                 raise Retained(f"{name} is taken")
             for entry in remains.entries:
                 store.delete(entry.key)

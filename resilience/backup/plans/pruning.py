@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from resilience.backup.catalog.catalog import Listed, Snapshot, listed
 from resilience.backup.catalog.retention import Candidate, KeepDecision, decide
+from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.catalog.verify_record import recorded
 from resilience.backup.data.external_data import swept
 from resilience.backup.format import layout
@@ -89,7 +90,7 @@ def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
     for each in listed(store):
         if each.marker or each.newest >= now - UNFINISHED_FOR:
             continue
-        if is_this_programs(store, each):
+        if is_this_programs(store, each) and not has_marker(store, each.name):
             told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
     if not dry_run:
         store.sweep(now - UNFINISHED_FOR)

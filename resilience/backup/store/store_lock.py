@@ -25,12 +25,15 @@ from resilience.backup.format.errors import (
     Missing,
     Retained,
     StoreError,
+    StoreUnreachable,
     Tampered,
 )
 from resilience.backup.store import Store
 
 MARGIN = timedelta(seconds=30)
 _KEPT = 2
+_LOOKS = 10
+"""How often the last record is looked for, before the store's list is called wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +141,28 @@ class Lock:
         return [entry.key for entry in self._store.list(layout.locks(self._name))]
 
     def _last(self) -> _Record | None:
-        keys = self._keys()
-        if not keys:
-            return None
-        try:
-            data = limited.read(self._store, keys[-1], limited.SMALL)
-        except Missing:  # deleted by a holder that continued meanwhile
-            return self._last()
-        try:
-            return _understood(keys[-1], limited.mapping(limited.parsed(data), "it"))
-        except ValueError as problem:
-            raise Tampered(
-                f"{keys[-1]}, the record of a lock, is damaged ({problem}); delete it if no one "
-                "is working"
-            ) from None
+        for _ in range(_LOOKS):
+            keys = self._keys()
+            if not keys:
+                return None
+            try:
+                data = limited.read(self._store, keys[-1], limited.SMALL)
+            except Missing:  # deleted by a holder that continued meanwhile
+                continue
+            return _read(keys[-1], data)
+        raise StoreUnreachable(
+            f"{self._store.url}: it lists {keys[-1]}, the record of a lock, but does not have it; "
+            "its list is behind its content: try again later"
+        )
+
+
+def _read(key: str, data: bytes) -> _Record:
+    try:
+        return _understood(key, limited.mapping(limited.parsed(data), "it"))
+    except ValueError as problem:
+        raise Tampered(
+            f"{key}, the record of a lock, is damaged ({problem}); delete it if no one is working"
+        ) from None
 
 
 def _understood(key: str, document: dict[str, Any]) -> _Record:
