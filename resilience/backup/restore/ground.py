@@ -9,6 +9,7 @@ from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.objects import order
 from resilience.backup.objects.restore_plan import RestoreStage
 from resilience.backup.objects.rules import RESTORE
+from resilience.backup.objects.selection import Chosen
 from resilience.backup.restore.outcome import Item, Outcome
 from resilience.backup.restore.places import nameless
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -39,11 +40,13 @@ def missing_namespaces(
             continue
 
 
-def defined_kinds(snapshot: Snapshot) -> Iterator[str]:
-    """The kinds, such as `widgets.example.com`, whose definitions the snapshot holds."""
-    return (
-        line.address.name for line in snapshot.contents if line.address.resource == _DEFINITIONS
-    )
+def defined_kinds(snapshot: Snapshot, chosen: Chosen) -> Iterator[str]:
+    """The kinds, such as `widgets.example.com`, whose definitions are restored with their
+    objects."""
+    for line in snapshot.contents:
+        bare = {"kind": line.kind, "metadata": {"name": line.address.name}}
+        if line.address.resource == _DEFINITIONS and chosen.holds(_DEFINITIONS, bare):
+            yield line.address.name
 
 
 def take_back(written: Sequence[Item], restore: str, cluster: Cluster) -> None:

@@ -131,7 +131,8 @@ def require_place(resource: Resource, obj: Object, allowed: frozenset[str]) -> N
     if resource.namespaced != bool(namespace):
         scope = "cluster-scoped" if namespace else "namespaced"
         raise RestoreRefused(
-            f"{resource.kind} {name} is {scope} on this cluster but not in the snapshot"
+            f"{resource.kind} {name} is {scope} on this cluster but not in the snapshot: leave it "
+            f"out with --exclude {resource.full_name}"
         )
     where = name if resource.plural == "namespaces" and not resource.group else namespace
     if where and where not in allowed:

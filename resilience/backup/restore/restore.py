@@ -37,7 +37,7 @@ from resilience.backup.restore.preparation import Preparation
 from resilience.backup.restore.rehearsal.dry_run_answers import DryRunAnswers
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.served_kinds import Kinds, MissingKind
-from resilience.backup.restore.server_refusals import WEBHOOK
+from resilience.backup.restore.server_refusals import is_hook_away
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.model.progress import Done, nobody, track
@@ -101,8 +101,8 @@ class _Restore:
         self._passes = plan(self._indexed)
         self._recreated = recreated_owners(self._snapshot) if self._passes.owners else {}
         self._links.inside = self._passes.owners & self._passes.owned.keys()
-        self._kinds.expect(defined_kinds(self._snapshot))
         self._choose()
+        self._kinds.expect(defined_kinds(self._snapshot, self._chosen))
         self._report.items += self._claims.decide()
         if self._request.ask_first or self._request.dry_run:
             self._ask(began)
@@ -147,10 +147,10 @@ class _Restore:
 
     def _ask_again(self) -> None:
         """Check the objects whose namespace or kind did not exist before. When one of these is
-        refused, the namespaces that were just created are deleted again."""
+        refused, or the namespace or definition itself, what was just created is deleted again."""
         if not self._unasked:
             return
-        written, self._report.items = self._report.items, []
+        written, self._report.items = self._report.items, list(self._report.bad)
         self._asking, self._only = True, self._unasked
         self._walk(self._writer.ask, lambda stage: not is_ground(stage))
         self._asking, self._only = False, None
@@ -172,7 +172,7 @@ class _Restore:
         """Write the objects that a webhook without a server rejected, now that the others exist."""
         settled, late = list[Item](), list[Item]()
         for item in self._report.items:
-            away = item.outcome is Outcome.FAILED and WEBHOOK in item.reason
+            away = item.outcome is Outcome.FAILED and is_hook_away(item.reason)
             (late if away else settled).append(item)
         if late:
             self._report.items, self._only = settled, _keys(late)
@@ -249,7 +249,8 @@ class _Restore:
             return
         resource = self._kinds.of(kind, obj)
         if isinstance(resource, MissingKind):
-            self._note(kind, obj, Written(resource.outcome, resource.reason), {})
+            outcome = resource.outcome if self._asking else Outcome.FAILED
+            self._note(kind, obj, Written(outcome, resource.reason), {})
             return
         require_place(resource, obj, self._places)
         if not self._asking:

@@ -9,6 +9,7 @@ from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.restore.outcome import Outcome
 from resilience.backup.take.discover import discover
+from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
 
 CRDS = Resource(
@@ -84,7 +85,7 @@ class Kinds:
         again."""
         until = self._clock.monotonic() + _PATIENCE
         for name in sorted(self._expected):
-            while not _established(self._cluster.get(CRDS, name)):
+            while not self._is_served(name):
                 if self._clock.monotonic() >= until:
                     raise RestoreRefused(
                         f"kind {name} was created but is not Established after {_PATIENCE:.0f}s; "
@@ -93,6 +94,14 @@ class Kinds:
                 self._clock.wait(_PAUSE)
         self._expected = frozenset()
         self._discover()
+
+    def _is_served(self, name: str) -> bool:
+        """Whether it is established. A definition that could not be created serves nothing, which
+        each of its objects will say."""
+        try:
+            return _established(self._cluster.get(CRDS, name))
+        except NotFound:
+            return True
 
 
 def _established(definition: Object) -> bool:

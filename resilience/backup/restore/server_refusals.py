@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from resilience.cluster.errors import (
     ApiError,
     ClusterError,
@@ -24,11 +26,19 @@ _ADVICE = {
 }
 """Recognized by the API server's text."""
 
-WEBHOOK = "failed calling webhook"
-"""The webhook has no server now; its server may be part of the restore."""
+_HOOK_AWAY = re.compile(
+    r"failed calling webhook|conversion webhook for [^:]*, Kind=\S+ failed: Post "
+)
+"""An admission webhook, or one that converts a custom resource (apiextensions-apiserver,
+conversion/webhook_converter.go); what the latter itself says does not begin with `Post`."""
 
 NO_DRY_RUN = "does not support dry run"
 """The text for a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
+
+
+def is_hook_away(text: str) -> bool:
+    """Whether the webhook has no server now; its server may be part of the restore."""
+    return bool(_HOOK_AWAY.search(text))
 
 
 class Going(ClusterError):
@@ -38,7 +48,7 @@ class Going(ClusterError):
 def of_admission(problem: ApiError) -> bool:
     """Whether it may have been refused before the API server knew that the object exists."""
     if isinstance(problem, ServerTrouble):
-        return WEBHOOK in problem.message
+        return is_hook_away(problem.message)
     return not _goes(problem)
 
 

@@ -25,8 +25,8 @@ from resilience.backup.objects.rules import (
 from resilience.backup.restore.outcome import Outcome
 from resilience.backup.restore.server_refusals import (
     NO_DRY_RUN,
-    WEBHOOK,
     Going,
+    is_hook_away,
     of_admission,
     pause_before_retry,
     said,
@@ -83,7 +83,7 @@ class ObjectWriter:
             except ClusterError as problem:
                 wait = pause_before_retry(problem, pause)
                 patience = self.patience
-                if hooks is not None and WEBHOOK in str(problem):
+                if hooks is not None and is_hook_away(str(problem)):
                     patience = hooks
                 if wait is None or self.clock.monotonic() + wait > began + patience:
                     return Written(Outcome.FAILED, said(problem, waited=wait is not None))
@@ -119,7 +119,7 @@ class ObjectWriter:
             except (NotFound, Going) as problem:
                 return Written(Outcome.UNASKED, said(problem))
             except ClusterError as problem:
-                if WEBHOOK in str(problem) or NO_DRY_RUN in str(problem):
+                if is_hook_away(str(problem)) or NO_DRY_RUN in str(problem):
                     return Written(Outcome.UNASKED, said(problem))
                 wait = pause_before_retry(problem, pause)
                 if wait is None or self.clock.monotonic() + wait > until:
