@@ -1,7 +1,7 @@
 """Whether a snapshot exists that a listing does not show.
 
 A listing may be behind the writes, or incomplete. For finding a snapshot that is an error which the
-next listing corrects; what is deleted because nothing refers to it is gone. So whoever deletes asks
+next listing corrects; what is deleted because nothing refers to it is gone. So a deletion asks
 for the marker by its name.
 """
 

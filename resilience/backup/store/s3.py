@@ -18,9 +18,16 @@ from uuid import uuid4
 
 from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnreachable
 from resilience.backup.store.base import CHUNK, Entry, Stored
-from resilience.backup.store.s3_answers import Reading, given, interruptions, listed, replaced
 from resilience.backup.store.s3_customer_key import customer_key
-from resilience.backup.store.s3_errors import addressed, explained
+from resilience.backup.store.s3_errors import (
+    Reading,
+    addressed,
+    explained,
+    given,
+    interruptions,
+    listed,
+    replaced,
+)
 from resilience.backup.store.s3_upload import MultipartUpload, content
 
 _CONTINUE = 5

@@ -1,9 +1,17 @@
-"""Maps S3's error codes to the errors of this package, with one clear line each."""
+"""What S3's answers mean: its error codes as errors of this package, and what an answer must hold.
+
+Between this program and a bucket stand gateways, proxies and login pages. They answer 200 with a
+page of their own, ignore `Range` and `If-Match`, leave out a length, or list a part and call it the
+whole. What S3's API always gives is required here (docs.aws.amazon.com, GetObject, ListObjectsV2),
+so that no other answer becomes a short file, a file of two contents or an empty list.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from resilience.backup.format.errors import (
@@ -17,8 +25,8 @@ from resilience.backup.format.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from resilience.backup.store.s3_answers import PROXY
 
+PROXY = "does a proxy or a login page answer in place of the store?"
 _REFUSED = {
     "NoSuchBucket": "the bucket does not exist; create it first",
     "InvalidBucketName": "that is not a valid bucket name",
@@ -120,3 +128,127 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
 
 def _at(key: str) -> str:
     return f"{key}: " if key else ""
+
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_CONTENT = (200, 206)
+
+
+class Reading:
+    """One object, read in as many requests as it takes. `at` is the number of bytes that were
+    passed on, `size` -1 as long as it is unknown."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._etag = ""
+        self._begun = False
+        self._start = self.at = 0
+        self.size = -1
+        self._ended = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all bytes were passed on."""
+        return self.at >= self.size if self.size >= 0 else self._ended
+
+    def conditions(self) -> dict[str, Any]:
+        """Arguments of the next request: the rest of the same object."""
+        same = {"IfMatch": self._etag} if self._etag else {}
+        return same | ({"Range": f"bytes={self.at}-"} if self.at else {})
+
+    def begin(self, answer: dict[str, Any]) -> None:
+        """Check the head of an answer."""
+        status = answer["ResponseMetadata"]["HTTPStatusCode"]
+        if status not in _CONTENT:
+            raise StoreUnreachable(f"{self._what}: the store answers {status} instead of content")
+        start, size = _extent(answer)
+        if size < 0 and not _is_chunked(answer):
+            raise StoreUnreachable(
+                f"{self._what}: the answer has no length, so a short file would pass for the whole;"
+                " a proxy before the store removes it"
+            )
+        etag = answer.get("ETag") or ""
+        if self._begun and (size, etag) != (self.size, self._etag):
+            raise replaced(self._what)
+        if start > self.at:
+            raise StoreUnreachable(
+                f"{self._what}: the store answers from byte {start}; expected {self.at}"
+            )
+        self._begun, self._start, self.size, self._etag = True, start, size, etag
+
+    def fresh(self, piece: bytes) -> bytes:
+        """What of the next piece was not passed on yet: a store that ignores `Range` begins
+        again."""
+        known = min(max(self.at - self._start, 0), len(piece))
+        self._start += len(piece)
+        self.at += len(piece) - known
+        return piece[known:]
+
+    def end(self) -> None:
+        """The answer's body ended as its framing says."""
+        self._ended = True
+
+
+def replaced(what: str) -> StoreUnreachable:
+    """The error for an object that is another one in the middle of a reading."""
+    return StoreUnreachable(f"{what} was replaced while it was read; read it again")
+
+
+def interruptions() -> tuple[type[Exception], ...]:
+    """What botocore raises when a body breaks off."""
+    from botocore.exceptions import (
+        ConnectionClosedError,
+        IncompleteReadError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
+
+    return ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
+
+
+def given(answer: dict[str, Any], *names: str, what: str) -> dict[str, Any]:
+    """These fields, which each such answer of S3 has."""
+    if missing := [name for name in names if name not in answer]:
+        raise StoreUnreachable(
+            f"{what}: the answer has no {missing[0]}, so it is not one of S3's; {PROXY}"
+        )
+    return {name: answer[name] for name in names}
+
+
+def _extent(answer: dict[str, Any]) -> tuple[int, int]:
+    """The first byte of the answer's body, and the size of the whole object, -1 if unknown."""
+    if found := _CONTENT_RANGE.fullmatch(answer.get("ContentRange") or ""):
+        return int(found[1]), int(found[2])
+    return 0, answer.get("ContentLength", -1)
+
+
+def _is_chunked(answer: dict[str, Any]) -> bool:
+    headers = answer["ResponseMetadata"].get("HTTPHeaders") or {}
+    return "chunked" in headers.get("transfer-encoding", "")
+
+
+def listed(page: dict[str, Any], what: str, prefix: str, url: str) -> Iterator[Any]:
+    """The items of one page, `Contents` or `CommonPrefixes`."""
+    if "IsTruncated" not in page:
+        raise StoreUnreachable(
+            f"{url}: the answer is no list of objects; expected ListObjectsV2's; {PROXY}"
+        )
+    if page["IsTruncated"] and not page.get("NextContinuationToken"):
+        raise StoreUnreachable(
+            f"{url}: the list goes on, but the store does not say where (it may know only "
+            "ListObjects of version 1): snapshots would be missing from it"
+        )
+    for item in page.get(what) or ():
+        if not _is_item(item, what, prefix):
+            raise StoreUnreachable(f"{url}: {item} is no entry of a list below {prefix!r}")
+        yield item
+
+
+def _is_item(item: dict[str, Any], what: str, prefix: str) -> bool:
+    if what == "CommonPrefixes":
+        return str(item.get("Prefix")).startswith(prefix)
+    return (
+        str(item.get("Key")).startswith(prefix)
+        and isinstance(item.get("Size"), int)
+        and isinstance(item.get("LastModified"), datetime)
+    )

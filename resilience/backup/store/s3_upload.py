@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from resilience.backup.format.errors import StoreError, StoreFull
 from resilience.backup.store.base import Stored
-from resilience.backup.store.s3_answers import given
-from resilience.backup.store.s3_errors import explained
+from resilience.backup.store.s3_errors import explained, given
 
 if TYPE_CHECKING:
     from resilience.backup.store.s3 import S3Store
