@@ -231,11 +231,11 @@ def listed(page: dict[str, Any], what: str, prefix: str, url: str) -> Iterator[A
     """The items of one page, `Contents` or `CommonPrefixes`."""
     if "IsTruncated" not in page:
         raise StoreUnreachable(
-            f"{url}: the answer is no list of objects; expected ListObjectsV2's; {PROXY}"
+            f"{url}: the answer is not a list of objects; expected ListObjectsV2's; {PROXY}"
         )
     if page["IsTruncated"] and not page.get("NextContinuationToken"):
         raise StoreUnreachable(
-            f"{url}: the list goes on, but the store does not say where (it may know only "
+            f"{url}: the list continues, but the store does not say where (it may know only "
             "ListObjects of version 1): snapshots would be missing from it"
         )
     for item in page.get(what) or ():

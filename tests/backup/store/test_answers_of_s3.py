@@ -162,14 +162,14 @@ def page(*keys: str, truncated: bytes = b"false", date: str = "2026-01-01T00:00:
 @pytest.mark.parametrize("body", [b"", b"<html><body>log in</body></html>"])
 def test_what_is_no_list_is_not_an_empty_one(body: bytes) -> None:
     assert asked(saying(200, page()), snapshots) == []
-    with pytest.raises(StoreUnreachable, match=r"is no list of objects.*login page"):
+    with pytest.raises(StoreUnreachable, match=r"is not a list of objects.*login page"):
         asked(saying(200, body), snapshots)
-    with pytest.raises(StoreUnreachable, match="is no list of objects"):
+    with pytest.raises(StoreUnreachable, match="is not a list of objects"):
         asked(saying(200, body), lambda store: store.directories())
 
 
 def test_a_list_that_goes_on_nowhere_is_not_the_whole() -> None:
-    with pytest.raises(StoreUnreachable, match="the list goes on"):
+    with pytest.raises(StoreUnreachable, match="the list continues"):
         names(saying(200, page("backups/a/x", truncated=b"true")))
 
 
