@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from resilience.audit.base.kinds import is_known
-from resilience.audit.base.makers import makers
+from resilience.audit.base.makers import Account, controllers, makers
 from resilience.audit.base.matching import Index
+from resilience.audit.base.scraped import only_scraped
 from resilience.audit.base.workloads import Workload, mapping, whole, workloads
 from resilience.kube import objects
 from resilience.kube.objects import Object
@@ -109,6 +110,14 @@ class Inventory:
         return found
 
     @cached_property
+    def asked(self) -> frozenset[int]:
+        """Workloads to which a Service sends requests, by id() of the object: not those from which
+        a monitoring system only reads metrics."""
+        return frozenset(
+            found for found, services in self.served.items() if not only_scraped(services)
+        )
+
+    @cached_property
     def scalers(self) -> Mapping[Key, Object]:
         """The HorizontalPodAutoscaler that scales each workload."""
         found: dict[Key, Object] = {}
@@ -161,6 +170,11 @@ class Inventory:
         resources, and those whose workloads may make Pods."""
         found = () if self.live else self.objects
         return makers(found) | {objects.namespace(obj) for obj in found if _is_custom(obj)}
+
+    @cached_property
+    def controllers(self) -> frozenset[Account]:
+        """The ServiceAccounts that may watch objects. Roles are only read from manifests."""
+        return controllers(self.objects)
 
     @cached_property
     def namespaces(self) -> Sequence[Object]:

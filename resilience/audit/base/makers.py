@@ -1,20 +1,26 @@
-"""Pods that manifests do not show, because workloads in them create or label them. Pure.
+"""What ServiceAccounts may do, as the roles of manifests say it. Pure.
 
 An operator's manifests have the Services and policies of Pods that its controller starts later, or
-that choose the controller's own Pod by a label which it gives itself. The permissions tell: a
-ServiceAccount that may create Pods or workloads, or change Pods.
+that choose the controller's own Pod by a label which it gives itself: its ServiceAccount may create
+Pods or workloads, or change Pods. A controller may watch objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from resilience.audit.base.workloads import listed, mapping, texts
+from resilience.audit.base.workloads import Workload, listed, mapping, texts
 from resilience.kube import objects
 from resilience.kube.objects import Object
 
 GROUP = "rbac.authorization.k8s.io"
+
+Account = tuple[str, str]
+"""Namespace and name of a ServiceAccount."""
+
+Test = Callable[[Mapping[str, Any]], bool]
+"""Whether a rule of a role allows something."""
 
 FIELDS = ("rules", "subjects", "roleRef")
 """What has to be kept of roles and their bindings."""
@@ -28,13 +34,20 @@ _MAKING = {
 
 def makers(found: Iterable[Object]) -> frozenset[str]:
     """The namespaces of ServiceAccounts that these roles and bindings let make Pods."""
-    given = [each for each in found if is_permission(str(each["apiVersion"]))]
-    roles = {
-        (each["kind"], objects.namespace(each), objects.name(each)): each
-        for each in given
-        if str(each["kind"]).endswith("Role")
-    }
-    return frozenset(place for each in given for place in _bound(each, roles))
+    return frozenset(place for place, _ in _allowed(found, _makes))
+
+
+def controllers(found: Iterable[Object]) -> frozenset[Account]:
+    """The ServiceAccounts that may watch objects: what a controller does all the time, and hardly
+    any other program."""
+    return frozenset(account for _, account in _allowed(found, _watches) if account[1] != "default")
+
+
+def account_of(workload: Workload) -> Account:
+    """The ServiceAccount of its Pods."""
+    spec = workload.spec
+    name = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
+    return workload.namespace, str(name)
 
 
 def is_permission(api_version: str) -> bool:
@@ -42,15 +55,36 @@ def is_permission(api_version: str) -> bool:
     return api_version.startswith(f"{GROUP}/")
 
 
-def _bound(binding: Object, roles: Mapping[tuple[str, str, str], Object]) -> Iterator[str]:
+def _allowed(found: Iterable[Object], allows: Test) -> Iterator[tuple[str, Account]]:
+    """(namespace where it may do that, or its own if it may everywhere; ServiceAccount)."""
+    given = [each for each in found if is_permission(str(each["apiVersion"]))]
+    roles = {
+        (each["kind"], objects.namespace(each), objects.name(each)): each
+        for each in given
+        if str(each["kind"]).endswith("Role")
+    }
+    for binding in given:
+        if any(allows(rule) for rule in _granted(binding, roles)):
+            space = objects.namespace(binding)
+            for subject in listed(binding, "subjects"):
+                if subject.get("kind") == "ServiceAccount":
+                    own = str(subject.get("namespace") or space)
+                    yield space or own, (own, str(subject.get("name")))
+
+
+def _granted(
+    binding: Object, roles: Mapping[tuple[str, str, str], Object]
+) -> Iterable[Mapping[str, Any]]:
     reference = mapping(binding, "roleRef")
-    kind, space = str(reference.get("kind")), objects.namespace(binding)
-    role = roles.get((kind, space if kind == "Role" else "", str(reference.get("name"))))
-    if role is None or not any(_makes(each) for each in listed(role, "rules")):
-        return
-    for subject in listed(binding, "subjects"):
-        if subject.get("kind") == "ServiceAccount":
-            yield space or str(subject.get("namespace"))
+    kind, name = str(reference.get("kind")), str(reference.get("name"))
+    if (kind, name) == ("ClusterRole", "cluster-admin"):  # each cluster has it, no manifest
+        return [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    role = roles.get((kind, objects.namespace(binding) if kind == "Role" else "", name))
+    return () if role is None else listed(role, "rules")
+
+
+def _watches(rule: Mapping[str, Any]) -> bool:
+    return bool({"watch", "*"} & set(texts(rule.get("verbs"))))
 
 
 def _makes(rule: Mapping[str, Any]) -> bool:

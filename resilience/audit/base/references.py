@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.makers import account_of
 from resilience.audit.base.workloads import Workload, listed, mapping
 from resilience.kube import objects
 
@@ -41,7 +42,7 @@ def used(inventory: Inventory, kind: str) -> frozenset[tuple[str, str]]:
 
 def _all(workload: Workload) -> Iterator[tuple[str, str, bool]]:
     spec = workload.spec
-    account = str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
+    _, account = account_of(workload)
     if account != "default":
         yield "ServiceAccount", account, False
     for secret in listed(spec, "imagePullSecrets"):

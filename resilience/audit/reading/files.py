@@ -42,18 +42,18 @@ class Files:
 
 
 def read(names: Sequence[str], namespace: str, stdin: str = "") -> Files:
-    """All objects; those of a namespaced kind without one are in `namespace`."""
+    """All objects; those of a namespaced kind without one are in `namespace`. Of an object that is
+    written twice the last counts, as it does for `kubectl apply`."""
     found = Files()
-    seen: set[tuple[str, Key]] = set()
+    last: dict[tuple[str, Key], Object] = {}
     for file, text in _texts(names, stdin, found):
         for manifest in _manifests(file, text, found):
             obj = trimmed(manifest.body)
             _place(obj, namespace)
             key = str(obj["apiVersion"]).partition("/")[0], key_of(obj)
-            if key not in seen:
-                seen.add(key)
-                found.objects.append(obj)
-                found.places.setdefault(key_of(obj), manifest.place)
+            last[key] = obj
+            found.places[key_of(obj)] = manifest.place
+    found.objects = list(last.values())
     return found
 
 

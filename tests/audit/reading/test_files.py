@@ -27,6 +27,14 @@ def test_documents_lists_and_json_are_read(tmp_path: Path) -> None:
     assert found.places["Pod", "shop", "two"].line == 9
 
 
+def test_of_an_object_that_is_written_twice_the_last_counts() -> None:
+    again = (POD % "one").replace("image: b", "image: last")
+    found = files.read(["-"], "shop", "---\n".join((POD % "one", POD % "two", again)))
+    assert names(found) == ["one", "two"]
+    assert found.objects[0]["spec"]["containers"][0]["image"] == "last"
+    assert found.places["Pod", "shop", "one"].line > found.places["Pod", "shop", "two"].line
+
+
 def test_objects_without_a_namespace_get_the_one_that_was_said() -> None:
     role = "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: c}\n"
     found = files.read(["-"], "shop", POD % "one" + role)

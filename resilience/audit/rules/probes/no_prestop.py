@@ -14,7 +14,7 @@ def find(inventory: Inventory) -> Iterator[Hit]:
     """Workloads behind a Service without a preStop hook, where another Pod answers meanwhile."""
     for workload in inventory.lasting:
         hooks = [mapping(each, "lifecycle", "preStop") for each in workload.containers]
-        if id(workload.object) not in inventory.served or any(hooks):
+        if id(workload.object) not in inventory.asked or any(hooks):
             continue
         if not _ends_first(workload, inventory):
             yield Hit(workload.object, "a Service sends requests to it, and it has no preStop hook")

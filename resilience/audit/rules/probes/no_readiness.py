@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from resilience.audit.base.inventory import Inventory
 from resilience.audit.base.proofs import restart
 from resilience.audit.base.rule import Hit, Level, Rule
+from resilience.audit.base.scraped import is_metrics
 from resilience.audit.base.workloads import Workload, listed
 
 
@@ -15,16 +16,19 @@ def find(inventory: Inventory) -> Iterator[Hit]:
     for workload in inventory.lasting:
         if any(each.get("readinessProbe") for each in workload.containers):
             continue
-        if id(workload.object) in inventory.served:
+        if id(workload.object) in inventory.asked:
             yield Hit(
                 workload.object, "a Service sends requests to it, and it has no readiness probe"
             )
-        elif _has_ports(workload):
+        elif id(workload.object) not in inventory.served and _has_ports(workload):
             yield Hit(workload.object, "it has ports and no readiness probe", level=Level.INFO)
 
 
 def _has_ports(workload: Workload) -> bool:
-    return any(True for each in workload.containers for _ in listed(each, "ports"))
+    """Whether it has a port for requests."""
+    return any(
+        not is_metrics(port) for each in workload.containers for port in listed(each, "ports")
+    )
 
 
 RULE = Rule(

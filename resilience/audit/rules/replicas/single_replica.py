@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resilience.audit.base.inventory import Inventory
+from resilience.audit.base.makers import account_of
 from resilience.audit.base.proofs import kill_one
 from resilience.audit.base.rule import Hit, Level, Rule
 from resilience.audit.base.versions import are_versions
@@ -12,11 +13,23 @@ from resilience.audit.base.workloads import Workload
 
 
 def find(inventory: Inventory) -> Iterator[Hit]:
-    """Scalable workloads with one Pod, unless another version answers for the same Services."""
+    """Scalable workloads with one Pod, unless nobody waits for its answers, or another version
+    gives them."""
     for workload in inventory.lasting:
-        if inventory.fewest(workload) == 1 and not _stood_in_for(workload, inventory):
+        if inventory.fewest(workload) != 1 or _is_not_awaited(workload, inventory):
+            continue
+        if not _stood_in_for(workload, inventory):
             scaled = "its autoscaler goes down to 1 Pod" if workload.replicas != 1 else "1 replica"
             yield Hit(workload.object, scaled)
+
+
+def _is_not_awaited(workload: Workload, inventory: Inventory) -> bool:
+    """Whether it is an exporter, or a controller: that watches the API server, and its successor
+    continues where it stopped."""
+    if id(workload.object) in inventory.asked:
+        return False
+    served = id(workload.object) in inventory.served
+    return served or account_of(workload) in inventory.controllers
 
 
 def _stood_in_for(workload: Workload, inventory: Inventory) -> bool:
