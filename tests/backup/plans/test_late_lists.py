@@ -13,6 +13,7 @@ from resilience.backup.data import external_data
 from resilience.backup.format import layout
 from resilience.backup.format.errors import Archived, NoSnapshot, StoreUnreachable
 from resilience.backup.plans.pruning import sweep
+from resilience.backup.restic import restic
 from resilience.backup.store.base import Entry
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.store_lock import Lock
@@ -105,7 +106,7 @@ def test_data_of_a_snapshot_that_is_not_listed_is_kept(monkeypatch: pytest.Monke
     store, engine = Late(stored(shop())), Engine()
     store.put(layout.RESTIC + "/config", b"")
     store.unseen = frozenset(key for key in store.files if key.startswith("backups/one/"))
-    monkeypatch.setattr(external_data.restic, "repository", lambda store: engine)
+    monkeypatch.setattr(restic, "repository", lambda store: engine)
     day = timedelta(days=1)
     external_data.swept(store, (), datetime.now(UTC), after=day, dry_run=False)
     assert engine.forgotten == ["backups/lost/data"]

@@ -36,7 +36,8 @@ def read(handler: type[Answering]) -> bytes:
 
 
 def names(handler: type[Answering]) -> list[str]:
-    return asked(handler, lambda store: [each.key for each in store.list()])
+    found: list[str] = asked(handler, lambda store: [each.key for each in store.list()])
+    return found
 
 
 def saying(status: int, body: bytes = b"", **headers: str) -> type[Answering]:
