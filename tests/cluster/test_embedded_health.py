@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import tempfile
@@ -46,3 +48,31 @@ def test_who_comes_later_hears_of_it_at_once(life: Life, tmp_path: Path) -> None
     heard: list[str] = []
     with life.telling(never, heard.append):
         assert heard[:1] == [WHY]
+
+
+class Unreadable:
+    """A directory, for a process that has no descriptor left."""
+
+    def glob(self, pattern: str) -> list[Path]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_an_owner_without_descriptors_is_told_and_watches_on(
+    life: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It measures nothing then, and still hears of the end."""
+    said: list[str] = []
+    blind, over = threading.Event(), threading.Event()
+
+    def sick(why: str) -> None:
+        said.append(why)
+        blind.set()
+
+    with life.telling(lambda why: over.set(), sick):
+        monkeypatch.setattr(life, "_directory", Unreadable())
+        assert blind.wait(30)
+        monkeypatch.setattr(life, "_directory", tmp_path)
+        assert said == ["cannot see whether the sandbox works: Too many open files"]
+        assert life.sick() == ""
+        life._process.kill()
+        assert over.wait(30)

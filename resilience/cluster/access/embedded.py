@@ -69,8 +69,13 @@ class Life:
         return f"the sandbox has ended by itself: {_said(self._errors) or 'it gave no reason'}"
 
     def sick(self) -> str:
-        """Why the sandbox cannot do its work now; "" while it can."""
-        for file in sorted(self._directory.glob("sick-*")):
+        """Why the sandbox cannot do its work now, or why this process cannot tell; "" while it
+        can."""
+        try:
+            files = sorted(self._directory.glob("sick-*"))
+        except OSError as error:  # This process has no descriptor left, so it measures nothing.
+            return f"cannot see whether the sandbox works: {error.strerror}"
+        for file in files:
             with suppress(OSError):  # The file is gone: the sandbox has just recovered.
                 return os.readlink(file)
         return ""
