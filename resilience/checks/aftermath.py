@@ -46,15 +46,20 @@ def fallen(context: CheckContext) -> list[str]:
     """Bare Pods that served in this run and have failed: nothing recreates them. Those that failed
     before, or completed, are no loss of this run.
     """
-    served = {objects.uid(event.object) for event in context.history(PODS)
-              if readiness.serves(event.object)}  # fmt: skip
+    failed = [
+        pod
+        for pod in context.view(PODS, context.namespace).objects()
+        if objects.phase(pod) == "Failed"
+        and not objects.controller(pod) and not objects.is_ours(pod)
+    ]  # fmt: skip
+    events = context.history(PODS) if failed else ()
+    served = {objects.uid(event.object) for event in events if readiness.serves(event.object)}
     return [
         f"{objects.title(pod)} served in this run and will not come back, since nothing owns it: "
         f"{pod_state.of(pod).text}"
-        for pod in context.view(PODS, context.namespace).objects()
-        if objects.uid(pod) in served and objects.phase(pod) == "Failed"
-        and not objects.controller(pod) and not objects.is_ours(pod)
-    ]  # fmt: skip
+        for pod in failed
+        if objects.uid(pod) in served
+    ]
 
 
 def require_begun(workload: Object, context: CheckContext) -> None:

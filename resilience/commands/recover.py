@@ -101,7 +101,7 @@ def _report(results: Sequence[Recovered], helpers: Swept, form: str) -> None:
 
 def _swept(cluster: HttpCluster) -> Swept:
     """Each namespace under its consent and lock."""
-    from resilience.backup.drills.retained_volumes import VOLUMES
+    from resilience.cluster.interface import VOLUMES
     from resilience.commands.admission import admitted
     from resilience.model.step_reach import Reach
 

@@ -130,3 +130,8 @@ def grace(pod: Object) -> float:
 def in_order(objects: Iterable[Object]) -> list[Object]:
     """Sorted by namespace and name."""
     return sorted(objects, key=lambda obj: (namespace(obj), name(obj)))
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping, else an empty one: a manifest holds anything."""
+    return value if isinstance(value, Mapping) else {}

@@ -13,6 +13,7 @@ from typing import Any
 from resilience.backup.modify.pod_specs import pod_specs
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.cluster.interface import Object
+from resilience.kube.objects import mapping
 
 _POWERS = frozenset(
     {
@@ -39,7 +40,7 @@ def rules_nodes(body: Object) -> bool:
         return False
     spec = body.get("spec")
     if identity(body) == "Service":
-        return bool(_mapping(spec).get("externalIPs"))
+        return bool(mapping(spec).get("externalIPs"))
     return any(
         each.get("hostPID")
         or each.get("hostIPC")
@@ -56,21 +57,21 @@ def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_privileged(spec: Mapping[str, Any]) -> bool:
-    contexts = [_mapping(each.get("securityContext")) for each in (spec, *_containers(spec))]
+    contexts = [mapping(each.get("securityContext")) for each in (spec, *_containers(spec))]
     added = {
         str(name).upper().removeprefix("CAP_")
         for each in contexts
-        for name in _mapping(each.get("capabilities")).get("add") or ()
+        for name in mapping(each.get("capabilities")).get("add") or ()
     }
     return bool(added & _POWERS) or any(
-        each.get("privileged") or _mapping(each.get("windowsOptions")).get("hostProcess")
+        each.get("privileged") or mapping(each.get("windowsOptions")).get("hostProcess")
         for each in contexts
     )
 
 
 def _reaches_files(spec: Mapping[str, Any]) -> bool:
     host = {
-        each.get("name"): _mapping(each["hostPath"])
+        each.get("name"): mapping(each["hostPath"])
         for each in spec.get("volumes") or ()
         if isinstance(each, Mapping) and each.get("hostPath")
     }
@@ -86,7 +87,3 @@ def _has_sockets(source: Mapping[str, Any]) -> bool:
     path = f"/{str(source.get('path') or '').strip('/')}".rstrip("/") + "/"
     near = any(path.startswith(f"{each}/") or f"{each}/".startswith(path) for each in _SOCKETS)
     return near or source.get("type") == "Socket"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

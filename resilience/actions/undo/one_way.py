@@ -8,11 +8,12 @@ is scaled down. Kinds of other API groups are not known here, only their metadat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from resilience.cluster.interface import Object, Resource
+from resilience.kube.objects import mapping
 from resilience.model.quantity import parse_quantity
 
 
@@ -112,7 +113,7 @@ def _found(resource: Resource, before: Object, after: Object) -> Iterator[str]:
 def _drops_claims(before: Object, after: Object) -> bool:
     policies = (_at(each, ("spec", "persistentVolumeClaimRetentionPolicy")) for each in
                 (before, after))  # fmt: skip
-    deletes = any(_mapping(each).get("whenScaled") == "Delete" for each in policies)
+    deletes = any(mapping(each).get("whenScaled") == "Delete" for each in policies)
     was, now = (_at(each, ("spec", "replicas")) for each in (before, after))
     templates = _at(before, ("spec", "volumeClaimTemplates"))
     return bool(templates) and deletes and _replicas(now) < _replicas(was)
@@ -124,9 +125,5 @@ def _replicas(value: Any) -> int:
 
 def _at(obj: Any, path: tuple[str, ...]) -> Any:
     for key in path:
-        obj = _mapping(obj).get(key)
+        obj = mapping(obj).get(key)
     return obj
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

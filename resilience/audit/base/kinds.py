@@ -24,10 +24,10 @@ from resilience.cluster.interface import (
     SECRETS,
     SERVICES,
     STATEFULSETS,
+    VOLUMES,
     Resource,
 )
 
-VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 SCHEDULES = Resource("velero.io", "v1", "schedules", "Schedule")

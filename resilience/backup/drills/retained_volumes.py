@@ -13,16 +13,14 @@ from collections.abc import Collection
 from contextlib import suppress
 
 from resilience.cluster.errors import ClusterError
-from resilience.cluster.interface import CLAIMS, Cluster, Object, Resource
+from resilience.cluster.interface import CLAIMS, VOLUMES, Cluster, Object
 from resilience.kube import objects
+from resilience.kube.volumes import was_provisioned
 
 RETAINED = "retained"
 """In a plan's `accept`: volumes of the copy may stay after the drill."""
 
-VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", namespaced=False)
-
 _POLICY = "persistentVolumeReclaimPolicy"
-_PROVISIONED = "pv.kubernetes.io/provisioned-by"
 
 
 def released(cluster: Cluster, namespace: str) -> frozenset[str]:
@@ -72,8 +70,7 @@ def _claim(volume: Object) -> Object:
 def _is_own(volume: Object) -> bool:
     """Whether a provisioner made it for this claim: external-provisioner names it after the claim's
     uid. A volume that was retained before and bound again has another claim's."""
-    made = _PROVISIONED in (volume["metadata"].get("annotations") or {})
-    return made and objects.name(volume).endswith(str(_claim(volume)["uid"]))
+    return was_provisioned(volume) and objects.name(volume).endswith(str(_claim(volume)["uid"]))
 
 
 def _told(volume: Object) -> str:

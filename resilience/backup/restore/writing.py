@@ -42,6 +42,7 @@ from resilience.cluster.errors import (
 )
 from resilience.cluster.interface import Cluster, Object, Resource
 from resilience.cluster.permit.door import NotCovered
+from resilience.kube.volumes import was_provisioned
 
 Existing = Literal["fail", "skip", "update"]
 
@@ -225,15 +226,12 @@ def _require_staying(live: Object) -> None:
     raise Going(f"the existing one is being deleted{f', held by {held}' if held else ''}")
 
 
-_PROVISIONED = "pv.kubernetes.io/provisioned-by"
-
-
 def _released(live: Object, obj: Object) -> str:
     """Why no claim can be bound to a volume that exists: the claim it was bound to is gone
     (pkg/controller/volume/persistentvolume). A claim of a provisioned one gets a new volume."""
     if identity(obj) != "PersistentVolume" or (live.get("status") or {}).get("phase") != "Released":
         return ""
-    if _PROVISIONED in (live["metadata"].get("annotations") or {}):
+    if was_provisioned(live):
         return ""
     return (
         "it is Released: its claim is gone, and no other can be bound to it. `--existing update` "

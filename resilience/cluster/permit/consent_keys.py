@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from resilience.kube.objects import mapping
+
 CONSENT = "resilience/consent"
 """Label on a Namespace; `allow` lets scenarios act in it."""
 
@@ -45,14 +47,14 @@ def adds_owner(there: Any, body: Any) -> bool:
             for each in body
             if isinstance(each, Mapping) and each.get("op") != "test"
         )
-    owners = _mapping(_mapping(body).get("metadata")).get("ownerReferences") or []
-    before = _mapping(_mapping(there).get("metadata")).get("ownerReferences") or []
+    owners = mapping(mapping(body).get("metadata")).get("ownerReferences") or []
+    before = mapping(mapping(there).get("metadata")).get("ownerReferences") or []
     return any(each not in before for each in owners)
 
 
 def _differs(there: Any, body: Any, field: str, key: str, *, whole: bool) -> bool:
     metadata = body.get("metadata", {}) if isinstance(body, Mapping) else None
-    prior = _mapping(_mapping(_mapping(there).get("metadata")).get(field)).get(key)
+    prior = mapping(mapping(mapping(there).get("metadata")).get(field)).get(key)
     if metadata is None:
         return prior is not None
     if not isinstance(metadata, Mapping) or _directs(metadata):
@@ -70,10 +72,6 @@ def _differs(there: Any, body: Any, field: str, key: str, *, whole: bool) -> boo
 def _directs(part: Mapping[str, Any]) -> bool:
     """Directives of a strategic merge (`$patch: replace`) change more than they name."""
     return any(str(key).startswith("$") for key in part)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _by_operations(operations: list[Any], guarded: Iterable[str]) -> list[str]:

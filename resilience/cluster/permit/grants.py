@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from resilience.cluster.interface import Object, Resource
+from resilience.kube.objects import mapping
 
 GROUP = "rbac.authorization.k8s.io"
 OPENSHIFT = "authorization.openshift.io"
@@ -46,7 +47,7 @@ def excess(
     there = live(kind, name, namespace) if name else None
     if there is not None and (why := _object(kind, there, covered, namespace, live)):
         return f"the existing object {why}, and the undo could not grant that again"
-    why = _object(kind, {**(there or {}), **_mapping(body)}, covered, namespace, live)
+    why = _object(kind, {**(there or {}), **mapping(body)}, covered, namespace, live)
     return f"it {why}" if why else ""
 
 
@@ -62,7 +63,7 @@ def _object(
 
 
 def _role(role: Mapping[str, Any], *, wide: bool) -> str:
-    labels = _mapping(_mapping(role.get("metadata")).get("labels"))
+    labels = mapping(mapping(role.get("metadata")).get("labels"))
     if wide and role.get("aggregationRule"):
         return "grants the rules of other ClusterRoles (`aggregationRule`)"
     if wide and (added := sorted(key for key in labels if str(key).startswith(_AGGREGATE))):
@@ -115,7 +116,7 @@ def _subjects(subjects: Any, covered: Collection[str], namespace: str) -> str:
     if not isinstance(subjects, list | None):
         return "has subjects that cannot be interpreted"
     for each in subjects or []:
-        subject = _mapping(each)
+        subject = mapping(each)
         kind, name = subject.get("kind"), str(subject.get("name", ""))
         where = str(subject.get("namespace") or namespace)
         if kind == "Group" and name.startswith(_OWN_ACCOUNTS):
@@ -130,7 +131,7 @@ def _subjects(subjects: Any, covered: Collection[str], namespace: str) -> str:
 
 def _referred(ref: Any, namespace: str, wide: bool, live: Live) -> str:
     """A missing role grants nothing; `_role` checks its creation."""
-    said = _mapping(ref)
+    said = mapping(ref)
     kind, name = str(said.get("kind", "")), str(said.get("name", ""))
     if not name:
         return ""
@@ -145,7 +146,7 @@ def _by_operations(operations: Iterable[Any]) -> str:
     """A JSON patch is allowed only for annotations."""
     for each in operations:
         for key in ("path", "from"):
-            path = str(_mapping(each).get(key, "/metadata/annotations"))
+            path = str(mapping(each).get(key, "/metadata/annotations"))
             if not f"{path}/".startswith("/metadata/annotations/"):
                 return f"is changed by a JSON patch of {path!r}, whose result cannot be determined"
     return ""
@@ -158,7 +159,3 @@ def _words(rule: Mapping[str, Any], key: str) -> set[str]:
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(repr(word) if word in ("", "*") else word for word in sorted(words)) or "''"
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from resilience.kube.objects import mapping
+
 REMOTE = "(another cluster)"
 EVERYWHERE = "(every namespace of a backup: includedNamespaces)"
 OUTSIDE = "(outside of namespaces: {})"
@@ -28,40 +30,40 @@ def _argo(body: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _flux(body: Mapping[str, Any]) -> Iterator[Any]:
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     yield from (spec.get(key) for key in ("targetNamespace", "storageNamespace"))
     if spec.get("kubeConfig"):
         yield REMOTE
 
 
 def _fleet(body: Mapping[str, Any]) -> Iterator[Any]:
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     keys = ("targetNamespace", "defaultNamespace", "namespace")
     for each in (spec, *_listed(spec.get("targets"))):
         yield from (each.get(key) for key in keys)
 
 
 def _k3s(body: Mapping[str, Any]) -> Iterator[Any]:
-    yield _mapping(body.get("spec")).get("targetNamespace")
+    yield mapping(body.get("spec")).get("targetNamespace")
 
 
 def _hnc(body: Mapping[str, Any]) -> Iterator[Any]:
     if body.get("kind") == "SubnamespaceAnchor":
-        yield _mapping(body.get("metadata")).get("name")
+        yield mapping(body.get("metadata")).get("name")
 
 
 def _crossplane(body: Mapping[str, Any]) -> Iterator[Any]:
     for manifest in _all(body.get("spec"), "manifest"):
-        where = _mapping(manifest.get("metadata")).get("namespace")
+        where = mapping(manifest.get("metadata")).get("namespace")
         yield where or OUTSIDE.format(manifest.get("kind"))
 
 
 def _velero(body: Mapping[str, Any]) -> Iterator[Any]:
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     is_patch = "kind" not in body and "includedNamespaces" in spec
     if body.get("kind") != "Restore" and not is_patch:
         return
-    mapped = _mapping(spec.get("namespaceMapping"))
+    mapped = mapping(spec.get("namespaceMapping"))
     named = spec.get("includedNamespaces")
     for each in named if named and isinstance(named, list) else ["*"]:
         yield EVERYWHERE if "*" in str(each) else mapped.get(each, each)
@@ -69,7 +71,7 @@ def _velero(body: Mapping[str, Any]) -> Iterator[Any]:
 
 def _istio(body: Mapping[str, Any]) -> Iterator[Any]:
     """The namespaces of the Services whose traffic it changes for callers everywhere."""
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     if spec.get("exportTo") == ["."]:
         return
     hosts = spec.get("hosts")
@@ -80,7 +82,7 @@ def _istio(body: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _cilium(body: Mapping[str, Any]) -> Iterator[Any]:
-    spec = _mapping(body.get("spec"))
+    spec = mapping(body.get("spec"))
     for key in ("services", "backendServices"):
         yield from (each.get("namespace") for each in _listed(spec.get(key)))
 
@@ -98,7 +100,7 @@ def _all(value: Any, key: str) -> Iterator[Mapping[str, Any]]:
     """Every mapping below that key, at any depth."""
     for each in value if isinstance(value, list) else ():
         yield from _all(each, key)
-    for name, inner in _mapping(value).items():
+    for name, inner in mapping(value).items():
         if name == key and isinstance(inner, Mapping):
             yield inner
         yield from _all(inner, key)
@@ -106,10 +108,6 @@ def _all(value: Any, key: str) -> Iterator[Mapping[str, Any]]:
 
 def _listed(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 INSTALLERS: Mapping[str, Callable[[Mapping[str, Any]], frozenset[str]]] = {

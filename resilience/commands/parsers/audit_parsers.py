@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from resilience.config.options import OPTIONS
 
@@ -44,19 +45,22 @@ def add_init(init: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with ci: write a workflow for GitLab instead of GitHub",
     )
-    for name in ("context", "kubeconfig", "namespace"):
-        option = next(each for each in OPTIONS if each.name == name)
-        short = ("-n",) if name == "namespace" else ()
-        init.add_argument(
-            *short, f"--{name}", dest=option.key, metavar=option.metavar, help=INIT_HELP[name]
-        )
+    _add(init, "context", "kubeconfig context")
+    _add(init, "kubeconfig", "kubeconfig file")
+    _add(
+        init,
+        "namespace",
+        "namespace for ci, plan and target, and for manifests that do not set one",
+        short=("-n",),
+    )
 
 
-INIT_HELP = {
-    "context": "kubeconfig context",
-    "kubeconfig": "kubeconfig file",
-    "namespace": "namespace for ci, plan and target, and for manifests that do not set one",
-}
+def _add(
+    parser: argparse.ArgumentParser, name: str, text: str, *, short: Sequence[str] = ()
+) -> None:
+    """A setting of this project as an option of this command, explained in its own way."""
+    option = next(each for each in OPTIONS if each.name == name)
+    parser.add_argument(*short, f"--{name}", dest=option.key, metavar=option.metavar, help=text)
 
 
 def add_audit(audit: argparse.ArgumentParser) -> None:
@@ -77,14 +81,8 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
         help="namespace to read; for manifests, the namespace of objects that do not set one",
     )
     where.add_argument("-A", "--all-namespaces", action="store_true", help="read all namespaces")
-    for name in ("context", "kubeconfig"):
-        option = next(each for each in OPTIONS if each.name == name)
-        audit.add_argument(
-            f"--{name}",
-            dest=option.key,
-            metavar=option.metavar,
-            help="kubeconfig context" if name == "context" else "kubeconfig file",
-        )
+    _add(audit, "context", "kubeconfig context")
+    _add(audit, "kubeconfig", "kubeconfig file")
     audit.add_argument(
         "-o", "--output", choices=FORMS, default="table", help="format of the report"
     )

@@ -177,30 +177,36 @@ def _diff(parser: argparse.ArgumentParser) -> None:
     add_keys(parser)
 
 
-def _prune(parser: argparse.ArgumentParser) -> None:
+def _add_plans(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
+
+
+def _add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
     )
+
+
+def _prune(parser: argparse.ArgumentParser) -> None:
+    _add_plans(parser)
+    _add_dry_run(parser)
     add_store(parser)
 
 
 def _delete(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="+")
     parser.add_argument("--confirm", action="store_true", help="delete without asking")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show what would be deleted; delete nothing"
-    )
+    _add_dry_run(parser)
     add_store(parser)
 
 
 def _due(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
+    _add_plans(parser)
     add_store(parser)
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("plan", metavar="PLAN", nargs="+", help="plan files")
+    _add_plans(parser)
     parser.add_argument(
         "--due", action="store_true", help="take the snapshots that are due (the default)"
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from resilience.cluster.interface import grouped
+from resilience.cluster.interface import VOLUMES, grouped
 from resilience.engine.guard.permissions import WRITES, every_step, of_step, placed
 from resilience.engine.plan.find_plan import find
 from resilience.model.scenario import Plan, Scenario, Step
@@ -64,7 +64,7 @@ def of_drill(plan: Plan) -> Reach:
     into = plan.drill.into if plan.drill else ""
     return Reach(
         namespaces=frozenset(into.replace("${namespace}", each) for each in plan.namespaces),
-        if_listed=frozenset({"persistentvolumes"}),
+        if_listed=frozenset({VOLUMES.full_name}),
     )
 
 

@@ -8,12 +8,12 @@ nothing keep their order. Each worker of pytest-xdist moves them alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 
+from resilience.engine.guard.permissions import flattened
 from resilience.harness.items import ScenarioItem
-from resilience.model.scenario import Step
 
 
 def gather(items: list[pytest.Item]) -> None:
@@ -48,11 +48,4 @@ def _together(one: ScenarioItem, other: ScenarioItem) -> bool:
 
 
 def _spoils_given(item: ScenarioItem) -> bool:
-    return any(step.verb.spoils_given for step in _every(item.scenario.when))
-
-
-def _every(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps, and those inside of steps such as `repeat`."""
-    for step in steps:
-        yield step
-        yield from _every(getattr(step.parameters, "steps", ()))
+    return any(step.verb.spoils_given for step in flattened(item.scenario.when))

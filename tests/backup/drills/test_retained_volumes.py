@@ -9,11 +9,11 @@ import pytest
 
 from resilience.backup.drills import retained_volumes
 from resilience.backup.drills.drill import run
-from resilience.backup.drills.retained_volumes import RETAINED, VOLUMES
+from resilience.backup.drills.retained_volumes import RETAINED
 from resilience.backup.drills.scratch import cleared, scratch
 from resilience.backup.plans.lifecycle import newest
 from resilience.cluster.errors import Forbidden
-from resilience.cluster.interface import CLAIMS, Object
+from resilience.cluster.interface import CLAIMS, VOLUMES, Object
 from resilience.cluster.permit.door import NotCovered
 from resilience.model.verdict import Result
 from tests.backup.drills.test_scratch import TTL, left_by_a_killed_drill, made, origin

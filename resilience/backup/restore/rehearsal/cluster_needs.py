@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.related import Need, needs
 from resilience.cluster.errors import ClusterError, NotFound
-from resilience.cluster.interface import CLAIMS, Cluster, Object, Resource
+from resilience.cluster.interface import CLAIMS, VOLUMES, Cluster, Object, Resource
 from resilience.kube import objects
 from resilience.kube.label_selector import matches
 
@@ -26,7 +26,6 @@ _ASKED = {
         "node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", False
     ),
 }
-_VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
 
 
 class ClusterNeeds:
@@ -73,7 +72,7 @@ class ClusterNeeds:
         if spec.get("volumeName") or own in self._reserved:
             return False
         try:
-            volumes = self._cluster.list(_VOLUMES)
+            volumes = self._cluster.list(VOLUMES)
         except ClusterError:
             return False
         return not any(_is_for(each, claim, own) for each in volumes)
@@ -110,7 +109,7 @@ class ClusterNeeds:
 
     def _classes(self) -> set[str]:
         try:
-            volumes = self._cluster.list(_VOLUMES)
+            volumes = self._cluster.list(VOLUMES)
         except ClusterError:
             return set()
         return {str((each.get("spec") or {}).get("storageClassName") or "") for each in volumes}
