@@ -13,6 +13,8 @@ WORKERS ?= 3
 DEMO_WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo $$((n / 2)) || echo 0)
 LOCKING := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start thousands of interpreters. Images of CI forbid bytecode, and each would compile us anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo library test lint zoo ledger bench bench-verdicts bench-backup referee-conformance referee-stores referee-clients referee-velero referee-apps mutants killed matrix lock sbom docs clean

@@ -1,10 +1,11 @@
-"""`make test` installs what a machine lacks, and never over what is there."""
+"""`make test` installs what a machine lacks, and never over what is there; modules compile once."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,17 +32,22 @@ def machine(tmp_path: Path) -> Path:
 def _lacking(machine: Path, *programs: tuple[str, str]) -> tuple[str, list[str]]:
     """What the rule printed, and what apt-get was asked."""
     calls = "".join(f"\t@$(call lacking,{name},{package})\n" for name, package in programs)
-    ours = machine.parent / "ours.mk"
-    ours.write_text(f"include {MAKEFILE}\nprobe:\n{calls}.PHONY: probe\n")
+    told = _made(machine.parent, calls, PATH=str(machine))
+    asked = machine.parent / "asked"
+    return told, asked.read_text().splitlines() if asked.exists() else []
+
+
+def _made(folder: Path, recipe: str, **environment: str) -> str:
+    """What a target of that recipe prints beside those of the Makefile."""
+    ours = folder / "ours.mk"
+    ours.write_text(f"include {MAKEFILE}\nprobe:\n{recipe}.PHONY: probe\n")
     make = shutil.which("make")
     assert make is not None
-    done = subprocess.run(
+    return subprocess.run(
         [make, "-s", "-f", str(ours), "probe"],
-        env=os.environ | {"PATH": str(machine)},
+        env=os.environ | environment,
         capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    asked = machine.parent / "asked"
-    return done.stdout, asked.read_text().splitlines() if asked.exists() else []
+    ).stdout  # fmt: skip
 
 
 KUBECTL, RESTIC = ("kubectl", "kubernetes-client"), ("restic", "restic")
@@ -70,3 +76,8 @@ def test_what_cannot_be_had_is_named_and_stops_nothing(machine: Path, trouble: s
     told, asked = _lacking(machine, RESTIC)
     assert told == "restic cannot be had here; install it to run the tests that need it\n"
     assert asked == []
+
+
+def test_modules_are_compiled_once_whatever_the_environment_forbids(tmp_path: Path) -> None:
+    recipe = f"\t@{sys.executable} -c 'import sys; print(sys.dont_write_bytecode)'\n"
+    assert _made(tmp_path, recipe, PYTHONDONTWRITEBYTECODE="1") == "False\n"
