@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import Row
+from resilience.cluster.interface import REPLICASETS
 from tests.sandbox.running import RunningSandbox, comm, sandbox, wait_for
 
 NODES = 1000
@@ -63,7 +64,8 @@ def _create_pods(running: RunningSandbox) -> None:
 
 def _ready(running: RunningSandbox) -> int:
     time.sleep(0.5)  # so that asking does not become the load
-    return int(running.get("replicaset", "many")["status"].get("readyReplicas", 0))
+    found = running.cluster.get(REPLICASETS, "many", "default")
+    return int(found["status"].get("readyReplicas", 0))
 
 
 def _resident(pid: int) -> int:

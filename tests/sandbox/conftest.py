@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from resilience.cluster.interface import NAMESPACES
 from tests.sandbox.running import Pods, RunningSandbox, sandbox
 
 _numbers = itertools.count(1)
@@ -25,9 +26,9 @@ def shared_sandbox() -> Iterator[RunningSandbox]:
 def pods(shared_sandbox: RunningSandbox) -> Iterator[Pods]:
     """A namespace of the test's own in the shared sandbox."""
     namespace = f"test-{next(_numbers)}"
-    shared_sandbox.kubectl("create", "namespace", namespace)
+    shared_sandbox.cluster.create(NAMESPACES, {"metadata": {"name": namespace}})
     yield Pods(shared_sandbox, namespace)
-    shared_sandbox.kubectl("delete", "namespace", namespace, "--wait=false")
+    shared_sandbox.cluster.delete(NAMESPACES, namespace)
 
 
 @pytest.fixture

@@ -1,4 +1,8 @@
-"""Starting real sandboxes for tests, and waiting for conditions with a deadline."""
+"""Starting real sandboxes for tests, and waiting for conditions with a deadline.
+
+Conditions are asked in a loop, of the API server itself: a kubectl each time took more processor
+time than the sandbox that it asked.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from resilience.cluster import connect
+from resilience.cluster.access.access import plain
+from resilience.cluster.errors import NotFound
+from resilience.cluster.interface import ENDPOINTSLICES, EVENTS, PODS
+from resilience.cluster.transport import HttpCluster
 from resilience.sandbox.host import processes
 
 DEADLINE = 60.0
+BETWEEN = 0.02
+"""Seconds between two looks."""
 
 
 def wait_for(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
@@ -27,7 +38,7 @@ def wait_for(condition: Callable[[], Any], what: str, deadline: float = DEADLINE
         if found:
             return found
         assert time.monotonic() < end, f"not within {deadline} s: {what}"
-        time.sleep(0.01)
+        time.sleep(BETWEEN)
 
 
 @dataclass
@@ -36,6 +47,7 @@ class RunningSandbox:
 
     owner: subprocess.Popen[str]
     ready: dict[str, Any]
+    cluster: HttpCluster
 
     @property
     def directory(self) -> Path:
@@ -59,11 +71,6 @@ class RunningSandbox:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-    def get(self, *arguments: str) -> dict[str, Any]:
-        """`kubectl get ... -o json`."""
-        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "-o", "json"))
-        return found
 
     def fault(
         self, fault: str, expected: tuple[int, ...] = (200,), /, **body: str
@@ -133,7 +140,11 @@ def sandbox(*arguments: str, under: tuple[str, ...] = ()) -> Iterator[RunningSan
         line = owner.stdout.readline()
         if not line:
             raise AssertionError(owner.stderr.read())
-        yield RunningSandbox(owner, json.loads(line))
+        ready = json.loads(line)
+        access = plain(Path(ready["kubeconfig"]))
+        assert access is not None
+        with connect(replace(access, sandbox=True)) as cluster:
+            yield RunningSandbox(owner, ready, cluster)
     finally:
         owner.stdin.close()
         try:
@@ -192,7 +203,7 @@ class Pods:
 
     def get(self, name: str) -> dict[str, Any]:
         """The Pod now."""
-        return self.sandbox.get("-n", self.namespace, "pod", name)
+        return self.sandbox.cluster.get(PODS, name, self.namespace)
 
     def status(self, name: str, container: str = "main") -> dict[str, Any]:
         """One container's status."""
@@ -212,9 +223,15 @@ class Pods:
 
     def until_gone(self, name: str) -> None:
         """Wait until there is no Pod of that name."""
-        wait_for(
-            lambda: not self.kubectl("get", "pod", name, "--ignore-not-found"), f"{name} is gone"
-        )
+
+        def gone() -> bool:
+            try:
+                self.get(name)
+            except NotFound:
+                return True
+            return False
+
+        wait_for(gone, f"{name} is gone")
 
     def phase(self, name: str) -> str:
         """Wait for a terminal phase."""
@@ -224,10 +241,9 @@ class Pods:
 
     def events(self, name: str) -> list[tuple[str, str]]:
         """(reason, message) of all Events about a Pod."""
-        found = self.sandbox.get("-n", self.namespace, "events")["items"]
         return [
             (event["reason"], event["message"])
-            for event in found
+            for event in self.sandbox.cluster.list(EVENTS, self.namespace)
             if event["involvedObject"]["name"] == name
         ]
 
@@ -240,7 +256,7 @@ class Pods:
 
         def has() -> bool:
             label = f"kubernetes.io/service-name={service}"
-            found = self.sandbox.get("-n", self.namespace, "endpointslices", "-l", label)["items"]
+            found = self.sandbox.cluster.list(ENDPOINTSLICES, self.namespace, labels=label)
             each = [point for one in found for point in one.get("endpoints") or ()]
             return any((point.get("conditions") or {}).get(condition) for point in each)
 

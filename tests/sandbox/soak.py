@@ -16,12 +16,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from resilience.cluster.interface import NODES, PODS, SERVICES
 from resilience.sandbox.host import processes
 from resilience.sandbox.host.ports import needed_shift, published
 from tests.sandbox.running import AGNHOST, RunningSandbox, sandbox, wait_for
 
 PARTS = ("reaper", "apiserver", "zygote", "kubelet", "dataplane")
-NODES = ("node-1", "node-2", "node-3")
+NAMES = ("node-1", "node-2", "node-3")
 MOST_REPLICAS = 6
 CONNECTIONS = 50
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -72,7 +73,7 @@ class Soak:
         )()  # fmt: skip
 
     def _pods(self) -> list[str]:
-        found = self._running.get("pods", "-l", "app=soak")["items"]
+        found = self._running.cluster.list(PODS, "default", labels="app=soak")
         return [pod["metadata"]["name"] for pod in found if "containerStatuses" in pod["status"]]
 
     def _one(self) -> str:
@@ -100,14 +101,14 @@ class Soak:
         self._running.kubectl("patch", "deployment", "soak", "-p", patch)
 
     def _lose_node(self) -> None:
-        node = self._random.choice(NODES)
+        node = self._random.choice(NAMES)
         state = self._random.choice(("dead", "kubelet-stopped"))
         self._running.fault("node", name=node, state=state)
         self._running.fault("node", name=node, state="running")
 
     def _connect(self) -> None:
         """Many short connections through the Service; whether someone answers is chance."""
-        address = self._running.get("service", "soak")["spec"]["clusterIP"]
+        address = self._running.cluster.get(SERVICES, "soak", "default")["spec"]["clusterIP"]
         for _ in range(CONNECTIONS):
             with suppress(OSError), socket.socket() as client:
                 client.settimeout(1)
@@ -120,7 +121,7 @@ class Soak:
         """Scale to nothing, wait until nothing runs, and tell what is held then."""
         self._running.kubectl("scale", "deployment/soak", "--replicas=0")
         zygote = self._running.process("zygote")
-        wait_for(lambda: not self._running.get("pods")["items"], "no Pod is left", 60)
+        wait_for(lambda: not self._running.cluster.list(PODS, "default"), "no Pod is left", 60)
         wait_for(lambda: not processes.children(zygote), "no process of a Pod is left", 60)
         pods = self._running.directory / "pods"
         wait_for(lambda: not list(pods.iterdir()), "no directory of a Pod is left")
@@ -141,7 +142,7 @@ class Soak:
 
     def _slot(self) -> int:
         """The second octet of the sandbox's addresses."""
-        node = self._running.get("node", NODES[0])
+        node = self._running.cluster.get(NODES, NAMES[0])
         return int(node["status"]["addresses"][0]["address"].split(".")[1])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from resilience.cluster.interface import NODES, SERVICES
 from resilience.sandbox.host.ports import PUBLISHED
 from tests.sandbox.running import AGNHOST, Pods, sandbox, wait_for
 
@@ -32,7 +33,7 @@ def service(name: str, **spec: Any) -> dict[str, Any]:
 
 
 def cluster_ip(pods: Pods, name: str) -> str:
-    found = pods.sandbox.get("-n", pods.namespace, "service", name)
+    found = pods.sandbox.cluster.get(SERVICES, name, pods.namespace)
     return str(found["spec"]["clusterIP"])
 
 
@@ -134,7 +135,7 @@ def test_a_node_port_is_served_at_the_nodes_addresses(pods: Pods) -> None:
     run_netexec(pods, "np")
     port = {"port": 80, "targetPort": 8080, "nodePort": 30123}
     pods.apply(service("np", type="NodePort", ports=[port]))
-    nodes = pods.sandbox.get("nodes")["items"]
+    nodes = pods.sandbox.cluster.list(NODES)
     addresses = [node["status"]["addresses"][0]["address"] for node in nodes]
     for address in addresses:
         wait_for(partial(accepts, address, 30123), f"{address} listens")
@@ -222,8 +223,9 @@ def test_without_the_right_to_bind_them_low_ports_stand_elsewhere() -> None:
         pods.run("web", main=main)
         pods.apply(service("web", ports=[{"port": 80}]))
         address = pods.until_ready("web")["status"]["podIP"]
+        web = partial(running.cluster.get, SERVICES, "web", "default")
         found = wait_for(
-            lambda: [s for s in [running.get("service", "web")] if PUBLISHED in str(s)],
+            lambda: [s for s in [web()] if PUBLISHED in str(s)],
             "the Service says where its port stands",
         )[0]
         assert found["metadata"]["annotations"][PUBLISHED] == "80=64080"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from resilience.cluster.interface import NODES
 from tests.sandbox.running import AGNHOST, Pods, is_ready, sandbox, wait_for
 
 NETEXEC = {"image": AGNHOST, "args": ["netexec"]}
@@ -59,7 +60,7 @@ def test_a_frozen_pod_hangs_until_it_is_thawed(pods: Pods) -> None:
 
 
 def node_ready(pods: Pods, name: str) -> Any:
-    conditions = pods.sandbox.get("node", name)["status"]["conditions"]
+    conditions = pods.sandbox.cluster.get(NODES, name)["status"]["conditions"]
     return next(c["status"] for c in conditions if c["type"] == "Ready")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from resilience.cluster.interface import PODS
 from resilience.sandbox.host import home, processes
 from tests.sandbox.running import RunningSandbox, comm, sandbox, wait_for
 
@@ -105,7 +106,8 @@ def test_a_killed_pod_process_is_restarted_and_nothing_else() -> None:
         status = wait_for(
             lambda: [
                 s
-                for s in running.get("pod", "stray")["status"]["containerStatuses"]
+                for pod in running.cluster.list(PODS, "default")
+                for s in pod["status"]["containerStatuses"]
                 if s["restartCount"] == 1 and "running" in s["state"]
             ],
             "the container runs again",

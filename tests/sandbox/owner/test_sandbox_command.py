@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from resilience.cluster.interface import NODES
 from resilience.sandbox.host import home, processes
 from tests.sandbox.running import RunningSandbox, sandbox, wait_for
 
@@ -35,7 +36,7 @@ def test_the_ready_line_tells_where_everything_is(shared_sandbox: RunningSandbox
 
 
 def test_three_nodes_are_ready_when_the_sandbox_says_so(shared_sandbox: RunningSandbox) -> None:
-    nodes = shared_sandbox.get("nodes")["items"]
+    nodes = shared_sandbox.cluster.list(NODES)
     assert [node["metadata"]["name"] for node in nodes] == ["node-1", "node-2", "node-3"]
     for node in nodes:
         ready = [c for c in node["status"]["conditions"] if c["type"] == "Ready"]
@@ -95,7 +96,7 @@ def test_two_sandboxes_run_side_by_side_on_addresses_of_their_own(
         addresses = [
             node["status"]["addresses"][0]["address"].split(".")[1]
             for running in (shared_sandbox, other)
-            for node in running.get("nodes")["items"][:1]
+            for node in running.cluster.list(NODES)[:1]
         ]
         assert addresses[0] != addresses[1]
 
@@ -112,7 +113,7 @@ def test_down_without_a_name_spares_what_a_test_run_or_a_terminal_needs(short: P
         assert up.returncode == 0, up.stderr
         assert command("down", "--kubeconfig", str(path), tmpdir=short).stdout.endswith("gone\n")
         assert not path.exists()
-        assert running.get("nodes")["items"]
+        assert running.cluster.list(NODES)
 
 
 def test_down_of_a_kubeconfig_that_is_no_sandboxs_is_an_error(tmp_path: Path) -> None:

@@ -144,7 +144,9 @@ def test_bodies_and_verbs_go_through(echo: Pods) -> None:
 
 def test_a_service_hands_on_to_a_ready_endpoint(echo: Pods) -> None:
     def endpoints() -> str:
-        return str(echo.sandbox.get("-n", echo.namespace, "endpoints", "echo").get("subsets"))
+        cluster = echo.sandbox.cluster
+        found = cluster.get(cluster.resource("v1", "Endpoints"), "echo", echo.namespace)
+        return str(found.get("subsets"))
 
     wait_for(lambda: "'addresses'" in endpoints(), "an endpoint is there")
     for name in ("echo:80", "echo"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resilience.cluster.interface import NODES
 from resilience.sandbox.kubelet.pod.admitting import refusal
 from tests.sandbox.running import Pods
 
@@ -41,7 +42,7 @@ def test_ports_that_cannot_be_had_twice(wanted: Spec, other: Spec, refused: bool
 
 
 def test_a_pod_that_names_its_node_fails_while_the_port_is_taken(pods: Pods) -> None:
-    node = pods.sandbox.get("nodes")["items"][0]["metadata"]["name"]
+    node = pods.sandbox.cluster.list(NODES)[0]["metadata"]["name"]
     sleep = "import time; time.sleep(600)"
     ports = [{"containerPort": 80, "hostPort": 18080}]
     pods.run("first", sleep, main={"ports": ports}, nodeName=node)

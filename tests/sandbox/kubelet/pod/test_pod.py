@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from resilience.cluster.interface import CLAIMS, SERVICES
 from tests.sandbox.running import AGNHOST, Pods, sandbox, wait_for
 
 CONFIG: dict[str, Any] = {
@@ -406,7 +407,7 @@ def test_a_claim_keeps_its_data_from_pod_to_pod_and_loses_them_with_itself(pods:
     pods.run("reads", "print(open('/data/x').read())", main=dict(main), **kept)
     assert pods.phase("reads") == "Succeeded"
     assert pods.logs("reads") == "kept\n"
-    name = pods.sandbox.get("-n", pods.namespace, "pvc", "data")["spec"]["volumeName"]
+    name = pods.sandbox.cluster.get(CLAIMS, "data", pods.namespace)["spec"]["volumeName"]
     directory = pods.sandbox.directory / "volumes" / name
     assert (directory / "x").read_text() == "kept"
     pods.kubectl("delete", "pod", "reads")
@@ -512,7 +513,7 @@ def test_what_a_container_writes_to_its_tmp_is_its_own_and_ends_with_the_instanc
 def test_services_are_told_in_the_environment_unless_the_pod_does_not_want_it(pods: Pods) -> None:
     pods.kubectl("create", "service", "clusterip", "db", "--tcp=5432:5432")
     program = "import os; print(os.environ.get('DB_SERVICE_PORT'), os.environ.get('DB_PORT'))"
-    address = pods.sandbox.get("-n", pods.namespace, "service", "db")["spec"]["clusterIP"]
+    address = pods.sandbox.cluster.get(SERVICES, "db", pods.namespace)["spec"]["clusterIP"]
     # The kubelet may hear of the Pod before it hears of the Service: then it is told at a restart.
     told = f"{program}; os.environ['DB_PORT']"
     pods.run("told", told, restartPolicy="OnFailure")
