@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from resilience import __version__
-from resilience.commands import CommandError, settings
+from resilience.commands import CommandError, habits, settings
 from resilience.commands.parsers import audit_parsers
 from resilience.commands.parsers import backup_parsers as backup
 from resilience.commands.parsers.cluster_parsers import add_doctor, add_rbac, add_recover
@@ -28,10 +28,14 @@ from resilience.commands.saying import say, warn
 from resilience.config.settings import BadSetting
 from resilience.model.masks import MASKS
 
+GROUPS = ("backup", "ledger", "sandbox")
+"""Commands that have commands of their own."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = habits.expanded(words, GROUPS)
     if given[:1] == ["sandbox"]:
         # It has its own parser: the following arguments are passed on unchanged, including --help.
         from resilience.commands import sandbox
@@ -42,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shown.print_help(sys.stderr)
         return 2
     top = parser()
+    if instead := habits.of_restores(given):
+        top.typed(given).error(instead)
     options, rest = top.parse_known_args(given)
     if rest and options.command != "run":
         top.typed(given).unknown(rest)

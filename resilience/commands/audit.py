@@ -154,7 +154,8 @@ def _text(found: Audit, options: argparse.Namespace) -> str:
 
     if options.output == "junit":
         return junit.text(found, _level(options.fail_on) or Level.ERROR)
-    forms = {"table": table.table, "json": machine.text, "sarif": sarif.text}
+    forms = {"table": table.table, "json": machine.text, "yaml": machine.yaml_text,
+             "sarif": sarif.text}  # fmt: skip
     return forms[options.output](found)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.backup.catalog.catalog import opened
@@ -50,8 +51,7 @@ CLOCK = SystemClock()
 
 
 def by_hand(options: argparse.Namespace) -> int:
-    if bool(options.plan) == bool(options.namespace):
-        raise BadRequest("give either a plan file or --namespace with --store")
+    _one_source(options)
     plan = plan_in(options.plan) if options.plan else None
     if not plan and not options.store:
         raise BadRequest("--namespace needs --store")
@@ -77,6 +77,17 @@ def by_hand(options: argparse.Namespace) -> int:
     for warning in volume_warnings(manifest.volumes):
         _warn(warning)
     return 0
+
+
+def _one_source(options: argparse.Namespace) -> None:
+    """Velero and kubectl have a name where a plan file is expected here."""
+    absent = options.plan and not Path(options.plan).exists()
+    if bool(options.plan) == bool(options.namespace):
+        named = f"; to name the snapshot, use `--name {options.plan}`" if absent else ""
+        raise BadRequest("give either a plan file or --namespace with --store" + named)
+    if absent and not Path(options.plan).suffix:
+        raise BadRequest(f"plan file {options.plan!r} does not exist; for a namespace, use"
+                         f" `--namespace {options.plan}`")  # fmt: skip
 
 
 def _requested(name: str, options: argparse.Namespace, plan: Plan | None, given: Keys) -> Request:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
+from resilience.commands import habits
 from resilience.model.nearest import asked, did_you_mean, nearest
 
 EXAMPLES = {
@@ -79,17 +80,9 @@ EXAMPLES = {
 }
 """Command to example arguments; a test runs each through the parser."""
 
-SYNONYMS = {
-    "describe": "show",
-    "get": "list",
-    "inspect": "show",
-    "ls": "list",
-    "remove": "delete",
-    "rm": "delete",
-    "test": "run",
-    "validate": "doctor",
-}
-"""Words of other command lines, and the command that does the same here."""
+_CLUSTER = ("--context", "--kubeconfig")
+_OWN = ("run", "sandbox")
+"""Commands whose options this parser does not know, or not all of them."""
 
 _REQUIRED = "the following arguments are required"
 _INVALID_CHOICE = re.compile(r"argument (\S+): invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
@@ -102,6 +95,7 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         options.setdefault("allow_abbrev", False)
         super().__init__(*arguments, **options)
+        self._typed: list[str] = []
 
     @property
     def command(self) -> str:
@@ -116,37 +110,88 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         self._typed = list(sys.argv[1:] if args is None else args)
+        if before := self._options_before_the_command():
+            self.error(before)
+        if "--dry-run" in self._flags():  # `--dry-run=server`, as for kubectl
+            return super().parse_known_args(self._without_mode(), namespace)
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Exit code 2, one line with the nearest word."""
-        if before := self._options_before_the_command():
-            message = before
-        elif wrong := _INVALID_CHOICE.search(message):
+        if wrong := _INVALID_CHOICE.search(message):
             known = re.findall(r"[\w-]+", wrong[3])
             if set(known) == set(self._commands()):
-                message = f"unknown command {wrong[2]!r}; expected {_listed(known)}"
-                message += self._meant(wrong[2])
+                meant = self._meant(wrong[2])
+                message = f"unknown command {wrong[2]!r}"
+                message += meant or f"; expected {_listed(known)}"
             else:
                 message = f"unknown value of {wrong[1]} {wrong[2]!r}; expected {_listed(known)}"
-                message += did_you_mean(wrong[2], known)
+                message += habits.form_for(wrong[2], known) or did_you_mean(wrong[2], known)
         elif message.startswith(_REQUIRED) and (stray := self._stray(self._typed)):
-            message = f"unknown option {stray!r}" + did_you_mean(_key(stray), self._flags())
+            message = f"unknown option {stray!r}" + self._instead(stray)
+        elif message.startswith(_REQUIRED):
+            message += self._expected()
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
 
     def unknown(self, rest: Sequence[str]) -> NoReturn:
         """The error for arguments that match no option and no parameter."""
         first = self._stray(rest) or rest[0]
-        self.error(f"unknown argument {first!r}" + did_you_mean(_key(first), self._flags()))
+        self.error(f"unknown argument {first!r}" + self._instead(first))
+
+    def _instead(self, stray: str) -> str:
+        """`; ...`: what to type for an option or a word that this command does not have."""
+        option, flags = _key(stray), list(self._flags())
+        answer = habits.option_for(self.command, option, flags)
+        if answer.startswith("--"):
+            return asked([answer])
+        if not answer and option in habits.FILES and self._takes_files():
+            path = self._value(option) or "FILE"
+            answer = f"files need no option: `{self.prog} {shlex.quote(path)}`"
+        if not answer and option in _CLUSTER:
+            answer = f"`{self.prog}` does not use a cluster"
+        if not answer and stray in habits.MODES and "--dry-run" in flags:
+            answer = "`--dry-run` takes no value, and sends requests to the server"
+        plain = not stray.startswith("-") and stray != "help"
+        if not answer and self.command == "backup list" and plain:
+            answer = f"to see one snapshot, use `resilience backup show {shlex.quote(stray)}`"
+        return f"; {answer}" if answer else did_you_mean(option, flags)
+
+    def _value(self, option: str) -> str:
+        """What was typed for an option that this parser does not have; "" for nothing."""
+        for word, following in zip(self._typed, [*self._typed[1:], ""], strict=True):
+            if _key(word) == option:
+                return word.partition("=")[2] or following
+        return ""
+
+    def _without_mode(self) -> list[str]:
+        """kubectl's values of `--dry-run`: here a dry run is always the server's."""
+        words = []
+        for word in self._typed:
+            option, _, mode = word.partition("=")
+            if option == "--dry-run" and mode == "client":
+                self.error("--dry-run=client is not offered; `--dry-run` asks the server")
+            if option != "--dry-run" or mode != "none":
+                words.append(option if option == "--dry-run" and mode == "server" else word)
+        return words
 
     def _options_before_the_command(self) -> str:
         """What `resilience --context x doctor` has to be instead; "" if that is not the mistake."""
         commands = self._commands()
-        place = next((at for at, word in enumerate(self._typed) if word in commands), 0)
+        if not commands or not self._typed or self._typed[0] in self._flags():
+            return ""
+        named = [at for at, word in enumerate(self._typed) if word in commands]
+        # A word after an option may be its value, as in `--context sandbox backup list`.
+        plain = [at for at in named if at == 0 or not self._typed[at - 1].startswith("-")]
+        place = [*plain, *named, 0][0]
         first = self._typed[:place]
-        if not first or not first[0].startswith("-") or first[0] in self._flags():
+        if not first or not first[0].startswith("-"):
             return ""
         words = [*self._typed[place:], *first]
+        known = set(self.typed(words)._flags())
+        strange = [key for each in first if (key := _key(each)).startswith("-") and
+                   key not in known]  # fmt: skip
+        if strange and words[0] not in _OWN:
+            return f"unknown argument {strange[0]!r}" + self.typed(words)._instead(strange[0])
         return f"options follow the command: `{self.prog} {shlex.join(words)}`"
 
     def _commands(self) -> dict[str, argparse.ArgumentParser]:
@@ -155,7 +200,12 @@ class Parser(argparse.ArgumentParser):
 
     def _meant(self, word: str) -> str:
         """The command that a word was meant to be: one of this parser, or of a group in it."""
-        word, own = SYNONYMS.get(word, word), self._commands()
+        after = [*self._typed[self._typed.index(word) + 1 :]] if word in self._typed else []
+        if self.command == "" and (line := habits.command_for([word, *after])):
+            return asked([f"{self.prog} {line}"])
+        if said := habits.sentence(word, "".join(after[:1])):
+            return f"; {said}"
+        word, own = habits.SYNONYMS.get(word, word), self._commands()
         inner = {
             name: f"{group} {name}"
             for group, parser in own.items()
@@ -166,10 +216,30 @@ class Parser(argparse.ArgumentParser):
             return asked([inner[word]])
         return did_you_mean(word, own) or asked(inner[name] for name in nearest(word, inner))
 
+    def _expected(self) -> str:
+        """The words that a missing parameter may be, or where to find them."""
+        if self.command.startswith("backup ") and "NAME" in [each.metavar for each in
+                                                             self._actions]:  # fmt: skip
+            return "; `resilience backup list` shows the names"
+        chosen = [each.choices for each in self._actions if not each.option_strings
+                  and each.choices and each.required]  # fmt: skip
+        return f"; expected {_listed([str(each) for each in chosen[0]])}" if chosen else ""
+
+    def _takes_files(self) -> bool:
+        return any(each.metavar in ("FILE", "PATH", "PLAN") for each in self._actions
+                   if not each.option_strings)  # fmt: skip
+
     def _stray(self, words: Sequence[str]) -> str:
+        """The first option in `words` that this parser does not have. A short one may be followed
+        by its value, as in `-ojson`."""
         known = set(self._flags())
-        options = (each.partition("=")[0] for each in words if each.startswith("--"))
-        return next((each for each in options if len(each) > 2 and each not in known), "")
+        for each in words:
+            key = _key(each)
+            if len(key) > 2 and key.startswith("--") and key not in known:
+                return key
+            if len(key) > 1 and key[0] == "-" and key[1].isalpha() and key[:2] not in known:
+                return key
+        return ""
 
     def _flags(self) -> Iterator[str]:
         for action in self._actions:

@@ -44,7 +44,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("restore", "a", "--store", "file:x", "--existing", "updat"), "did you mean `update`?"),
         (("schema", "plans"), "expected scenario or plan; did you mean `plan`?"),
         (("restore", "a", "--existing", "updat"), "unknown value of --existing 'updat'; expected"),
-        (("ls",), "unknown command 'ls'; expected run, "),
+        (("lq",), "unknown command 'lq'; expected run, "),
         (("ls",), "did you mean `backup list`?"),
         (("describe",), "did you mean `backup show`?"),
         (("delete",), "did you mean `backup delete`?"),

@@ -1,4 +1,4 @@
-"""A report as JSON: all findings, the accepted ones too, and what was not checked."""
+"""A report as JSON or YAML: all findings, the accepted ones too, and what was not checked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from resilience.audit.base.finding import Audit, Finding
 
 
 def document(audit: Audit) -> dict[str, Any]:
-    """The value that `-o json` prints; `version` changes when a key changes its meaning."""
+    """The value that `-o json` and `-o yaml` print; `version` changes when a key changes its
+    meaning."""
     return {
         "version": 1,
         "examined": audit.examined,
@@ -40,3 +41,10 @@ def _finding(found: Finding) -> dict[str, Any]:
 def text(audit: Audit) -> str:
     """Indented, for programs and for people with jq."""
     return json.dumps(document(audit), indent=2) + "\n"
+
+
+def yaml_text(audit: Audit) -> str:
+    """The same document."""
+    import yaml
+
+    return str(yaml.safe_dump(document(audit), sort_keys=False, allow_unicode=True))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from resilience.config.options import OPTIONS
 
-FORMS = ("table", "json", "sarif", "junit")
+FORMS = ("table", "json", "yaml", "sarif", "junit")
 LEVELS = ("error", "warning", "info", "never")
 
 

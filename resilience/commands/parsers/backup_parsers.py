@@ -17,6 +17,7 @@ from resilience.commands.parsers.snapshot_options import (
     add_cluster,
     add_json,
     add_keys,
+    add_labels,
     add_namespaces,
     add_snapshot,
     add_store,
@@ -54,6 +55,10 @@ def _added(actions: Subparsers, name: str, text: str) -> argparse.ArgumentParser
 def _create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", nargs="?", metavar="PLAN", help="a plan file")
     add_namespaces(parser, "namespace to back up, a name or a glob, instead of a plan (repeatable)")
+    parser.add_argument(
+        "-A", "--all-namespaces", dest="namespace", action="append_const", const="*",
+        default=argparse.SUPPRESS, help="same as --namespace '*'",
+    )  # fmt: skip
     parser.add_argument("--name", help="default: PLAN-YYYYMMDDhhmmss")
     _what_to_take(parser)
     _data_to_take(parser)
@@ -77,9 +82,7 @@ def _what_to_take(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="do not include these kinds (repeatable)",
     )
-    parser.add_argument(
-        "--labels", metavar="SELECTOR", default="", help="only objects matching this label selector"
-    )
+    add_labels(parser, "only objects matching this label selector")
     parser.add_argument(
         "--accept",
         metavar="KIND",
@@ -124,6 +127,9 @@ def _listing(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     add_output(parser, ("table", "wide", "json", "yaml"))
     add_namespaces(parser, "list only snapshots of this namespace, a name or a glob (repeatable)")
+    parser.add_argument(
+        "-A", "--all-namespaces", action="store_true", help="all namespaces (the default)"
+    )
     add_json(parser)
 
 

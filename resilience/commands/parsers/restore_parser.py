@@ -9,6 +9,7 @@ from resilience.commands.parsers.snapshot_options import (
     SNAPSHOT,
     add_cluster,
     add_keys,
+    add_labels,
     add_namespaces,
     add_store,
     calling,
@@ -172,4 +173,4 @@ def _selecting(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="do not restore these objects (repeatable)",
     )
-    parser.add_argument("--labels", metavar="SELECTOR", help="only objects with these labels")
+    add_labels(parser, "only objects matching this label selector")

@@ -112,6 +112,12 @@ def add_namespaces(parser: argparse.ArgumentParser, text: str) -> None:
     )
 
 
+def add_labels(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "-l", "--labels", "--selector", dest="labels", metavar="SELECTOR", default="", help=text
+    )
+
+
 def namespace(text: str) -> str:
     if re.fullmatch(r"[a-z0-9*?\[\]!-]{1,63}", text):
         return text

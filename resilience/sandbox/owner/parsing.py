@@ -25,6 +25,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 """Command to example arguments; a test runs each through the parser."""
 
+SYNONYMS = {
+    "create": "up",
+    "delete": "down",
+    "get": "status",
+    "list": "status",
+    "ls": "status",
+    "ps": "status",
+    "rm": "down",
+    "start": "up",
+    "stop": "down",
+}
+"""Words of kind, k3d and minikube, and the command that does the same here."""
+
 PROGRAM = "resilience sandbox"
 _CHOICE = re.compile(r"argument (\S+): invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
 
@@ -60,8 +73,9 @@ class Parser(argparse.ArgumentParser):
         if wrong := _CHOICE.search(message):
             known = re.findall(r"[\w-]+", wrong[3])
             what = "command " if wrong[1] == "COMMAND" else f"value of {wrong[1]} "
-            message = f"unknown {what}{wrong[2]!r}; expected {', '.join(known)}"
-            message += _nearest(wrong[2], known)
+            meant = SYNONYMS.get(wrong[2], wrong[2])
+            near = f"; did you mean `{meant}`?" if meant in known else _nearest(meant, known)
+            message = f"unknown {what}{wrong[2]!r}; expected {', '.join(known)}{near}"
         self.exit(2, f"error: {message}; see `{self.prog} --help`\n")
 
     def _flags(self) -> Iterator[str]:

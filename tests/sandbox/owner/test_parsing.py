@@ -28,6 +28,9 @@ def commands(found: Parser) -> Iterator[Parser]:
     ("arguments", "expected"),
     [
         (("stauts",), "did you mean `status`?; see `resilience sandbox --help`"),
+        (("start",), "did you mean `up`?; see"),
+        (("delete",), "did you mean `down`?; see"),
+        (("ps",), "did you mean `status`?; see"),
         (("up", "--node", "3"), "did you mean `--nodes`?; see `resilience sandbox up --help`"),
         (("fault", "nod", "a", "dead"), "did you mean `node`?; see `resilience sandbox fault"),
         (("fault", "node", "a", "ded"), "did you mean `dead`?; see `resilience sandbox fault"),
