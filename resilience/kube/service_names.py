@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Iterator
 
 
 def namespace_in(host: str) -> str:
     """The namespace in `NAME.NAMESPACE.svc`, `POD.NAME.NAMESPACE.svc.cluster.local` and the like;
     "" for any other host. For names that only a search list completes (`NAME.NAMESPACE`), see
-    `searched_namespace`."""
+    `searched_namespace`; for clusters whose domain has another name, `possible_services`."""
     labels = host.lower().rstrip(".").split(".")
     for at in range(2, len(labels)):
         if labels[at] in ("svc", "pod") and labels[at + 1 :][-1:] in ([], ["local"]):
@@ -30,6 +31,17 @@ def searched_namespace(host: str) -> str:
         return ""
     first, _, rest = host.lower().rpartition(".")
     return rest if first else ""
+
+
+def possible_services(host: str) -> Iterator[tuple[str, str]]:
+    """(Service, namespace) that a name may stand for, in a cluster with any domain; a namespace of
+    that name has to exist. Of `a-b-c-d.NAMESPACE.pod` the first is no Service."""
+    labels = host.lower().rstrip(".").split(".")
+    for at in range(2, len(labels)):
+        if labels[at] in ("svc", "pod"):
+            yield labels[at - 2], labels[at - 1]
+    if searched_namespace(host):
+        yield labels[-2], labels[-1]
 
 
 def address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

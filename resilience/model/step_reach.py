@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 ANY = frozenset({"*"})
 """Objects outside of namespaces that are not known beforehand, such as those of a restore."""
+
+LEADING = frozenset({"Service", "EndpointSlice", "Endpoints"})
+"""Kinds that say where a Service's clients end up."""
+
+
+class Host(NamedTuple):
+    """A name or address that requests go to, and their port; 0 if it is not known."""
+
+    name: str
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +25,9 @@ class Reach:
     """`namespaces` by name or pattern, `selected` by their labels; `cluster_scoped` as
     `RESOURCE.GROUP`, or ANY of those that the target lists; `if_listed` are further ones that are
     written only where the target lists them, and that no two runs share; `hosts` are written to
-    over the network, and stand for the namespace of the Service or Pod that has such a name or
-    address, if any; `objects` are the Namespaces, Roles and bindings that would be written.
+    over the network, and stand for what this cluster has behind such a name or address, if
+    anything; `objects` are the Namespaces, Roles and bindings that would be written, and what
+    would lead a Service's clients elsewhere.
     """
 
     namespaces: frozenset[str] = frozenset()
@@ -24,7 +35,7 @@ class Reach:
     nodes: bool = False
     cluster_scoped: frozenset[str] = frozenset()
     if_listed: frozenset[str] = frozenset()
-    hosts: frozenset[str] = frozenset()
+    hosts: frozenset[Host] = frozenset()
     objects: tuple[dict[str, Any], ...] = ()
 
     def __bool__(self) -> bool:

@@ -11,7 +11,7 @@ from resilience.cluster.interface import Object, grouped
 from resilience.cluster.permit import grants, namespace_kinds
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
 from resilience.kube import objects
-from resilience.model.step_reach import Reach, union
+from resilience.model.step_reach import LEADING, Reach, union
 from resilience.model.verb import Right
 
 
@@ -87,8 +87,7 @@ def _touched_by(body: Object, namespace: str) -> Reach:
             return Reach(nodes=True)
         return Reach(cluster_scoped=frozenset({named}), objects=granting)
     where = objects.namespace(body) or namespace
-    placed = tuple(
-        {**each, "metadata": {**each["metadata"], "namespace": where}} for each in granting
-    )
+    noted = ((body,) if kind in LEADING else ()) + granting
+    placed = tuple({**each, "metadata": {**each["metadata"], "namespace": where}} for each in noted)
     places = {where} | elsewhere(body) | installs_into(body)
     return Reach(namespaces=frozenset(places), objects=placed)

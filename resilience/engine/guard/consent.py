@@ -26,7 +26,7 @@ from resilience.engine.guard.expanded import expanded
 from resilience.engine.guard.identity import identity
 from resilience.engine.guard.locks import covered
 from resilience.kube import objects
-from resilience.model.step_reach import ANY, Reach
+from resilience.model.step_reach import ANY, LEADING, Reach
 from resilience.verbs.context import Refused
 
 LABEL = CONSENT
@@ -242,7 +242,7 @@ def _require_nothing_refused(cluster: Cluster, agreed: Consent) -> None:
     """Ask the guarded cluster about the Namespaces, Roles and bindings that would be written,
     before anything is written."""
     door = Door(peek=partial(_at, cluster), permits=(agreed.permit("the run"),))
-    for body in agreed.reach.objects:
+    for body in (each for each in agreed.reach.objects if each["kind"] not in LEADING):
         kind = KINDS.get(str(body["kind"]), NAMESPACES)
         path = kind.path(objects.namespace(body), objects.name(body))
         try:

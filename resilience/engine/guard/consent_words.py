@@ -80,17 +80,18 @@ def unread(namespace: str, error: ClusterError) -> str:
 def unknown_host(host: str, error: ClusterError) -> str:
     """For a host that is written to, of which this identity may not see where it leads."""
     return (
-        f"cannot tell whether {host!r} leads to a Service or a Pod of this cluster, and in which "
-        f"namespace ({error}); name a Service (`service`, `namespace`), or, if the host is outside "
-        "of the cluster, use its full name with a dot at the end"
+        f"cannot tell whether {host!r} leads to a Service, a Pod or a node of this cluster, and in "
+        f"which namespace ({error}); `resilience rbac` prints the permissions of a scenario, "
+        "including this one; or name a Service (`service`, `namespace`)"
     )
 
 
 def no_nodes(context: str, target: Target | None) -> str:
     """Nodes."""
     return (
-        f"nothing allows acting on nodes of {context!r}, as cordon, drain and a manifest with "
-        f"privileged Pods do; set `nodes = true` in {some(target)}"
+        f"nothing allows acting on nodes of {context!r}, as cordon, drain, a manifest with "
+        f"privileged Pods and requests to a node's own address do; set `nodes = true` in"
+        f" {some(target)}"
     )
 
 

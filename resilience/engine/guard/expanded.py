@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from resilience.cluster.errors import Forbidden, NotFound
-from resilience.cluster.interface import NAMESPACES, PODS, SERVICES, Cluster, Object
+from resilience.cluster.errors import Forbidden
+from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.cluster.permit.selected_namespaces import is_meant, selected
 from resilience.engine.guard import consent_words as words
+from resilience.engine.guard.behind_hosts import Network
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
-from resilience.kube.service_names import address, searched_namespace
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import LEADING, Reach, union
 from resilience.verbs.context import Refused
 
 _PATTERN = set("*?[")
-_OWN = ("127.0.0.1", "::1", "0.0.0.0", "::")
-"""Of the machine or the Pod that asks. The rest of 127.0.0.0/8 has Pods on the sandbox."""
 
 
 def expanded(cluster: Cluster, reach: Reach) -> Reach:
@@ -26,8 +23,9 @@ def expanded(cluster: Cluster, reach: Reach) -> Reach:
     this cluster now. Refused where that cannot be known.
     """
     if reach.hosts:
-        inside = frozenset(name for host in reach.hosts for name in _reached(cluster, host))
-        reach = replace(reach, hosts=frozenset(), namespaces=reach.namespaces | inside)
+        network = Network(cluster, [each for each in reach.objects if each["kind"] in LEADING])
+        behind = union(network.reached(each) for each in sorted(reach.hosts))
+        reach = replace(reach, hosts=frozenset()) | behind
     if reach.selected:
         more = frozenset(name for text in reach.selected for name in _meant(cluster, text, reach))
         reach = replace(reach, selected=frozenset(), namespaces=reach.namespaces | more)
@@ -49,37 +47,3 @@ def _meant(cluster: Cluster, text: str, reach: Reach) -> list[str]:
     made = [body for body in reach.objects
             if body["kind"] == "Namespace" and is_meant(body, selector)]  # fmt: skip
     return [objects.name(each) for each in (*there, *made)]
-
-
-def _reached(cluster: Cluster, host: str) -> set[str]:
-    """Namespaces of the Services and Pods that a request to `host` may reach."""
-    try:
-        if found := address(host):
-            return set() if str(found) in _OWN else _of_address(cluster, str(found))
-        if name := searched_namespace(host):
-            cluster.get(NAMESPACES, name)
-            return {name}
-    except NotFound:
-        return set()
-    except Forbidden as error:
-        raise Refused(words.unknown_host(host, error)) from error
-    return set()
-
-
-def _of_address(cluster: Cluster, wanted: str) -> set[str]:
-    return {
-        objects.namespace(obj)
-        for kind in (SERVICES, PODS)
-        for obj in cluster.list(kind)
-        if wanted in _addresses(obj)
-    }
-
-
-def _addresses(obj: Object) -> Iterator[str]:
-    """Of a Service: in the cluster, external, of its load balancer; of a Pod: its own."""
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
-    yield from spec.get("clusterIPs") or [spec.get("clusterIP")]
-    yield from spec.get("externalIPs") or ()
-    yield from (each.get("ip") for each in status.get("podIPs") or [{"ip": status.get("podIP")}])
-    for each in (status.get("loadBalancer") or {}).get("ingress") or ():
-        yield from (each.get("ip"), each.get("hostname"))

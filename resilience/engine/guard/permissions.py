@@ -14,8 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resilience.cluster.interface import BUDGETS, CONFIGMAPS, LEASES, PODS, REPLICASETS, SERVICES
-from resilience.kube.service_names import address, searched_namespace
+from resilience.cluster.interface import (
+    BUDGETS,
+    CONFIGMAPS,
+    ENDPOINTSLICES,
+    LEASES,
+    NODES,
+    PODS,
+    REPLICASETS,
+    SERVICES,
+    Resource,
+)
+from resilience.engine.guard import host_routes
+from resilience.kube.service_names import namespace_in, searched_namespace
 from resilience.model.scenario import Scenario, Step
 from resilience.model.verb import Right
 
@@ -82,18 +93,30 @@ def of_pause(rights: Iterable[Right]) -> Sequence[Right]:
 
 
 def of_hosts(step: Step, namespace: str, directory: Path) -> Iterator[Right]:
-    """To see whether the hosts that a step writes to belong to the cluster. Optional, since the
+    """To see what the hosts that a step writes to lead to in the cluster. Optional, since the
     refusal without them says more.
     """
     if step.verb.touches is None:
         return
-    for host in step.verb.touches(placed(step.parameters, directory), namespace).hosts:
-        if address(host):
-            for each in (SERVICES, PODS):
-                yield Right(verb="list", group="", resource=each.plural, optional=True)
-        elif name := searched_namespace(host):
+    declared = step.verb.touches(placed(step.parameters, directory), namespace)
+    for host in sorted(declared.hosts):
+        inside = namespace_in(host.name)
+        if inside:
+            yield _may("get", SERVICES, inside)
+            yield _may("list", ENDPOINTSLICES, inside)
+        elif name := searched_namespace(host.name):
             yield Right(verb="get", group="", resource="namespaces", namespace=name, name=name,
                         optional=True)  # fmt: skip
+        if not inside:
+            yield from (_may("list", kind) for kind in (SERVICES, PODS, NODES))
+            for kind in sorted(host_routes.KINDS):
+                plural, _, group = kind.partition(".")
+                yield Right(verb="list", group=group, resource=plural, optional=True)
+
+
+def _may(verb: str, kind: Resource, namespace: str = "") -> Right:
+    return Right(verb=verb, group=kind.group, resource=kind.plural, namespace=namespace,
+                 optional=True)  # fmt: skip
 
 
 def of_every_run(namespace: str, journal: str = "") -> Sequence[Right]:

@@ -51,8 +51,11 @@ class LimitsOnly(RunGuard):
     def may_harm(self, chosen: Sequence[Object]) -> None:
         self._limits.may_harm(chosen)
 
-    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
-        self._limits.may_harm_some(candidates, most)
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> object:
+        return self._limits.may_harm_some(candidates, most)
+
+    def were_chosen(self, chosen: Sequence[Object], of: Sequence[object]) -> None:
+        self._limits.were_chosen(chosen, of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +119,9 @@ class TargetGuard(LimitsOnly):
         self._require_locked(chosen)
         super().may_harm(chosen)
 
-    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> object:
         self._require_locked(candidates)
-        super().may_harm_some(candidates, most)
+        return super().may_harm_some(candidates, most)
 
     def _require_locked(self, chosen: Sequence[Object]) -> None:
         """Refuse a namespace that matches only since the run began: it is not under the run's
@@ -184,8 +187,9 @@ class StepwiseGuard(TargetGuard):
     def before(self, step: Step) -> None:
         rights = of_step(step, self._namespace, self._directory)
         touched = of_one(step, self._namespace, self._directory)
-        consent.consent_to(self._cluster, self._targets_now(), touched)
-        if elsewhere := sorted((touched.namespaces | touched.selected) - {self._namespace}):
+        agreed = consent.consent_to(self._cluster, self._targets_now(), touched)
+        places = agreed.reach.namespaces | touched.selected
+        if elsewhere := sorted(places - {self._namespace}):
             raise Refused(
                 f"{step.title} acts in namespace {', '.join(elsewhere)}, and a test in Python"
                 f" holds only the lock of {self._namespace}; set the namespace with "

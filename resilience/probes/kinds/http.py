@@ -208,9 +208,12 @@ def _rights(http: Http, namespace: str) -> Sequence[Right]:
 
 
 def _touches(http: Http, namespace: str) -> Reach:
-    asked = placement.asked(http, namespace, _url(http).hostname or "")
-    written = Reach() if http.method in READS else asked
-    return written | service_probe.reach(http, namespace)
+    inside = service_probe.reach(http, namespace)
+    if http.method in READS:
+        return inside
+    url = _url(http)
+    asked = placement.asked(http, namespace, url.hostname or "", placement.port_of(url))
+    return asked | placement.named_to(http.headers, namespace, http.server_name) | inside
 
 
 def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
@@ -253,7 +256,7 @@ def _asked(http: Http, context: Asking) -> tuple[dict[str, Any], str]:
     else:
         parts = _url(http)
         host = name = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = placement.port_of(parts)
     told = configuration(http, host, port, name, context.directory)
     told |= http_trust.given(http, context, namespace)
     if token := told.pop("token", ""):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from resilience.kube.selectors import Selector
 from resilience.ledger import targets
@@ -24,11 +25,11 @@ from resilience.ledger.targets import (
     Target,
 )
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, union, within
 from resilience.model.values import Duration, Rate, Share, Size
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_timeout
-from resilience.probes.service.placement import written_to
+from resilience.probes.service.placement import of_service, port_of, written_to
 
 if TYPE_CHECKING:
     from resilience.ledger.drivers.session import Open
@@ -159,8 +160,14 @@ def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
 def _touches(ledger: Ledger, namespace: str) -> Reach:
     """The probe writes to the store and may run commands to read the copy, so both namespaces need
     consent."""
-    host = written_to(str(getattr(ledger.target, "host", "")))
-    return Reach(namespaces=frozenset(filter(None, _namespaces(ledger, namespace)))) | host
+    target = ledger.target
+    spaces = [each for each in _namespaces(ledger, namespace) if each]
+    place = urlsplit(getattr(target, "endpoint", ""))
+    host = str(getattr(target, "host", "") or place.hostname or "")
+    port = getattr(target, "port", 0) or port_of(place)
+    service = str(getattr(target, "service", ""))
+    behind = [of_service(service, each) for each in spaces] if service else map(within, spaces)
+    return union([*behind, written_to(host, namespace, port)])
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -117,7 +117,8 @@ def _text(value: Any) -> str:
 
 def _touches(sql: Sql, namespace: str) -> Reach:
     """A query may call a function that changes something, and may end its read-only transaction."""
-    written = Reach() if sql.query == ALIVE else placement.asked(sql, namespace, sql.host)
+    reads = sql.query == ALIVE
+    written = Reach() if reads else placement.asked(sql, namespace, sql.host, sql.port)
     return written | placement.reach(sql, namespace)
 
 

@@ -64,7 +64,7 @@ def _describe(tcp: Tcp) -> str:
 
 def _touches(tcp: Tcp, namespace: str) -> Reach:
     """The sent text may be any command, so the probe counts as writing."""
-    written = placement.asked(tcp, namespace, tcp.host) if tcp.send else Reach()
+    written = placement.asked(tcp, namespace, tcp.host, tcp.port) if tcp.send else Reach()
     return written | service_probe.reach(tcp, namespace)
 
 

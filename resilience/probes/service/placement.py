@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
 
-from resilience.kube.service_names import namespace_in
-from resilience.model.step_reach import Reach, within
+from resilience.kube.service_names import address, namespace_in
+from resilience.model.step_reach import Host, Reach, union, within
 from resilience.model.verb import Right
 from resilience.probes.prober.launch import (
     Via,
@@ -56,16 +57,39 @@ def reach(probe: Placed, namespace: str) -> Reach:
     return incluster_reach(_via(probe), probe.namespace or namespace)
 
 
-def asked(probe: Placed, namespace: str, host: str) -> Reach:
-    """The namespace of the probed Service, or of what `host` names."""
-    return within(probe.namespace or namespace) if probe.service else written_to(host)
+def asked(probe: Placed, namespace: str, host: str, port: int | str = 0) -> Reach:
+    """What the probed Service leads to, or what `host` names."""
+    where = probe.namespace or namespace
+    return of_service(probe.service, where) if probe.service else written_to(host, where, port)
 
 
-def written_to(host: str) -> Reach:
-    """The namespace in the name of a Service; for other hosts, the cluster has to be asked."""
-    if inside := namespace_in(host):
-        return within(inside)
-    return Reach(hosts=frozenset({host} if host else ()))
+def of_service(service: str, namespace: str) -> Reach:
+    """The Service's namespace, and wherever the Service leads to in this cluster."""
+    return within(namespace) | Reach(hosts=frozenset({Host(f"{service}.{namespace}.svc")}))
+
+
+def written_to(host: str, namespace: str, port: int | str = 0) -> Reach:
+    """The namespace in the name of a Service; what else it leads to, the cluster has to be asked.
+    One label is a Service of the namespace in which the prober may be."""
+    if not host:
+        return Reach()
+    number = port if isinstance(port, int) else 0
+    hosts = {Host(host, number)}
+    if "." not in host and not address(host):
+        hosts.add(Host(f"{host}.{namespace}.svc", number))
+    return within(namespace_in(host)) | Reach(hosts=frozenset(hosts))
+
+
+def named_to(headers: Mapping[str, str], namespace: str, *names: str) -> Reach:
+    """Of requests that name another host than the one they are sent to: routes go by it."""
+    told = [value for key, value in headers.items() if key.lower() in ("host", ":authority")]
+    hosts = (urlsplit(f"//{each}").hostname or "" for each in (*told, *filter(None, names)))
+    return union(written_to(each, namespace) for each in hosts)
+
+
+def port_of(url: SplitResult) -> int:
+    """The port, or its scheme's."""
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 def _may_be_inside(probe: Placed) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import NAMESPACES, PODS, SERVICES
 from resilience.engine.guard.expanded import expanded
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Host, Reach
 from resilience.verbs.context import Refused
 from tests.engine.fakes import FakeClock, FakeCluster
 
@@ -57,7 +57,7 @@ def cluster() -> FakeCluster:
 
 @pytest.mark.parametrize(("host", "namespace"), BEHIND.items())
 def test_a_host_is_the_namespace_behind_it(host: str, namespace: str, cluster: FakeCluster) -> None:
-    found = expanded(cluster, Reach(namespaces=frozenset({"shop"}), hosts=frozenset({host})))
+    found = expanded(cluster, Reach(namespaces=frozenset({"shop"}), hosts=frozenset({Host(host)})))
     assert found == Reach(namespaces=frozenset({"shop"} | ({namespace} if namespace else set())))
 
 
@@ -72,11 +72,12 @@ def test_a_host_is_the_namespace_behind_it(host: str, namespace: str, cluster: F
 def test_what_may_not_be_seen_is_refused(host: str, path: str, cluster: FakeCluster) -> None:
     denied = Forbidden(403, "not for you")
     cluster.faults.append(lambda method, there: denied if there == path else None)
-    with pytest.raises(Refused, match=rf"cannot tell whether '{host}' leads to .* with a dot"):
-        expanded(cluster, Reach(hosts=frozenset({host})))
+    with pytest.raises(Refused, match=rf"whether '{host}' leads to .* `resilience rbac`"):
+        expanded(cluster, Reach(hosts=frozenset({Host(host)})))
 
 
 def test_a_host_alone_is_a_reach_and_joins_others() -> None:
-    asked = Reach(hosts=frozenset({"web.bank"}))
+    first, second = Host("web.bank"), Host("db.lab")
+    asked = Reach(hosts=frozenset({first}))
     assert asked
-    assert (asked | Reach(hosts=frozenset({"db.lab"}))).hosts == {"web.bank", "db.lab"}
+    assert (asked | Reach(hosts=frozenset({second}))).hosts == {first, second}

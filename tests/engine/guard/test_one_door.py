@@ -30,6 +30,21 @@ metadata: {name: shop, labels: {resilience/consent: allow}}
 apiVersion: v1
 kind: Namespace
 metadata: {name: bank}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: port, namespace: bank}
+spec: {type: NodePort, ports: [{port: 80, nodePort: 30123}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: bank}
+spec: {rules: [{host: bank.example.com}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: alias, namespace: shop}
+spec: {type: ExternalName, externalName: web.bank.svc.cluster.local, ports: [{port: 80}]}
 """
 WORKLOAD = """
 apiVersion: apps/v1
@@ -200,6 +215,12 @@ STEPS: Mapping[str, Mapping[str, str]] = {
     "a write over HTTP": {"while": "http: {service: web, namespace: bank, via: direct,"
                                    " method: POST}, rate: 500/s, objective: {availability: 1%}"},
     "a write by a Service's name": {"when": "http: {url: 'http://web.bank.svc/', method: PUT}"},
+    "a write by a node's port": {"when": "http: {url: 'http://node-1:30123/', method: POST}"},
+    "a write by an alias": {"while": "http: {service: alias, method: POST}, rate: 500/s,"
+                                     " objective: {availability: 1%}"},
+    "a write by an Ingress": {"given": "http: {url: 'https://BANK.example.com/', method: PUT}"},
+    "a write by a header": {"given": "http: {url: 'http://192.0.2.1/', method: PUT,"
+                                     " headers: {host: bank.example.com}}"},
     "a text over TCP": {"given": "tcp: {service: web, namespace: bank, via: direct, send: X}"},
     "a query": {"while": "sql: {service: db, namespace: bank, query: 'SELECT 2'}, rate: 500/s,"
                          " objective: {availability: 1%}"},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 
-from resilience.model.step_reach import Reach, within
+from resilience.model.step_reach import Host, Reach, within
 from resilience.model.verb import Right
 from resilience.probes.prober.launch import Via
 from resilience.probes.service import placement
@@ -57,14 +58,40 @@ def test_the_probes_own_namespace_comes_before_the_scenarios() -> None:
     probe = Probe(service="web", namespace="other", via="pod")
     assert {right.namespace for right in placement.rights(probe, "shop")} == {"other"}
     assert placement.reach(probe, "shop") == Reach(namespaces=frozenset({"other"}))
-    assert placement.asked(probe, "shop", "") == within("other")
+    assert placement.asked(probe, "shop", "") == placement.of_service("web", "other")
+
+
+def test_a_service_is_its_namespace_and_whatever_it_leads_to() -> None:
+    found = placement.of_service("web", "other")
+    assert found == within("other") | hosts(("web.other.svc", 0))
 
 
 def test_a_host_with_a_services_name_is_in_that_services_namespace() -> None:
-    assert placement.asked(Probe(), "shop", "db.data.svc.cluster.local") == within("data")
+    name = "db.data.svc.cluster.local"
+    assert placement.asked(Probe(), "shop", name) == within("data") | hosts((name, 0))
 
 
 def test_a_host_that_is_no_service_of_a_known_namespace_is_asked_about() -> None:
-    assert placement.asked(Probe(), "shop", "db.bank.svc") == within("bank")
-    assert placement.asked(Probe(), "shop", "db.bank") == Reach(hosts=frozenset({"db.bank"}))
+    assert placement.asked(Probe(), "shop", "db.bank", 80) == hosts(("db.bank", 80))
+    assert placement.asked(Probe(), "shop", "10.0.0.7", "http") == hosts(("10.0.0.7", 0))
     assert placement.asked(Probe(), "shop", "") == Reach()
+
+
+def test_one_label_is_a_service_where_the_prober_may_be() -> None:
+    probe = Probe(namespace="lab", via="pod")
+    assert placement.asked(probe, "shop", "db") == hosts(("db", 0), ("db.lab.svc", 0))
+
+
+def test_the_host_that_requests_name_counts_as_well() -> None:
+    headers = {"HOST": "bank.example.com:8443", "X-Host": "other.example.com"}
+    found = placement.named_to(headers, "shop", "tls.example.com", "")
+    assert found == hosts(("bank.example.com", 0), ("tls.example.com", 0))
+
+
+def test_a_url_without_a_port_has_its_schemes() -> None:
+    urls = ("http://a", "https://a", "https://a:8443")
+    assert [placement.port_of(urlsplit(url)) for url in urls] == [80, 443, 8443]
+
+
+def hosts(*wanted: tuple[str, int]) -> Reach:
+    return Reach(hosts=frozenset(Host(*each) for each in wanted))

@@ -114,8 +114,11 @@ def _describe(grpc: Grpc) -> str:
 
 def _touches(grpc: Grpc, namespace: str) -> Reach:
     """A custom method may change something; the health check does not."""
-    asked = placement.asked(grpc, namespace, grpc.host) if grpc.call else Reach()
-    return asked | placement.reach(grpc, namespace)
+    inside = placement.reach(grpc, namespace)
+    if not grpc.call:
+        return inside
+    asked = placement.asked(grpc, namespace, grpc.host, grpc.port)
+    return asked | placement.named_to({}, namespace, grpc.server_name) | inside
 
 
 def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:

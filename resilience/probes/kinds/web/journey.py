@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
-from resilience.model.step_reach import Reach
+from resilience.model.step_reach import Reach, union
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
 from resilience.probes.complaints import of_agents, of_source, of_timeout
@@ -136,9 +136,13 @@ def _describe(journey: Journey) -> str:
 
 def _touches(journey: Journey, namespace: str) -> Reach:
     """The requests may change something, unless all of them only read."""
-    asked = placement.asked(journey, namespace, urlsplit(journey.url).hostname or "")
-    reads = all(stop.method in READS for stop in journey.steps)
-    return (Reach() if reads else asked) | placement.reach(journey, namespace)
+    inside = placement.reach(journey, namespace)
+    if all(stop.method in READS for stop in journey.steps):
+        return inside
+    place = urlsplit(journey.url)
+    asked = placement.asked(journey, namespace, place.hostname or "", placement.port_of(place))
+    named = (placement.named_to(stop.headers, namespace) for stop in journey.steps)
+    return union([asked, *named, inside])
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
