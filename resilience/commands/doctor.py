@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resilience.cluster.errors import ClusterError, Forbidden
-from resilience.cluster.interface import Cluster
+from resilience.cluster.errors import ClusterError, Forbidden, NotFound
+from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.cluster.requests.request import Request
 from resilience.commands import rbac, settings
 from resilience.commands.outputs import Answers
@@ -147,7 +147,7 @@ def _cluster(settings: Settings, paths: Sequence[str]) -> Iterator[Answer]:
             targets = load(settings.root)
             cluster = opened.equipped(consent.means(opened, targets, settings.helper_image))
             namespaces = checkup.namespaces(settings, paths)
-            yield _try("consent", lambda: _consent(cluster, targets, namespaces))
+            yield _try("consent", lambda: consented(cluster, targets, namespaces))
             for namespace in namespaces:
                 yield _answer("images", partial(checkup.images, cluster, namespace))
                 yield _answer("helpers", partial(_helpers, cluster, targets, namespace))
@@ -197,10 +197,30 @@ def _who(cluster: Cluster) -> str:
     return f"authenticated as {info.get('username')}" if isinstance(info, dict) else "accepted"
 
 
-def _consent(cluster: Cluster, targets: Sequence[Target], namespaces: Sequence[str]) -> str:
+def consented(cluster: Cluster, targets: Sequence[Target], namespaces: Sequence[str]) -> str:
     """Of all namespaces at once: the target that a refusal prints can be pasted only once."""
     from resilience.engine.guard import consent
 
     consent.consent(cluster, targets, namespaces)
-    one = len(namespaces) == 1
-    return f"namespace{'' if one else 's'} {', '.join(namespaces)} may be changed"
+    there = [each for each in namespaces if _exists(cluster, each)]
+    absent = [each for each in namespaces if each not in there]
+    found = [f"{_several(there)} may be changed"] if there else []
+    if absent:
+        verb = "does" if len(absent) == 1 else "do"
+        found.append(f"{_several(absent)} {verb} not exist yet, and may be created")
+    return "; ".join(found)
+
+
+def _several(namespaces: Sequence[str]) -> str:
+    return f"namespace{'' if len(namespaces) == 1 else 's'} {', '.join(namespaces)}"
+
+
+def _exists(cluster: Cluster, namespace: str) -> bool:
+    """One that may not be read was consented to by name, and is taken to exist."""
+    try:
+        cluster.get(NAMESPACES, namespace)
+    except NotFound:
+        return False
+    except Forbidden:
+        return True
+    return True

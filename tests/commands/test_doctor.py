@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.commands import checkup
+from resilience.cluster.interface import NAMESPACES
+from resilience.commands import checkup, doctor
+from tests.engine.fakes import FakeClock, FakeCluster
 from tests.real_cluster import resilience
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -40,6 +42,26 @@ def test_a_clock_that_is_off_is_told(said: str, expected: tuple[bool | None, str
     assert expected[1] in detail
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "expected"),
+    [
+        (["shop"], "namespace shop may be changed"),
+        (["bank", "shop"], "namespaces bank, shop may be changed"),
+        (["gone"], "namespace gone does not exist yet, and may be created"),
+        (["gone", "shop"], "namespace shop may be changed; namespace gone does not exist yet, "
+                           "and may be created"),
+        (["a", "b"], "namespaces a, b do not exist yet, and may be created"),
+    ],
+)  # fmt: skip
+def test_a_namespace_that_does_not_exist_may_be_created(
+    namespaces: list[str], expected: str
+) -> None:
+    cluster = FakeCluster(FakeClock())
+    for name in ("shop", "bank"):
+        cluster.put(NAMESPACES, {"metadata": {"name": name}})
+    assert doctor.consented(cluster, [], namespaces) == expected
+
+
 def test_each_scenario_is_told_what_it_would_be_refused(folder: Path, embedded: Embedded) -> None:
     text = (folder / "kill.scenario.yaml").read_text().replace("namespace: shop", "namespace: gone")
     text = text.replace("checkout loses one Pod", "nowhere").replace(
@@ -51,6 +73,6 @@ def test_each_scenario_is_told_what_it_would_be_refused(folder: Path, embedded: 
     assert "-    sandbox: not started, since a cluster is named" in done.stdout
     assert "-    manifests: 2 objects read; to ask the cluster: pytest " in done.stdout
     assert "ok   clock: " in done.stdout
-    assert "ok   consent: namespaces gone, shop may be changed" in done.stdout
+    assert "ok   consent: namespaces gone, shop do not exist yet, and may be created" in done.stdout
     assert "ok   checkout-loses-one-pod: nothing would be refused" in done.stdout
     assert "BAD  nowhere: refused: namespace gone does not exist" in done.stdout
