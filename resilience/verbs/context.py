@@ -180,9 +180,12 @@ class ActionContext(Context, Protocol):
 
     def may_harm_some(self, objects: Sequence[Object], most: int) -> None:
         """Declare that at most so many of these Pods will be disrupted, by a choice that is
-        made elsewhere; Refused when the worst choice breaks the target's limits. What was chosen is
-        declared with `may_harm` as soon as it is known.
+        made elsewhere; Refused when the worst choice breaks the target's limits. The worst counts
+        until `were_chosen` says what was chosen.
         """
+
+    def were_chosen(self, objects: Sequence[Object]) -> None:
+        """What was chosen of all that this action declared with `may_harm_some`."""
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         """Declare one Pod that this action is about to disrupt, before it does so. An action under

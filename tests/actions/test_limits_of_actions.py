@@ -37,6 +37,10 @@ class Limited(RunGuard):
         if len(self.counted) > self.most:
             raise Refused(f"{len(self.counted)} Pods are too many")
 
+    def may_harm_some(self, candidates: Any, most: int) -> None:
+        if len(self.counted) + most > self.most:
+            raise Refused(f"{len(self.counted) + most} Pods are too many")
+
 
 @pytest.fixture
 def here() -> World:

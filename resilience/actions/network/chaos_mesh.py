@@ -73,8 +73,8 @@ def run(chaos: ChaosMesh, context: ActionContext) -> None:
 
 def _announce(body: Object, context: ActionContext) -> None:
     """Count what the fault may be injected into, before it is. Only Chaos Mesh knows what a mode
-    other than `all` chooses: the worst choice has to keep the limits, and what was chosen counts
-    once it has."""
+    other than `all` chooses: the worst choice has to keep the limits, and counts until it is known
+    what was chosen."""
     for choice in choices(body):
         found = [
             pod
@@ -154,7 +154,7 @@ def _name_victims(records: Sequence[str], context: ActionContext) -> None:
     found = [pod for space in sorted({name[0] for name in names})
              for pod in context.view(PODS, space).objects()
              if (space, objects.name(pod)) in names]  # fmt: skip
-    context.may_harm(found)
+    context.were_chosen(found)
     for pod in found:
         context.victim(pod, "is a target of Chaos Mesh", Fate.TOUCHED)
 

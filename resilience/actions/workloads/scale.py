@@ -50,7 +50,8 @@ def run(scale: Scale, context: ActionContext) -> None:
     conflicts.refuse_autoscaled(scale.workload, scale.replicas, context)
     conflicts.note(scale.workload, workload, context)
     living = _living(workload, context)
-    context.may_harm(living[: max(0, len(living) - scale.replicas)])
+    if fewer := len(living) - scale.replicas > 0:
+        context.may_harm_some(living, len(living) - scale.replicas)
     context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
     reverting.change(
         context,
@@ -61,6 +62,9 @@ def run(scale: Scale, context: ActionContext) -> None:
         subresource="scale",
     )
     _prove(scale, workload, context)
+    if fewer:
+        kept = {objects.uid(pod) for pod in _living(workload, context)}
+        context.were_chosen([pod for pod in living if objects.uid(pod) not in kept])
 
 
 def _living(workload: Object, context: ActionContext) -> list[Object]:

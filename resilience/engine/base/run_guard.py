@@ -28,9 +28,15 @@ class RunGuard:
         """Called with all Pods or nodes of an action before the first is touched; raises Refused
         if they are too many."""
 
-    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> object:
         """Called when at most so many of these Pods will be touched and nobody knows which; raises
-        Refused if any such choice is too many."""
+        Refused if any such choice is too many, together with all that was declared before. Returns
+        what `were_chosen` takes."""
+        return None
+
+    def were_chosen(self, chosen: Sequence[Object], of: Sequence[object]) -> None:
+        """Called once it is known what was chosen of what `may_harm_some` reserved."""
+        self.may_harm(chosen)
 
     def acting(self, cluster: Cluster) -> Cluster:
         """The cluster for actions."""

@@ -7,7 +7,8 @@ run acts pauses the run. Nothing here limits the undo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
@@ -23,6 +24,41 @@ from resilience.model.words import many
 from resilience.verbs.context import Refused
 
 __all__ = ["PAUSED", "Limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Some:
+    """At most so many of these Pods, by uid in their namespaces, will be harmed."""
+
+    pods: Mapping[str, set[str]]
+    most: int
+
+
+def worst(harmed: Mapping[str, set[str]], reserved: Sequence[Some]) -> tuple[int, dict[str, int]]:
+    """Pods that are harmed if each choice falls on as many others as it can: in all, and by
+    namespace."""
+    counts = {space: len(uids) for space, uids in harmed.items()}
+    new = [{space: uids - harmed.get(space, set()) for space, uids in some.pods.items()}
+           for some in reserved]  # fmt: skip
+    union: dict[str, set[str]] = {}
+    for each in new:
+        for space, uids in each.items():
+            union.setdefault(space, set()).update(uids)
+    for space, uids in union.items():
+        chosen = sum(min(some.most, len(each.get(space, ())))
+                     for some, each in zip(reserved, new, strict=True))  # fmt: skip
+        counts[space] = counts.get(space, 0) + min(chosen, len(uids))
+    chosen = sum(min(some.most, sum(map(len, each.values())))
+                 for some, each in zip(reserved, new, strict=True))  # fmt: skip
+    total = sum(map(len, harmed.values())) + min(chosen, sum(map(len, union.values())))
+    return total, counts
+
+
+def _by_namespace(pods: Iterable[Object]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for pod in (each for each in pods if not objects.is_finished(each)):
+        found.setdefault(objects.namespace(pod), set()).add(objects.uid(pod))
+    return found
 
 
 class Limits:
@@ -45,6 +81,7 @@ class Limits:
         self._fetch = fetch
         self._harmed: dict[str, set[str]] = {}
         self._nodes: set[str] = set()
+        self._reserved: list[Some] = []
         self._there: dict[str, int] = {}
         self._lock = Lock()
 
@@ -70,6 +107,10 @@ class Limits:
     def may_harm(self, chosen: Sequence[Object]) -> None:
         """Count these Pods or nodes, or refuse all of them. Finished Pods count only in system
         namespaces."""
+        self.were_chosen(chosen, ())
+
+    def were_chosen(self, chosen: Sequence[Object], of: Sequence[object]) -> None:
+        """The same; they count instead of what `may_harm_some` reserved for them."""
         pods = [obj for obj in chosen if obj.get("kind", "Pod") == "Pod"]
         self._unless_any_paused(pods)
         if self._target is None:
@@ -77,35 +118,33 @@ class Limits:
         nodes = {objects.uid(obj) for obj in chosen if obj.get("kind") == "Node"}
         with self._lock:
             harmed = {space: set(uids) for space, uids in self._harmed.items()}
-            for pod in (each for each in pods if not objects.is_finished(each)):
-                harmed.setdefault(objects.namespace(pod), set()).add(objects.uid(pod))
+            for space, uids in _by_namespace(pods).items():
+                harmed.setdefault(space, set()).update(uids)
+            reserved = [each for each in self._reserved if not any(each is one for one in of)]
             self._check_system({objects.namespace(pod) for pod in pods}, self._target)
-            counts = {space: len(uids) for space, uids in harmed.items()}
-            self._check_pods(sum(counts.values()), self._target)
-            self._check_share(counts, self._target)
+            self._check(harmed, reserved, self._target)
             self._check_nodes(self._nodes | nodes, self._target)
-            self._harmed, self._nodes = harmed, self._nodes | nodes
+            self._harmed, self._nodes, self._reserved = harmed, self._nodes | nodes, reserved
 
-    def may_harm_some(self, candidates: Sequence[Object], most: int) -> None:
-        """Refuse unless every choice of so many of these Pods keeps the limits. Nothing is counted:
-        the Pods that were chosen are, by `may_harm`."""
+    def may_harm_some(self, candidates: Sequence[Object], most: int) -> object:
+        """Refuse unless every choice of so many of these Pods keeps the limits. The worst choice
+        counts until `were_chosen` gets what this returns."""
         self._unless_any_paused(candidates)
         if self._target is None or not most:
-            return
+            return None
         with self._lock:
-            more: dict[str, set[str]] = {}
-            for pod in (each for each in candidates if not objects.is_finished(each)):
-                space = objects.namespace(pod)
-                more.setdefault(space, set()).add(objects.uid(pod))
-            more = {space: uids - self._harmed.get(space, set()) for space, uids in more.items()}
-            counts = {space: len(uids) for space, uids in self._harmed.items()}
-            worst = counts | {
-                space: counts.get(space, 0) + min(most, len(uids)) for space, uids in more.items()
-            }
-            new = min(most, sum(map(len, more.values())))
+            some = Some(pods=_by_namespace(candidates), most=most)
             self._check_system({objects.namespace(pod) for pod in candidates}, self._target)
-            self._check_pods(sum(counts.values()) + new, self._target)
-            self._check_share(worst, self._target)
+            self._check(self._harmed, [*self._reserved, some], self._target)
+            self._reserved.append(some)
+        return some
+
+    def _check(
+        self, harmed: Mapping[str, set[str]], reserved: Sequence[Some], target: Target
+    ) -> None:
+        total, shares = worst(harmed, reserved)
+        self._check_pods(total, target)
+        self._check_share(shares, target)
 
     def _unless_any_paused(self, pods: Sequence[Object]) -> None:
         for namespace in sorted({objects.namespace(pod) for pod in pods} - self._namespaces):

@@ -46,6 +46,7 @@ class StepContext:
         self.asked_since = state.clock.monotonic()
         self.proofs: list[str] = []
         self.struck = 0
+        self._reserved: list[object] = []
 
     @property
     def cluster(self) -> Cluster:
@@ -143,7 +144,10 @@ class StepContext:
         self._state.options.guard.may_harm(objects)
 
     def may_harm_some(self, objects: Sequence[Object], most: int) -> None:
-        self._state.options.guard.may_harm_some(objects, most)
+        self._reserved.append(self._state.options.guard.may_harm_some(objects, most))
+
+    def were_chosen(self, objects: Sequence[Object]) -> None:
+        self._state.options.guard.were_chosen(objects, self._reserved)
 
     def victim(self, obj: Object, why: str, fate: Fate = Fate.GONE) -> None:
         if objects.is_finished(obj):

@@ -75,19 +75,61 @@ def test_pods_of_a_refused_step_do_not_count_toward_the_limit(cluster: FakeClust
     ours.may_harm([pod("d"), pod("e")])
 
 
-def test_the_worst_choice_of_others_keeps_the_limits_and_counts_nothing(
-    cluster: FakeCluster,
-) -> None:
-    ours = limits(cluster, target(max_pods=2))
-    ours.may_harm_some([pod("a"), pod("b"), pod("c")], 2)
-    ours.may_harm([pod("a")])
-    ours.may_harm_some([pod("a"), pod("b")], 2)  # only one of them is new
-    ours.may_harm_some([pod("a"), pod("b"), pod("c")], 1)
+def test_the_worst_choice_of_others_keeps_the_limits(cluster: FakeCluster) -> None:
     done = {**pod("d"), "status": {"phase": "Succeeded"}}
-    ours.may_harm_some([pod("b"), done], 2)
+    for found, most in (([pod("a"), pod("b")], 2), ([pod("a"), pod("b"), pod("c")], 1),
+                        ([pod("b"), done], 2)):  # fmt: skip
+        ours = limits(cluster, target(max_pods=2))
+        ours.may_harm([pod("a")])
+        ours.may_harm_some(found, most)  # only one of them is new
+    ours = limits(cluster, target(max_pods=2))
+    ours.may_harm([pod("a")])
     with pytest.raises(Refused, match=r"3 Pods would be harmed by this run.*max_pods = 2"):
         ours.may_harm_some([pod("b"), pod("c")], 2)
-    ours.may_harm([pod("b")])
+    ours.may_harm([pod("b")])  # what was refused counts nothing
+
+
+def test_the_worst_choice_counts_until_it_is_known(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_pods=2))
+    found = [pod("a"), pod("b"), pod("c")]
+    first = ours.may_harm_some(found, 1)
+    second = ours.may_harm_some(found, 1)
+    with pytest.raises(Refused, match="3 Pods"):
+        ours.may_harm_some(found, 1)
+    with pytest.raises(Refused, match="3 Pods"):
+        ours.may_harm([pod("d")])
+    ours.were_chosen([pod("a")], [first])
+    ours.were_chosen([pod("a")], [second, None])  # both chose the same
+    ours.may_harm([pod("d")])
+    with pytest.raises(Refused, match="3 Pods"):
+        ours.may_harm([pod("e")])
+
+
+def test_more_choices_than_pods_count_each_pod_once(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_pods=2))
+    for _ in range(3):
+        ours.may_harm_some([pod("a"), pod("b")], 2)
+    with pytest.raises(Refused, match="3 Pods"):
+        ours.were_chosen([pod("a"), pod("b"), pod("c")], ())
+
+
+def test_a_choice_that_broke_the_limits_stays_counted(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_pods=2))
+    some = ours.may_harm_some([pod("a"), pod("b")], 2)
+    with pytest.raises(Refused, match="3 Pods"):
+        ours.were_chosen([pod("a"), pod("b"), pod("c")], [some])
+    with pytest.raises(Refused, match="3 Pods"):
+        ours.may_harm([pod("c")])
+
+
+def test_choices_in_one_namespace_add_up_to_its_share(cluster: FakeCluster) -> None:
+    ours = limits(cluster, target(max_share=Share.parse("50%")))
+    for name in ("c", "d", "e"):
+        cluster.put(PODS, pod(name, "lab"))
+    ours.may_harm_some([pod("a"), pod("c", "lab")], 1)
+    ours.may_harm_some([pod("b", "lab")], 0)
+    with pytest.raises(Refused, match=r"2 of the 3 Pods of namespace lab.*max_share = 50%"):
+        ours.may_harm_some([pod("d", "lab"), pod("e", "lab")], 1)
 
 
 def test_the_worst_choice_of_others_lies_in_one_namespace(cluster: FakeCluster) -> None:
