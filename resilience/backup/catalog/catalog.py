@@ -248,7 +248,8 @@ class Snapshot:
         """The list of objects, and each object checked against it."""
         if not self.manifest or self.unverified:
             return scanned(self.name, self.archive)
-        return sealed(self.name, self.stream(layout.objects(self.name)), self.archive)
+        size = self.manifest.objects, self.manifest.object_bytes
+        return sealed(self.name, self.stream(layout.objects(self.name)), self.archive, size=size)
 
     def side(self, what: str) -> Any:
         """One of the gzipped JSON files, None when it is missing, as in old snapshots."""

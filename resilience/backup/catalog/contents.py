@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from resilience.backup.format.archive import Address
 from resilience.backup.format.archive_reader import Exact
 from resilience.backup.format.errors import BadArchive, Tampered
-from resilience.backup.format.manifest import ObjectLine, object_lines
+from resilience.backup.format.manifest import ObjectLine
 from resilience.backup.format.object_index import Lines
 from resilience.backup.format.velero import PLAIN, Found, objects_in
 
@@ -30,17 +30,28 @@ Archive = Callable[[], Iterable[bytes]]
 
 class Contents:
     """`archive` opens the tarball again for each reading. `exact`: this program wrote it, so its
-    bytes follow from the list, and both copies of each object are compared with it."""
+    bytes follow from the list, and both copies of each object are compared with it. `size`: the
+    number of objects and their bytes, as the manifest has it or as they were counted."""
 
-    def __init__(self, name: str, lines: Lines, archive: Archive, *, exact: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        lines: Lines,
+        archive: Archive,
+        *,
+        size: tuple[int, int],
+        exact: bool = False,
+    ) -> None:
         self._name, self._lines, self._archive, self._exact = name, lines, archive, exact
         held = ExitStack()
         held.enter_context(lines)
         weakref.finalize(self, held.close)
-        self.count, self.bytes = lines.count, lines.bytes
+        self.count, self.bytes = size
 
     def __iter__(self) -> Iterator[ObjectLine]:
-        return iter(self._lines)
+        for number, line in enumerate(self._lines):
+            _require_plausible(number)
+            yield line
 
     @property
     def namespaces(self) -> frozenset[str]:
@@ -96,22 +107,25 @@ def namespace_of(address: Address) -> str:
     return address.name if address.resource == "namespaces" else address.namespace
 
 
-def sealed(name: str, chunks: Iterable[bytes], archive: Archive) -> Contents:
-    """The contents according to a verified list, whose bytes are kept."""
+def sealed(
+    name: str, chunks: Iterable[bytes], archive: Archive, *, size: tuple[int, int]
+) -> Contents:
+    """The contents according to a verified list, whose bytes are kept. They are parsed by each
+    reading, and only then."""
     kept = Lines()
     try:
-        for number, line in enumerate(object_lines(map(kept.copied, chunks), name)):
-            kept.counted(line)
-            _require_plausible(number)
+        for chunk in chunks:
+            kept.copied(chunk)
     except BaseException:
         kept.close()
         raise
-    return Contents(name, kept, archive, exact=True)
+    return Contents(name, kept, archive, size=size, exact=True)
 
 
 def scanned(name: str, archive: Archive) -> Contents:
     """The contents from a first reading; `BadArchive` for two different copies of one object."""
-    return Contents(name, _kept(_scan(archive())), archive)
+    lines = _kept(_scan(archive()))
+    return Contents(name, lines, archive, size=(lines.count, lines.bytes))
 
 
 def _kept(lines: Iterable[ObjectLine]) -> Lines:

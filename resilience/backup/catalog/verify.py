@@ -8,9 +8,9 @@ first `MOST` are kept. `verify_record` stores a good result, and `fresh` relies 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from resilience.backup.catalog.catalog import Snapshot, held_against
 from resilience.backup.catalog.contents import namespace_of
@@ -25,6 +25,9 @@ from resilience.backup.format.manifest import Manifest
 from resilience.model.progress import Done, track
 
 MOST = 100
+
+_STEP = 256
+"""Objects between two reports of progress."""
 
 
 @dataclass(slots=True)
@@ -180,18 +183,22 @@ def _exactly(
     snapshot: Snapshot, manifest: Manifest, result: Verification, done: Done, stray: list[str]
 ) -> bool:
     """Verify an intact snapshot: fast, without details about differences."""
-    archive, declared = Exact(snapshot.archive()), {"", *manifest.namespaces}
+    archive, declared, number = Exact(snapshot.archive()), {"", *manifest.namespaces}, 0
     if not archive.begins():
         return False
-    for line in snapshot.contents:
-        body = archive.body(line.address, line.size)
-        if body is None or hashlib.sha256(body).hexdigest() != line.sha256:
+    for number, line in enumerate(snapshot.contents, 1):
+        address, size = line.address, line.size
+        body = archive.body(address, size)
+        if body is None or sha256(body).hexdigest() != line.sha256:
             return False
-        if namespace_of(line.address) not in declared and len(stray) < MOST:
-            stray.append(_outside(line.address, manifest))
-        result.objects += 1
-        result.bytes += line.size
-        done(1)
+        if namespace_of(address) not in declared and len(stray) < MOST:
+            stray.append(_outside(address, manifest))
+        result.bytes += size
+        if number % _STEP == 0:
+            done(_STEP)
+            result.objects = number
+    done(number - result.objects)
+    result.objects = number
     return archive.ends()
 
 
@@ -205,7 +212,7 @@ def _objects(snapshot: Snapshot, result: Verification) -> Iterator[str]:
         if not plain or not copy or plain.path != line.address.plain:
             yield f"object {line.address.plain} is missing from the archive"
             return
-        if hashlib.sha256(plain.body).hexdigest() != line.sha256:
+        if sha256(plain.body).hexdigest() != line.sha256:
             yield f"object {plain.path} was changed"
         if copy.path != line.address.preferred or copy.body != plain.body:
             yield f"object {plain.path}: its second copy differs"

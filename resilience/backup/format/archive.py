@@ -12,6 +12,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 FORMAT_VERSION = "1.1.0"
@@ -156,9 +157,8 @@ class Writer:
 _FIELDS = b"0000755\0" + b"0000000\0" * 2
 _USTAR = b"0" + bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\0" * 2 + bytes(167)
 _SIZED = _FIELDS + b"%011o\x0000000000000\0"
-_SUMMED = b"%06o\0 " + _USTAR
-_REST = sum(_USTAR) + 8 * ord(" ")
-"""The constant part of each checksum; its own field counts as spaces."""
+_REST = sum(_USTAR) + 8 * ord(" ") - 1
+"""The constant part of each checksum; its own field counts as spaces, and adler32 begins at 1."""
 
 
 def header(path: str, size: int) -> bytes:
@@ -176,18 +176,30 @@ def header(path: str, size: int) -> bytes:
 
 def headers(address: Address, size: int) -> tuple[bytes, bytes]:
     """Of both copies of an object."""
-    plain, preferred = address.paths
-    if len(preferred) > 100 or not preferred.isascii():
+    resource, version, namespace, name = address
+    front, preferred_front, room = _folders(resource, version, namespace)
+    if len(name) > room or not name.isascii():
+        plain, preferred = address.paths
         return header(plain, size), header(preferred, size)
-    sized = _SIZED % size
-    return _short_header(plain.encode(), sized), _short_header(preferred.encode(), sized)
+    tail, sized = b"%b.json" % name.encode(), _SIZED % size
+    return _short_header(front + tail, sized), _short_header(preferred_front + tail, sized)
+
+
+@lru_cache(maxsize=64)
+def _folders(resource: str, version: str, namespace: str) -> tuple[bytes, bytes, int]:
+    """Where both copies of each object of a kind in a namespace are, and how long its name may be
+    for headers without an extension."""
+    plain, preferred = Address(resource, version, namespace, "").paths
+    if not preferred.isascii():
+        return b"", b"", -1
+    front = preferred.encode().removesuffix(b".json")
+    return plain.encode().removesuffix(b".json"), front, 100 - len(preferred)
 
 
 def _short_header(name: bytes, sized: bytes) -> bytes:
     front = name.ljust(100, b"\0") + sized
     # Its low half is 1 plus the sum of so few ASCII bytes, and it is made in C.
-    checksum = (zlib.adler32(front) & 0xFFFF) - 1 + _REST
-    return front + _SUMMED % checksum
+    return b"%b%06o\0 %b" % (front, (zlib.adler32(front) & 0xFFFF) + _REST, _USTAR)
 
 
 def padded(data: bytes) -> bytes:

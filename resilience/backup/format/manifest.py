@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -186,17 +187,54 @@ class ObjectLine(NamedTuple):
 _LONGEST_LINE = 1 << 20
 """Names, hashes and uids of owners; an object of 1.5 MiB has no room for more owners."""
 
+_TEXT = r"[ !#-.0-\[\]-~]"
+"""A character of a name that JSON writes as it is and `checked` accepts."""
+
+_NAME = rf'(?!\.\.?"){_TEXT}'
+_USUAL = re.compile(
+    r'(?m)^\{"h":"([0-9a-f]{64})",'
+    rf'"k":"({_TEXT}*)","n":"({_NAME}+)","ns":"({_NAME}*|)",'
+    rf'"o":\[((?:"{_TEXT}*"(?:,"{_TEXT}*")*)?)\],"r":"({_NAME}+)",'
+    rf'"rv":"({_TEXT}*)","s":(0|[1-9][0-9]{{0,17}}),"u":"({_TEXT}*)",'
+    r'"v":"((?:[ !#-\[\]-~]*/)?'
+    rf'({_NAME}*|))"\}}\n'
+)
+"""Whole lines that mean to JSON what their groups say. `ObjectLine.decoded` takes four times as
+long for the same."""
+
 
 def object_lines(chunks: Iterable[bytes], name: str) -> Iterator[ObjectLine]:
     """The lines of an objects file, as a stream."""
     rest = b""
     try:
         for block in inflate(chunks):
-            *lines, rest = (rest + block).split(b"\n")
-            yield from map(ObjectLine.decoded, lines)
+            whole, newline, rest = (rest + block).rpartition(b"\n")
+            yield from _decoded(whole + newline)
             if len(rest) > _LONGEST_LINE:
                 raise ValueError("a line without end")
         if rest:
             raise Tampered(f"snapshot {name}: its list of objects ends in the middle of a line")
     except (ValueError, KeyError, RecursionError, BadArchive) as problem:
         raise Tampered(f"snapshot {name}: its list of objects is damaged ({problem})") from problem
+
+
+def _decoded(lines: bytes) -> Iterator[ObjectLine]:
+    """Whole lines: all by one expression, or each by JSON if one of them is unusual."""
+    text = lines.decode()
+    usual = _USUAL.findall(text)
+    if len(usual) != text.count("\n"):
+        return map(ObjectLine.decoded, lines.removesuffix(b"\n").split(b"\n"))
+    return (
+        ObjectLine(
+            Address(resource, version, namespace, name),
+            api_version,
+            kind,
+            int(size),
+            sha256,
+            uid,
+            resource_version,
+            tuple(owners[1:-1].split('","')) if owners else (),
+        )
+        for sha256, kind, name, namespace, owners, resource, resource_version, size, uid,
+        api_version, version in usual
+    )  # fmt: skip

@@ -39,19 +39,14 @@ class Lines:
         """Append."""
         self._waiting.append(line.encoded())
         self._names.add(line)
-        self.counted(line)
+        self.count += 1
+        self.bytes += line.size
         if len(self._waiting) == _BATCH:
             self._flush()
 
-    def counted(self, line: ObjectLine) -> None:
-        """One more, whose bytes are appended by `add` or `copied`."""
-        self.count += 1
-        self.bytes += line.size
-
-    def copied(self, chunk: bytes) -> bytes:
-        """Append bytes of a file that was written by this class, as they are, and return them."""
+    def copied(self, chunk: bytes) -> None:
+        """Append bytes of a file that was written by this class, as they are and uncounted."""
         self._file.write(chunk)
-        return chunk
 
     def _flush(self) -> None:
         self._file.write(self._deflate.compress(b"".join(self._waiting)))

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.backup.format.archive import Address, Compressor, encode
+from resilience.backup.format.archive import Address, Compressor, encode, header, headers
 from resilience.backup.format.archive_reader import entries, inflate
 from tests.backup.format.tarballs import CHECKOUT, LONG, in_pieces, written
 
@@ -81,3 +81,23 @@ def test_the_fast_compressor_is_taken_where_it_is_installed(
     monkeypatch.setitem(sys.modules, "isal", SimpleNamespace(isal_zlib=fast))
     Compressor(lambda data: None)
     assert used == [(1, zlib.DEFLATED, 31)]
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=110)
+
+
+@given(st.sampled_from(["pods", "deployments.apps", "rôles"]), NAMES | st.just(""), NAMES)
+def test_both_headers_are_those_of_their_paths(resource: str, namespace: str, name: str) -> None:
+    address = Address(resource, "v1", namespace, name)
+    assert headers(address, 77) == tuple(header(path, 77) for path in address.paths)
+
+
+@pytest.mark.parametrize("length", range(44, 48))
+def test_a_header_holds_a_path_of_100_bytes(length: int) -> None:
+    """`resources/pods/v1-preferredversion/namespaces/shop/` and `.json` are 56 bytes."""
+    address = Address("pods", "v1", "shop", "n" * length)
+    plain, preferred = headers(address, 77)
+    with tarfile.open(fileobj=io.BytesIO(preferred + bytes(512 + 1024))) as tar:
+        assert tar.getnames() == [address.preferred]
+    assert len(preferred) == (512 if len(address.preferred) <= 100 else 3 * 512)
+    assert len(plain) == 512
