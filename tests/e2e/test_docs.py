@@ -62,7 +62,7 @@ def run(command: Command, folder: Path, temporary: Path) -> str:
         "TMPDIR": str(temporary),
         "NO_COLOR": "1",
         "COLUMNS": "100",
-        "PYTEST_ADDOPTS": "-p no:asyncio -p no:randomly",
+        "PYTEST_ADDOPTS": "-p no:asyncio -p no:hypothesispytest -p no:randomly",
         "PYTHONPATH": str(folder),  # where a page installs a package of its own
     }
     environment = {**os.environ, **own}
