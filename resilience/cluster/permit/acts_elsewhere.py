@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from resilience.cluster.permit.copiers import copied_into
 from resilience.cluster.permit.installers import INSTALLERS, REMOTE
 
 MACHINES = "(machines outside of the cluster: {})"
@@ -34,9 +35,11 @@ def elsewhere(body: Any, group: str | None = None) -> frozenset[str]:
 
 
 def installs_into(body: Any, group: str | None = None) -> frozenset[str]:
-    """Where a controller installs what the object names, or changes the traffic."""
+    """Where a controller installs what the object names, changes the traffic, or copies it to."""
+    if not isinstance(body, Mapping):
+        return frozenset()
     found = INSTALLERS.get(_group(body) if group is None else group)
-    return found(body) if found and isinstance(body, Mapping) else frozenset()
+    return copied_into(body) | (found(body) if found else frozenset())
 
 
 def _group(body: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from urllib.parse import urlsplit
 
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import (
@@ -22,6 +23,7 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
+from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard import consent_words as words
 from resilience.engine.guard import host_routes
 from resilience.engine.guard.host_addresses import (
@@ -42,6 +44,12 @@ from resilience.verbs.context import Refused
 OWN = ("127.0.0.1", "::1", "0.0.0.0", "::")
 """Of the machine or the Pod that asks. The rest of 127.0.0.0/8 has Pods on the sandbox."""
 
+KUBERNETES = ("kubernetes", "default")
+"""The API server's Service and its namespace."""
+
+API = "(everything: the API server itself)"
+"""A place that nothing covers: requests to the API server pass the door alone."""
+
 BY_CONTROLLER = "endpointslice-controller.k8s.io"
 
 
@@ -53,12 +61,16 @@ class Network:
         self._made = made
         self._seen = set[Host]()
         self._all = cache(self._listed)
+        server = urlsplit(cluster.access.server if isinstance(cluster, HttpCluster) else "")
+        self._server = Host(server.hostname or "", server.port or 443)
 
     def reached(self, host: Host) -> Reach:
         """Everything behind a host. Refused where this identity may not see it."""
         if host in self._seen:
             return Reach()
         self._seen.add(host)
+        if _same(host, self._server):
+            return within(API)
         try:
             if found := address(host.name):
                 return self._at(str(found), host.port)
@@ -91,7 +103,7 @@ class Network:
     def _outside(self, name: str, port: int) -> Reach:
         """By a name that clients outside of the cluster use."""
         served = [each for each in self._all(SERVICES) if name in hostnames(each)]
-        found = [within(objects.namespace(each)) for each in _with(served, port)]
+        found = [_place(each) for each in _with(served, port)]
         if any(name in node_names(each) for each in self._all(NODES)):
             found += [self._node(name, port, bool(found))]
         routes = self._routes()
@@ -111,7 +123,7 @@ class Network:
 
     def _service(self, name: str, namespace: str, port: int) -> Reach:
         """A Service's namespace, and wherever its clients end up."""
-        found = [within(namespace)]
+        found = [_place({"metadata": {"name": name, "namespace": namespace}})]
         own = [*self._live(name, namespace), *self._written("Service", name, namespace)]
         for each in own:
             if leads := str((each.get("spec") or {}).get("externalName") or ""):
@@ -165,12 +177,19 @@ class Network:
             return self._own(port)
         served = [each for each in self._all(SERVICES) if wanted in service_addresses(each)]
         pods = [each for each in self._all(PODS) if wanted in own_addresses(each)]
-        found = [within(objects.namespace(each)) for each in (*_with(served, port), *pods)]
+        found = [_place(each) for each in (*_with(served, port), *pods)]
+        if wanted in self._of_api():
+            found.append(within(API))
         if any(wanted in node_names(each) for each in self._all(NODES)):
             hears = any(port in service_ports(each) for each in served)
             found.append(self._node(wanted, port, hears))
         found += [self._routed(each) for each in host_routes.at(self._routes(), wanted)]
         return union(found)
+
+    def _of_api(self) -> set[str]:
+        """Addresses of the API server, where they may be seen."""
+        slices = self._slices(*KUBERNETES, selecting=True)
+        return {each for part in slices for each in endpoints(part)}
 
     def _own(self, port: int) -> Reach:
         """This machine may be a node of the cluster: its node ports are open on it then."""
@@ -188,6 +207,24 @@ class Network:
                 if objects.node(each) in nodes and port in pod_ports(each)]  # fmt: skip
         found = union(within(objects.namespace(each)) for each in (*served, *pods))
         return found | Reach(nodes=not (heard or (port and (served or pods))))
+
+
+def _place(obj: Object) -> Reach:
+    """Its namespace; the API server's own Service leads to everything."""
+    space = objects.namespace(obj)
+    is_api = (objects.name(obj), space) == KUBERNETES
+    return within(API if is_api else space)
+
+
+def _same(host: Host, server: Host) -> bool:
+    """Whether both are one listener; loopback has several names."""
+    names = [_plain(each.name) for each in (host, server)]
+    return host.port == server.port and names[0] == names[1]
+
+
+def _plain(name: str) -> str:
+    text = str(address(name) or name.lower().rstrip("."))
+    return "localhost" if text in OWN else text
 
 
 def _node_ports(service: Object) -> set[int]:

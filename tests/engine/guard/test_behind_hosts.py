@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.errors import Forbidden
+from resilience.cluster import connect
+from resilience.cluster.access.access_value import Access
+from resilience.cluster.errors import ClusterError, Forbidden
 from resilience.cluster.interface import (
     ENDPOINTSLICES,
     NAMESPACES,
@@ -15,8 +17,9 @@ from resilience.cluster.interface import (
     SERVICES,
     Resource,
 )
+from resilience.engine.guard.behind_hosts import API, Network
 from resilience.engine.guard.expanded import expanded
-from resilience.model.step_reach import Host, Reach
+from resilience.model.step_reach import Host, Reach, within
 from resilience.verbs.context import Refused
 from tests.engine.fakes import FakeClock, FakeCluster
 
@@ -68,6 +71,10 @@ SEEN = (
         "kubernetes.io/service-name": "web",
         "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}},
         "endpoints": [{"addresses": ["10.244.0.99"]}]}),
+    (SERVICES, named("kubernetes", "default", spec={"clusterIP": "10.96.0.1"})),
+    (ENDPOINTSLICES, {"metadata": {"name": "kubernetes", "namespace": "default", "labels": {
+        "kubernetes.io/service-name": "kubernetes"}}, "endpoints": [{"addresses": ["192.0.2.7"]}]}),
+    (PODS, named("kubernetes", "bank", status={"podIP": "10.244.0.8"})),
     (PODS, named("web-0", "shop", status={"podIP": "10.244.0.1"})),
     (PODS, named("db-0", "lab", spec={"nodeName": "worker-1", "containers": [
         {"ports": [{"containerPort": 5432, "hostPort": 35432}]}]}, status={"podIP": "10.244.0.9"})),
@@ -95,6 +102,11 @@ BEHIND: dict[tuple[str, int], set[str]] = {
     ("192.0.2.1", 5432): {"nodes"},
     ("192.0.2.1", 0): {"bank", "nodes"},
     ("192.0.2.9", 30080): set(),
+    ("10.96.0.1", 443): {API},
+    ("192.0.2.7", 6443): {API},
+    ("kubernetes.default.svc", 443): {API},
+    ("kubernetes.default", 443): {API},
+    ("10.244.0.8", 443): {"bank"},
     ("localhost", 30080): {"bank"},
     ("127.0.0.1", 30080): {"bank"},
     ("localhost", 8080): {"lab"},
@@ -132,7 +144,7 @@ def cluster() -> FakeCluster:
     found = FakeCluster(FakeClock())
     for kind in (INGRESSES, HTTP_ROUTES, TRAEFIK):
         found.serve(kind)
-    for name in ("bank", "lab", "shop", "watch"):
+    for name in ("bank", "default", "lab", "shop", "watch"):
         found.put(NAMESPACES, {"metadata": {"name": name}})
     for kind, body in SEEN:
         found.put(kind, body)
@@ -149,6 +161,28 @@ def test_what_is_behind_a_host(
     host: tuple[str, int], expected: set[str], cluster: FakeCluster
 ) -> None:
     assert behind(cluster, *host) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "is_api"),
+    [
+        ("127.0.0.1", 1, True),
+        ("localhost.", 1, True),
+        ("0x7f000001", 1, True),
+        ("localhost", 443, False),
+        ("127.0.0.2", 1, False),
+    ],
+)
+def test_the_address_of_the_kubeconfig_is_the_api_server(
+    host: str, port: int, is_api: bool
+) -> None:
+    with connect(Access(server="https://localhost:1", context="kind")) as cluster:
+        network = Network(cluster)
+        if is_api:
+            assert network.reached(Host(host, port)) == within(API)
+            return
+        with pytest.raises(ClusterError):  # it goes on to ask that server
+            network.reached(Host(host, port))
 
 
 MADE = (
