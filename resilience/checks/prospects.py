@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.kube import objects
+from resilience.kube.image_pulls import may_pass
 from resilience.kube.objects import Object
 from resilience.model.quantity import parse_quantity
 
@@ -64,7 +65,6 @@ _DENIED = (
     r"not found|manifest unknown|does not exist|unauthorized|authentication required"
     r"|access denied|denied:|forbidden|no basic auth|no match for platform"
 )
-_PASSING = r"timeout|timed out|connection re|no such host|too ?many ?requests|\b(429|5\d\d)\b|EOF"
 
 _WAITING = (
     _Rule("InvalidImageName", "", Stuck("name", AT_ONCE, "correct the image's name")),
@@ -131,7 +131,7 @@ def of_pod(pod: Object, before: Stuck | None = None) -> Stuck | None:
 def _of_pull(message: str, before: Stuck | None) -> Stuck | None:
     if "the sandbox has " in message:  # the sandbox pulls nothing, so pushing an image cannot help
         return _UNMAPPED
-    if re.search(_PASSING, message, re.IGNORECASE):
+    if may_pass(message):
         return None
     if re.search(_DENIED, message, re.IGNORECASE):
         return _IMAGE

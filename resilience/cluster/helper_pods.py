@@ -19,6 +19,7 @@ from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
+from resilience.kube.image_pulls import is_bare_back_off, may_pass
 
 IMAGE = "python:3.13-slim"
 """The default without `helper_image`; any image with Python 3.11 or later on its PATH works."""
@@ -30,7 +31,8 @@ HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
      "CreateContainerConfigError"}
 )  # fmt: skip
-"""Reasons of a waiting container that a short wait does not resolve."""
+"""Reasons of a waiting container that a short wait does not resolve, unless their message names a
+cause that may pass."""
 
 _NO_MESH = {"sidecar.istio.io/inject": "false"}
 """Annotation against sidecars: one that never ends would keep a finished helper running."""
@@ -181,7 +183,9 @@ def hopeless(pod: Object) -> str:
     status = pod.get("status") or {}
     for each in status.get("containerStatuses") or ():
         waiting = (each.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in HOPELESS:
+        reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
+        passing = may_pass(message) or is_bare_back_off(reason, message)
+        if reason in HOPELESS and not passing:
             return _reason(waiting)
     return why_not_running(pod) if objects.phase(pod) == "Failed" else ""
 

@@ -153,10 +153,31 @@ def test_what_keeps_a_helper_from_running_is_reported(status: Object, expected: 
     assert helper_pods.why_not_running({"status": status}) == expected
 
 
-def test_only_what_waiting_cannot_help_is_hopeless() -> None:
-    def waiting(reason: str) -> Object:
-        return {"status": {"containerStatuses": [{"state": {"waiting": {"reason": reason}}}]}}
+@pytest.mark.parametrize(
+    ("reason", "message", "hopeless"),
+    [
+        ("ErrImagePull", 'failed to resolve reference "r/x:1": r/x:1: not found', True),
+        ("ErrImagePull", "x509: certificate signed by unknown authority", True),
+        ("ErrImagePull", "", True),
+        ("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout", False),
+        ("ErrImagePull", "429 Too Many Requests: toomanyrequests: rate limit", False),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1": ErrImagePull: x:1: not found', True),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1": ErrImagePull: unexpected EOF', False),
+        ("ImagePullBackOff", 'Back-off pulling image "x:1"', False),
+        ("ImagePullBackOff", "", False),
+        ("CreateContainerConfigError", "failed to sync secret cache: timed out", False),
+        ("CreateContainerConfigError", 'secret "x" not found', True),
+        ("InvalidImageName", "", True),
+        ("ContainerCreating", "", False),
+    ],
+)
+def test_only_what_waiting_cannot_help_is_hopeless(
+    reason: str, message: str, hopeless: bool
+) -> None:
+    waiting = {"reason": reason, "message": message}
+    pod = {"status": {"containerStatuses": [{"state": {"waiting": waiting}}]}}
+    assert bool(helper_pods.hopeless(pod)) is hopeless
 
-    assert helper_pods.hopeless(waiting("ImagePullBackOff"))
-    assert not helper_pods.hopeless(waiting("ContainerCreating"))
+
+def test_a_helper_that_failed_is_hopeless() -> None:
     assert helper_pods.hopeless({"status": {"phase": "Failed"}})

@@ -28,6 +28,9 @@ from resilience.probes.prober.samples import SampleLog
 LOOK = 0.1
 """Seconds between two looks for Pods."""
 
+COLLECTED = 30.0
+"""Seconds that the cluster's garbage collector has to delete the Pods of a deleted Job."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -170,6 +173,7 @@ class Fleet:
             agent.lines.stopping()
         try:
             remove(self._where, self._cluster)
+            self._pods.wait(lambda pods: not self._going_on(pods), COLLECTED)
         except ClusterError as error:
             self._stuck = f"the probers could not be stopped: {error}"
         for agent in self._log.agents:
@@ -182,8 +186,16 @@ class Fleet:
                 self._follow(pod)
 
     def _mine(self) -> Sequence[Object]:
-        return [pod for pod in self._pods.objects()
-                if objects.labels(pod).get(FLEET) == self._site.name]  # fmt: skip
+        return [pod for pod in self._pods.objects() if self._is_mine(pod)]
+
+    def _is_mine(self, pod: Object) -> bool:
+        return objects.labels(pod).get(FLEET) == self._site.name
+
+    def _going_on(self, pods: Sequence[Object]) -> bool:
+        """Whether a Pod has not been asked to end yet. Its grace begins only then: the garbage
+        collector deletes it some time after the Job."""
+        return any(self._is_mine(pod) and not objects.is_terminating(pod)
+                   and not objects.is_finished(pod) for pod in pods)  # fmt: skip
 
     def _follow(self, pod: Object) -> None:
         node = (pod.get("spec") or {}).get("nodeName") or ""

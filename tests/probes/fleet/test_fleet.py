@@ -41,10 +41,11 @@ def pod(index: int, node: str) -> Object:
 
 
 class Cluster:
-    """Plays the API server: it makes these Pods of the Job; deleting it ends their logs."""
+    """Plays the API server: it makes these Pods of the Job. Deleting it deletes them, which ends
+    their logs; if `late`, the garbage collector does so once the fleet waits for it."""
 
-    def __init__(self, *pods: Object, gone: Sequence[str] = ()) -> None:
-        self.pods, self.gone = list(pods), gone
+    def __init__(self, *pods: Object, gone: Sequence[str] = (), late: bool = False) -> None:
+        self.pods, self.gone, self.late = list(pods), gone, late
         self.requests: list[tuple[str, Resource]] = []
         self.bodies: dict[Resource, Object] = {}
         self.stopped = threading.Event()
@@ -71,8 +72,21 @@ class Cluster:
     def delete(self, resource: Resource, name: str, namespace: str = "") -> Object:
         assert (name, namespace) == ("p1", "shop")
         self.requests.append(("delete", resource))
-        self.stopped.set()
+        if not self.late:
+            self._collect()
         return {}
+
+    def wait(self, holds: Callable[[Sequence[Object]], bool], timeout: float) -> bool:
+        if not holds(self.pods):
+            self._collect()
+        assert holds(self.pods), "it waits for what nobody will delete"
+        return True
+
+    def _collect(self) -> None:
+        for each in self.pods:
+            if each["status"]["phase"] != "Failed" and each["metadata"]["labels"][FLEET] == "p1":
+                each["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        self.stopped.set()
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         if self.stopped.is_set() or name in self.gone:
@@ -209,3 +223,16 @@ def test_nodes_that_may_not_be_read_have_no_zone(start: Start) -> None:
     until(lambda: len(log) == 40)
     assert [each.zone for each in log.measured()] == ["", ""]
     cluster.get = Cluster.get.__get__(cluster)  # type: ignore[method-assign]
+
+
+def test_the_grace_of_an_agent_begins_when_the_garbage_collector_deletes_its_pod(
+    start: Start,
+) -> None:
+    failed, others = pod(1, "node-2"), pod(0, "node-1")
+    failed["status"]["phase"] = "Failed"
+    others["metadata"] |= {"name": "p2-0", "uid": "u9", "labels": {FLEET: "p2"}}
+    cluster = Cluster(pod(0, "node-1"), failed, others, late=True)
+    fleet, log = start(cluster)
+    until(lambda: len(log) == 40)
+    fleet.stop()
+    assert [each["trouble"] for each in fleet.cost["agents"]] == ["", ""]
