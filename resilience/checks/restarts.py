@@ -1,7 +1,8 @@
-"""`restarts`: how often containers were restarted since the run began.
+"""`restarts`: how often containers were restarted since the first action.
 
 Restarts are counted from the watch, so a restarted Pod that is gone still counts, and earlier
-restarts do not. Without any Pod that could restart, the check is not measured.
+restarts do not: neither those of another day, nor those of `given`, where a container may have to
+wait for what it depends on. Without any Pod that could restart, the check is not measured.
 """
 
 from __future__ import annotations
@@ -61,9 +62,10 @@ def run(restarts: Restarts, context: CheckContext) -> str:
 
 
 def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, int]]:
-    """uid to (title, restarts since it was first seen); a Pod created during the run starts at
-    0.
+    """uid to (title, restarts since the first action, or since it was first seen after that); a
+    Pod created during the run starts at 0.
     """
+    since = _first_action(context)
     first: dict[str, int] = {}
     most: dict[str, tuple[str, int]] = {}
     for event in context.history(PODS):
@@ -71,7 +73,8 @@ def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, i
         if not _counts_here(pod, selector, context):
             continue
         uid, count = objects.uid(pod), objects.restarts(pod)
-        first.setdefault(uid, count)
+        if uid not in first or event.received < since:
+            first[uid] = count
         _, known = most.get(uid, ("", 0))
         most[uid] = (objects.title(pod), max(known, count - first[uid]))
     return most
@@ -100,7 +103,7 @@ VERB = Verb(
     name="restarts",
     family=Family.CHECK,
     parameters=Restarts,
-    summary="Containers were restarted at most this many times since the run began.",
+    summary="Containers were restarted at most this many times since the first action.",
     phases=frozenset({Phase.WHEN, Phase.THEN}),
     run=run,
     describe=lambda restarts: f"at most {many(restarts.at_most, 'restart')} of {restarts.pods}",

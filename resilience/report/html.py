@@ -14,6 +14,7 @@ from typing import Any
 from resilience.report.page import figures, lanes, masthead, matrices, phases
 from resilience.report.page.chart import chart, steps_of
 from resilience.report.page.fleet_grid import Cell, Grid, grid
+from resilience.report.page.legend import legend
 from resilience.report.page.sealed import Sealed, rendered
 from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
 from resilience.report.wording import on
@@ -30,7 +31,7 @@ def html(document: ReportJson) -> str:
     from markupsafe import Markup
 
     helpers: dict[str, Any] = {
-        "chart": lambda probe, run: Markup(chart(probe, run)),
+        "charts": lambda run: [Markup(chart(probe, run)) for probe in run["probes"]],
         "cluster": lambda run: Markup(lanes.cluster(run)),
         "phases": lambda finding: Markup(phases.phases(finding)),
         "share": lambda report: Markup(masthead.share(counted(report))),
@@ -49,6 +50,7 @@ def html(document: ReportJson) -> str:
         "size": masthead.size,
         "words": words,
         "steps_of": steps_of,
+        "legend": legend,
         "told": told,
         "counted": counted,
         "overview": overview,

@@ -179,6 +179,25 @@ def test_restarts_are_counted_from_the_watch(here: World, at_most: int, outcome:
     assert record.findings[0].value == 1.0
 
 
+@pytest.mark.parametrize(("after", "restarts"), [(0.5, 0.0), (2.5, 1.0)])
+def test_restarts_before_the_first_action_do_not_count(
+    here: World, after: float, restarts: float
+) -> None:
+    def restarted(pod: Any) -> None:
+        pod["status"]["containerStatuses"] = [{"name": "web", "restartCount": 1}]
+
+    name = here.pods()[0]["metadata"]["name"]
+    here.clock.after(after, lambda: here.cluster.change(PODS, "shop", name, restarted))
+    record = here.run(
+        given=[step(SLEEP, Phase.GIVEN, duration=Duration.of(2))],
+        when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=4),
+              step(SLEEP, Phase.WHEN, 1, duration=Duration.of(2))],
+        then=[step(RESTARTS, Phase.THEN, pods=APP, at_most=1)],
+    )  # fmt: skip
+    assert record.outcome is Outcome.PASSED, record.message
+    assert record.findings[0].value == restarts
+
+
 def test_no_pod_at_all_is_not_no_restart(here: World) -> None:
     record = here.run(
         when=[kill()], then=[step(RESTARTS, Phase.THEN, pods=Selector.parse("app=none"))]

@@ -132,4 +132,5 @@ def _facts(event: WatchEvent) -> Mapping[str, Any]:
         "gone": event.type == "DELETED",
         "node": objects.node(pod),
         "restarts": objects.restarts(pod),
+        **({"ours": True} if objects.is_ours(pod) else {}),
     }

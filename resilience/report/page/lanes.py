@@ -1,6 +1,7 @@
 """The cluster during the run, on the clock of its probes: Pods as lanes, Events as marks, headroom.
 
-A lane is one Pod from when it was first seen to its end, coloured by its state. A mark is one
+A lane is one Pod from when it was first seen to its end, coloured by its state. Probers and other
+helpers of the run have a panel of their own below those of the workload. A mark is one
 Event, or several that are close together. The area shows how many disruptions a budget allows: at
 zero, a drain waits.
 """
@@ -41,6 +42,7 @@ class Lane:
 
     name: str
     node: str
+    ours: bool = False
     states: list[tuple[float, str]] = field(default_factory=list)
     until: float | None = None
 
@@ -76,6 +78,7 @@ def pods(run: RunJson) -> list[Lane]:
             continue
         lane = found.setdefault(str(facts["uid"]), Lane(str(facts.get("name", "")), ""))
         lane.node = str(facts.get("node") or lane.node)
+        lane.ours = lane.ours or bool(facts.get("ours"))
         if facts.get("gone"):
             lane.until = entry["at"]
         else:
@@ -113,13 +116,28 @@ def _panels(
     """Height and drawing of each lane, from top to bottom."""
     if events:
         yield MARKS + 16.0, [caption(11, "Events"), *_marks(events, scale)]
-    if lanes:
-        shown, left = lanes[:MOST_LANES], len(lanes) - MOST_LANES
-        title = "Pods" + (f" (the first {MOST_LANES} of {len(lanes)})" if left > 0 else "")
-        drawn = [part for row, lane in enumerate(shown) for part in _lane(lane, row, scale)]
-        yield 30.0 + LANE * len(shown), [caption(11, title), *drawn]
+    theirs = [lane for lane in lanes if not lane.ours]
+    ours = [lane for lane in lanes if lane.ours]
+    for title, some in (("Pods", theirs), ("Pods of this run", ours)):
+        if some:
+            yield 30.0 + LANE * min(len(some), MOST_LANES), _pods(title, some, scale)
     for name, steps in sorted(budgets.items()):
         yield HEADROOM + GAP, list(_headroom(name, steps, scale))
+
+
+def _pods(title: str, lanes: Sequence[Lane], scale: Scale) -> list[str]:
+    """At most `MOST_LANES`, those that changed before those that did not."""
+    shown = lanes
+    if len(lanes) > MOST_LANES:
+        chosen = sorted(range(len(lanes)), key=lambda at: (not _changed(lanes[at]), at))
+        shown = [lanes[at] for at in sorted(chosen[:MOST_LANES])]
+        title = f"{title} ({MOST_LANES} of {len(lanes)})"
+    drawn = [part for row, lane in enumerate(shown) for part in _lane(lane, row, scale)]
+    return [caption(11, title), *drawn]
+
+
+def _changed(lane: Lane) -> bool:
+    return lane.until is not None or len({state for _, state in lane.states}) > 1
 
 
 def _lane(lane: Lane, row: int, scale: Scale) -> Iterator[str]:

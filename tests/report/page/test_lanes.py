@@ -54,12 +54,31 @@ def test_events_of_one_place_are_one_mark_and_a_warning_shows() -> None:
 
 
 def test_of_many_pods_the_first_are_drawn_and_the_number_is_named() -> None:
-    many = [Entry(monotonic=ZERO + 1, wall=WALL, what=What.WATCH, text="",
-                  facts={"kind": "Pod", "uid": str(n), "name": f"p{n}", "state": "ready"})
-            for n in range(300)]  # fmt: skip
+    many = [pod(ZERO + 1, n) for n in range(300)]
     text = cluster(run(replace(record(), timeline=many)))
-    assert f"the first {MOST_LANES} of 300" in text
+    assert f"Pods ({MOST_LANES} of 300)" in text
     assert text.count('class="state ready"') == MOST_LANES
+
+
+def test_of_many_pods_those_that_changed_are_drawn() -> None:
+    entries = [pod(ZERO + 1, n) for n in range(300)]
+    entries += [pod(ZERO + 2, 250, gone=True), pod(ZERO + 3, 299, state="terminating")]
+    text = cluster(run(replace(record(), timeline=entries)))
+    assert text.index(">p0<") < text.index(">p250<") < text.index(">p299<")
+    assert ">p22<" not in text
+
+
+def test_helpers_of_the_run_are_drawn_apart_from_the_workload() -> None:
+    entries = [pod(ZERO + 1, 0, ours=True), pod(ZERO + 1, 1)]
+    text = cluster(run(replace(record(), timeline=entries)))
+    places = [text.index(each) for each in (">Pods<", ">p1<", ">Pods of this run<", ">p0<")]
+    assert places == sorted(places)
+    assert "Pods of this run" not in cluster(MADE)
+
+
+def pod(at: float, number: int, state: str = "ready", **more: bool) -> Entry:
+    facts = {"kind": "Pod", "uid": str(number), "name": f"p{number}", "state": state, **more}
+    return Entry(monotonic=at, wall=WALL, what=What.WATCH, text="", facts=facts)
 
 
 def test_a_run_that_saw_nothing_has_no_drawing() -> None:
