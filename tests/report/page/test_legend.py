@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from resilience.model.timeline import What
 from resilience.report.document import document, run
 from resilience.report.html import html
 from resilience.report.page.chart import chart
 from resilience.report.page.lanes import STATES, cluster
 from resilience.report.page.legend import KEYS, legend
 from resilience.report.shape import RunJson
-from tests.report.made import ENVIRONMENT, record
+from tests.report.made import record
 
 
 def drawn(made: RunJson) -> str:
@@ -25,7 +26,8 @@ def texts(made: RunJson) -> list[str]:
 def test_a_run_without_objectives_and_victims_has_no_keys_for_them() -> None:
     made = run(record())
     assert {"a victim", "the objective"} <= set(texts(made))
-    plain = run(replace(record(), findings=(), victims=()))
+    calm = [entry for entry in record().timeline if entry.what is not What.VICTIM]
+    plain = run(replace(record(), findings=[], timeline=calm))
     assert not {"a victim", "the objective", "an outage"} & set(texts(plain))
 
 
@@ -34,7 +36,7 @@ def test_every_state_of_a_lane_has_a_key() -> None:
 
 
 def test_the_page_has_one_key_for_each_kind_of_mark() -> None:
-    page = html(document([record()], ENVIRONMENT))
+    page = html(document([record()], 0.0))
     keys = re.findall(r'<li class="soft">.*?</li>', page)
     assert sum("a victim" in key for key in keys) == 1
     assert not [key for key in keys if "succeeded" in key]
