@@ -15,6 +15,7 @@ from resilience.cluster.permit.installers import INSTALLERS, REMOTE
 
 MACHINES = "(machines outside of the cluster: {})"
 NODES = "(nodes or machines: {})"
+ALL = "(all namespaces: an empty name)"
 UNREADABLE = "(unknown: a JSON patch of a fault)"
 """These and REMOTE represent what no namespace of this cluster names; they are never covered."""
 
@@ -67,7 +68,7 @@ def _named(value: Any) -> Iterator[str]:
         elif (key == "namespaces" and isinstance(inner, list)) or (
             key == "pods" and isinstance(inner, Mapping)
         ):
-            yield from map(str, inner)
+            yield from (str(each) if each else ALL for each in inner)
         else:
             yield from _named(inner)
 

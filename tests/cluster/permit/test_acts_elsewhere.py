@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.permit.acts_elsewhere import UNREADABLE, elsewhere
+from resilience.cluster.permit.acts_elsewhere import ALL, UNREADABLE, elsewhere
 from resilience.cluster.permit.installers import REMOTE
 
 
@@ -29,6 +29,9 @@ def experiment(name: str, **variables: str) -> dict[str, Any]:
     [
         (chaos("PodChaos", selector={"labelSelectors": {"app": "a"}}), set()),
         (chaos("PodChaos", selector={"namespaces": ["bank"]}), {"bank"}),
+        (chaos("PodChaos", selector={"namespaces": ["bank", ""]}), {"bank", ALL}),
+        (chaos("PodChaos", selector={"namespaces": [None]}), {ALL}),
+        (chaos("PodChaos", selector={"pods": {"": ["a"]}}), {ALL}),
         (chaos("NetworkChaos", target={"selector": {"pods": {"bank": ["a"]}}}), {"bank"}),
         (chaos("Schedule", podChaos={"remoteCluster": "prod"}), {REMOTE}),
         (chaos("AWSChaos", ec2Instance="i-1"), {"(machines outside of the cluster: AWSChaos)"}),
