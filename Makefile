@@ -7,10 +7,13 @@ CONFORMANCE ?= conformance-report
 CLIENTS ?= clients-report
 VELERO_REPORT ?= velero-report
 APPS_REPORT ?= apps-report
+PROCESSORS := $(shell nproc 2>/dev/null || echo 1)
 # Tests mostly wait, for processes that start and end: more workers than processors do no harm.
-WORKERS ?= 3
+WORKERS ?= $(shell echo $$(($(PROCESSORS) + 1)))
+# What holds a service to a clock waits most of its time: two at once, where each has a processor.
+CLOCKED ?= $(shell [ $(PROCESSORS) -ge 2 ] && echo 2 || echo 0)
 # Scenarios measure, so each worker gets two processors; on fewer than four, one process does it all.
-DEMO_WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -ge 4 ] && echo $$((n / 2)) || echo 0)
+DEMO_WORKERS ?= $(shell [ $(PROCESSORS) -ge 4 ] && echo $$(($(PROCESSORS) / 2)) || echo 0)
 LOCKING := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start thousands of interpreters. Images of CI forbid bytecode, and each would compile us anew.
@@ -31,7 +34,7 @@ library: $(VENV)/.demo  ## each scenario and plan of the library once, on the em
 
 test: $(VENV)/.test lint  ## install what the tests need and run them all
 	$(BIN)/python -m pytest tests/ -n $(WORKERS) -m "not alone"
-	$(BIN)/python -m pytest tests/ -m alone
+	$(BIN)/python -m pytest tests/ -n $(CLOCKED) -m alone
 
 lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff check .

@@ -1,8 +1,9 @@
-"""How `make test` shares the tests out: most among workers, and those that measure one by one.
+"""How `make test` shares the tests out: most among workers, then those that measure, two at once.
 
 A file stays whole on one worker, because its fixtures hold servers. Files that take long begin
 first, so that no worker is left with one at the end. `alone` marks what a busy neighbour could
-make fail, because it holds a service to a clock: `make test` runs it afterwards, one by one.
+make fail, because it holds a service to a clock: `make test` runs it afterwards, where each of two
+workers has a processor.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import pytest
 from hypothesis import settings
 
 LONGEST_FIRST = (
+    "tests/zoo/test_zoo.py",
+    "tests/probes/kinds/test_in_sandbox.py",
+    "tests/probes/fleet/test_fleet_in_sandbox.py",
+    "tests/e2e/test_watch_in_a_pod.py",
     "tests/e2e/test_kubectl.py",
     "tests/e2e/test_docs.py",
     "tests/commands/test_command.py",
@@ -41,7 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # What an example may take in real time says more of the machine than of what is tested.
     settings.register_profile("no clock", settings(), deadline=None)
     settings.load_profile("no clock")
-    config.addinivalue_line("markers", "alone: holds a service to a clock; no test runs beside it")
+    config.addinivalue_line(
+        "markers", "alone: holds a service to a clock; at most one other of these runs beside it"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -1,4 +1,5 @@
-"""`make test` installs what a machine lacks, and never over what is there; modules compile once."""
+"""`make test` installs what a machine lacks, and never over what is there; modules compile once,
+and workers are as many as the processors carry."""
 
 from __future__ import annotations
 
@@ -81,3 +82,12 @@ def test_what_cannot_be_had_is_named_and_stops_nothing(machine: Path, trouble: s
 def test_modules_are_compiled_once_whatever_the_environment_forbids(tmp_path: Path) -> None:
     recipe = f"\t@{sys.executable} -c 'import sys; print(sys.dont_write_bytecode)'\n"
     assert _made(tmp_path, recipe, PYTHONDONTWRITEBYTECODE="1") == "False\n"
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(1, "2 0 0"), (2, "3 2 0"), (4, "5 2 2")])
+def test_what_measures_has_a_processor_for_each_worker_and_scenarios_two(
+    machine: Path, processors: int, workers: str
+) -> None:
+    _program(machine, "nproc", f"echo {processors}")
+    recipe = '\t@echo "$(WORKERS) $(CLOCKED) $(DEMO_WORKERS)"\n'
+    assert _made(machine.parent, recipe, PATH=str(machine)) == f"{workers}\n"

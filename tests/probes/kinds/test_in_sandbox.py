@@ -113,7 +113,7 @@ PAUSE = float(os.environ.get("PAUSE", "0"))
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0"
     def do_GET(self):
-        time.sleep(0.1 + (PAUSE if os.path.exists("/tmp/slow") else 0))
+        time.sleep(0.25 + (PAUSE if os.path.exists("/tmp/slow") else 0))
         self.send_response(200)
         self.end_headers()
     def log_message(self, *ignored):
