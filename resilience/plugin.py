@@ -6,6 +6,7 @@ plan is collected or the fixture is requested.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilience.config.options import OPTIONS, Option
-from resilience.config.root import project_root
-from resilience.config.settings import BadSetting, resolve
-from resilience.harness import FIXTURE, NEXT, SESSION, SETTINGS, naming
+from resilience.harness import FIXTURE, NEXT, SESSION, SETTINGS, SUFFIXES
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
@@ -50,41 +49,32 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the settings. An invalid one ends the run with a message of one line."""
+    """Read the settings, if there are any. An invalid one ends the run with a message of one
+    line."""
+    if any(_is_set(config, option) for option in OPTIONS):
+        from resilience.harness import run_settings
 
-    def cli(option: Option) -> Any:
-        return config.getoption(option.key)
+        run_settings.check(config)
 
-    def ini(option: Option) -> Any:
-        try:
-            return config.getini(option.key)
-        except (pytest.UsageError, TypeError, ValueError) as error:
-            raise BadSetting(f"{option.key} in the ini file: {error}") from None
 
+def _is_set(config: pytest.Config, option: Option) -> bool:
+    """Whether the command line, the environment or the ini file has a value, a wrong one too."""
+    if config.getoption(option.key) is not None or option.variable in os.environ:
+        return True
     try:
-        config.stash[SETTINGS] = resolve(root=_root(config), cli=cli, ini=ini)
-        if config.stash[SETTINGS].is_fleet:
-            from resilience.config import fleet
-
-            fleet.members(config.stash[SETTINGS])
-    except BadSetting as error:
-        raise pytest.UsageError(str(error)) from None
-
-
-def _root(config: pytest.Config) -> Path:
-    """pytest's own root if it was given or configured. Otherwise pytest uses the common parent of
-    all paths on the command line, and a kubeconfig is one of those."""
-    if config.inipath is not None or config.getoption("rootdir", None):
-        return config.rootpath
-    return project_root(config.invocation_params.dir)
+        return config.getini(option.key) not in (None, "", [])
+    except (pytest.UsageError, TypeError, ValueError):
+        return True
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect files that are named like a scenario or a plan, and files given on the command line
     that begin like one."""
-    if file_path.suffix not in naming.SUFFIXES:
+    if file_path.suffix not in SUFFIXES:
         return None
-    settings = parent.config.stash[SETTINGS]
+    from resilience.harness import naming, run_settings
+
+    settings = run_settings.settings(parent.config)
     named = naming.named_like_ours(file_path, (*settings.scenarios, *settings.plans))
     if not named and not (
         parent.session.isinitpath(file_path) and naming.begins_like_ours(file_path)
@@ -101,7 +91,7 @@ def pytest_resilience_add_audit(
 ) -> None:
     """Add the rules of the audit as tests. This hook comes first, so that -m and -k select among
     them."""
-    if config.stash[SETTINGS].audit:
+    if SETTINGS in config.stash and config.stash[SETTINGS].audit:
         from resilience.harness.auditing import rule_items
 
         items.extend(rule_items.items(session))
@@ -123,7 +113,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """In a fleet, a test in Python runs on each cluster."""
-    if FIXTURE in metafunc.fixturenames and metafunc.config.stash[SETTINGS].is_fleet:
+    given = metafunc.config.stash.get(SETTINGS, None)
+    if FIXTURE in metafunc.fixturenames and given and given.is_fleet:
         from resilience.harness import python_tests
 
         python_tests.parametrize(metafunc)
@@ -188,7 +179,7 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
     """On the controller: check whether and how scenarios may be distributed to workers."""
-    if any(name.partition("::")[0].endswith(naming.SUFFIXES) for name in ids):
+    if any(name.partition("::")[0].endswith(SUFFIXES) for name in ids):
         from resilience.harness.distributed import arrival
 
         arrival.check(node.config, ids)
@@ -232,9 +223,9 @@ def _ours(config: pytest.Config) -> bool:
 @pytest.fixture(scope="session")
 def resilience_cluster(request: pytest.FixtureRequest) -> Iterator[HttpCluster]:
     """The cluster that scenarios act on: the embedded sandbox unless a context is given."""
-    from resilience.harness import collecting
+    from resilience.harness import collecting, run_settings
 
-    if request.config.stash[SETTINGS].is_fleet:
+    if run_settings.settings(request.config).is_fleet:
         yield from collecting.open_member(request)
     else:
         yield from collecting.open_cluster(request.session)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resilience.harness.session import Session
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+"""Set if anything is set, and on first use; see `resilience.harness.run_settings`."""
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 """Set once a scenario or plan was collected, or the fixture requested."""
@@ -31,3 +32,6 @@ COMMON_SEED: pytest.StashKey[int] = pytest.StashKey()
 
 FIXTURE, FLEET = "resilience_cluster", "resilience_fleet"
 """The fixtures of every scenario and plan: one cluster, or those of a fleet."""
+
+SUFFIXES = (".yaml", ".yml")
+"""The files that may be scenarios or plans."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from resilience.harness import FIXTURE, FLEET, REFUSAL, SETTINGS, output, python_tests, refusals
+from resilience.harness import FIXTURE, FLEET, REFUSAL, output, python_tests, refusals, run_settings
 from resilience.harness.current import session
 from resilience.harness.items import ScenarioFile, ScenarioItem
 from resilience.harness.session import Session
@@ -36,7 +36,7 @@ def check(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
         return  # workers skip this: see `resilience.harness.distributed.arrival`
     if any(not isinstance(item, ScenarioItem) or item.scenario.mutates for item in ours):
         check_options(config)
-    if ours and not config.stash[SETTINGS].dry_run and (text := session(config).refusal()):
+    if ours and not run_settings.settings(config).dry_run and (text := session(config).refusal()):
         raise pytest.UsageError(f"resilience: {text}")
     if ours:
         check_targets(session(config))
@@ -65,7 +65,7 @@ def check_places(config: pytest.Config) -> None:
     from resilience.publish import places
 
     try:
-        places.check(config.stash[SETTINGS])
+        places.check(run_settings.settings(config))
     except ValueError as error:
         raise pytest.UsageError(f"resilience: {error}") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.harness import COMMON_SEED, SEED, SESSION, SETTINGS, output
+from resilience.harness import COMMON_SEED, SEED, SESSION, output, run_settings
 from resilience.harness.session import Session
 from resilience.harness.signals import exit_code
 
@@ -16,7 +16,7 @@ def session(config: pytest.Config) -> Session:
     found = config.stash.get(SESSION, None)
     if found is None:
         found = config.stash[SESSION] = Session(
-            config.stash[SETTINGS],
+            run_settings.settings(config),
             tell=lambda line: output.write(config, [line]),
             terminate=lambda signal: _terminate(config, signal),
             common_seed=_common_seed(config),

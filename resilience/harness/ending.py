@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from resilience.engine.base.defect import defect
-from resilience.harness import SESSION, SETTINGS, exits, naming, output
+from resilience.harness import SESSION, exits, naming, output, run_settings
 from resilience.harness.signals import exit_code
 from resilience.model.masks import shown
 from resilience.model.verdict import Outcome
@@ -86,7 +86,7 @@ def explain(reporter: Any, config: pytest.Config) -> None:
     """Why nothing was collected from the paths that were typed."""
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
         return
-    here, settings = config.invocation_params.dir, config.stash[SETTINGS]
+    here, settings = config.invocation_params.dir, run_settings.settings(config)
     paths = [here / each.partition("::")[0] for each in config.args]
     for line in naming.hints(paths, (*settings.scenarios, *settings.plans), here):
         reporter.write_line(shown(f"resilience: {line}"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-SUFFIXES = (".yaml", ".yml")
+from resilience.harness import SUFFIXES
 
 KEYS = ("scenario:", "plan:")
 

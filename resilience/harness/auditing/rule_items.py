@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from resilience.harness import SETTINGS
+from resilience.harness import run_settings
 
 if TYPE_CHECKING:
     from resilience.audit.base.finding import Audit
@@ -80,7 +80,7 @@ def items(session: pytest.Session) -> Sequence[pytest.Item]:
     """All of them. UsageError when there is no cluster to read."""
     from resilience.audit.base.rule import Level
 
-    settings = session.config.stash[SETTINGS]
+    settings = run_settings.settings(session.config)
     if not (settings.context or settings.kubeconfig or settings.fleet):
         raise pytest.UsageError(
             "resilience: --resilience-audit reads a cluster, and the sandbox would be empty; set "
@@ -108,7 +108,7 @@ def _audit(config: pytest.Config) -> Audit:
     if found is None:
         rules, wrong = catalogue()
         try:
-            inventory, unread, notes = from_cluster(config.stash[SETTINGS])
+            inventory, unread, notes = from_cluster(run_settings.settings(config))
         except (ClusterError, CommandError) as error:
             pytest.fail(f"the cluster cannot be read: {error}", pytrace=False)
         found = examine(inventory, rules, unread=unread, notices=[*wrong, *notes])

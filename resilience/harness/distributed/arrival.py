@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from resilience.engine.plan.plan_scenarios import compiled
-from resilience.harness import SETTINGS, collecting, refusals
+from resilience.harness import collecting, refusals, run_settings
 from resilience.harness.current import session
 from resilience.harness.distributed import controller
 from resilience.harness.distributed.controller import Located
@@ -29,7 +29,10 @@ def check(config: pytest.Config, ids: Sequence[str]) -> None:
     found = scenarios(config, ids)
     if not found:
         return
-    if any(each.mutates for _, each in found.values()) and not config.stash[SETTINGS].dry_run:
+    if (
+        any(each.mutates for _, each in found.values())
+        and not run_settings.settings(config).dry_run
+    ):
         if len(found) == len(ids):
             collecting.check_options(config)
         elif list(refusals.reasons(config)):

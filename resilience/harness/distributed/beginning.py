@@ -18,7 +18,8 @@ def prepare(node: Any) -> None:
         config.stash[COMMON_SEED] = SystemRandom().randrange(2**32)
         config.pluginmanager.register(Receiver(config), "resilience-receiver")
     node.workerinput[SEED] = config.stash[COMMON_SEED]
-    if not config.stash[SETTINGS].dry_run:
+    given = config.stash.get(SETTINGS, None)
+    if not (given and given.dry_run):
         reasons = (f"resilience: {reason}" for reason in refusals.reasons(config))
         node.workerinput[REFUSAL] = "\n".join(reasons)
 
