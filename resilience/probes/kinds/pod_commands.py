@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LONGEST = 1 << 20
 """Bytes of output that are read."""
 
+_KUBELET_ABSENT = re.compile(r"error dialing backend: .*connection refused")
+"""What the API server says of a kubelet that does not listen (apimachinery/pkg/util/proxy)."""
+
 SHOWN = 80
 """Characters of output that a reason quotes."""
 
@@ -79,13 +82,16 @@ class PodCommands:
         """Whether the service or the connection is at fault. A Pod that is gone or no longer ready
         is a failure of the service; so is a missing answer while the API server itself answers. A
         stream that broke although the Pod is well says nothing about the command (kubectl calls it
-        success: kubernetes/kubectl#1208, #1726).
+        success: kubernetes/kubectl#1208, #1726). Nor does a kubelet that is being restarted: its
+        node refuses the connection, and the Pod keeps running.
         """
         ready = None if isinstance(error, Throttled) else self._serves(pod)
         if ready is None:
             return Reply(Answer.UNSENT, f"the API server does not answer: {error}")
         if isinstance(error, ApiError):
-            return Reply(Answer.UNREACHABLE, f"{pod}: {error.message}", pod)
+            absent = ready and _KUBELET_ABSENT.search(error.message)
+            answer = Answer.UNSENT if absent else Answer.UNREACHABLE
+            return Reply(answer, f"{pod}: {error.message}", pod)
         if took >= self._what.timeout.seconds:
             return Reply(Answer.TIMEOUT, f"{pod}: {error}", pod)
         if not ready:

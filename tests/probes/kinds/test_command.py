@@ -132,6 +132,29 @@ def test_a_broken_stream_accuses_nobody_while_its_pod_is_well() -> None:
     assert reply(Dies(pod("db-0")))[0] is Answer.RESET
 
 
+@pytest.mark.parametrize(
+    ("message", "ready", "answer"),
+    [
+        ("error dialing backend: dial tcp 10.0.0.5:10250: connect: connection refused", True,
+         Answer.UNSENT),
+        ("error dialing backend: dial tcp 10.0.0.5:10250: connect: connection refused", False,
+         Answer.UNREACHABLE),
+        ("error dialing backend: dial tcp 10.0.0.5:10250: connect: no route to host", True,
+         Answer.UNREACHABLE),
+        ("exec: connection refused", True, Answer.UNREACHABLE),
+    ],
+)  # fmt: skip
+def test_a_kubelet_that_is_restarted_accuses_nobody_while_the_pod_is_well(
+    message: str, ready: bool, answer: Answer
+) -> None:
+    class Restarts(Cluster):
+        def exec(self, command: Asked, **ways: Any) -> Result:
+            self.pods = (pod("db-0", ready=ready),)
+            raise ServerTrouble(500, message)
+
+    assert reply(Restarts(pod("db-0"))) == (answer, f"db-0: {message}")
+
+
 def test_without_a_ready_pod_the_service_cannot_be_reached() -> None:
     assert reply(Cluster(pod("db-0", ready=False)))[0] is Answer.UNREACHABLE
     assert reply(Cluster()) == (Answer.UNREACHABLE, "none of 0 Pods with app=db is ready")
