@@ -37,7 +37,8 @@ from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
-from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_client import S3Settings
 from resilience.backup.store.snapshot_files import Files
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

@@ -40,6 +40,15 @@ PART = 1 << 16
 ZEROS = bytes(PART)
 XATTR = "SCHILY.xattr."
 SPARSE = "RESILIENCE.sparse"
+HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+LARGEST_HEADER = 16 << 20
+LONGEST_WORDS = 300
 MOST_SEGMENTS = 10_000
 LARGEST = 8 << 30
 """The limit of a ustar header: a sparse file with more data is sent with its zeros."""
@@ -477,7 +486,7 @@ def loaded(root: str, warned: Warned, *, first: bool) -> tuple[Counting, Tree]:
     folders: list[tuple[tarfile.TarInfo, str, int]] = []
     names: set[str] = set()
     pipe: Any = source
-    with tarfile.open(fileobj=pipe, mode="r|", bufsize=BLOCK) as tar:
+    with tarfile.open(fileobj=pipe, mode="r|", bufsize=BLOCK, tarinfo=Member) as tar:
         for info in tar:
             forget(tar)
             path = below.place(info)
@@ -607,6 +616,17 @@ def read_back(root: str, tree: Tree, names: set[str]) -> None:
         sys.exit(f"the disk does not hold what the stream held: {more}")
 
 
+class Member(tarfile.TarInfo):
+    """A member whose extended headers are read into memory only as far as names and attributes of
+    a file can reach."""
+
+    def _proc_member(self, tar: tarfile.TarFile) -> Any:
+        if self.type in HEADERS and self.size > LARGEST_HEADER:
+            raise tarfile.ReadError(f"an extended header of {self.size} bytes; expected at most "
+                                    f"{LARGEST_HEADER}")  # fmt: skip
+        return super()._proc_member(tar)  # type: ignore[misc]
+
+
 class Below:
     """Decides where each member of a stream is written, or ends the program with the reason.
 
@@ -664,7 +684,13 @@ def mode(path: str) -> int:
 
 def refuse(info: tarfile.TarInfo, why: str) -> NoReturn:
     """End the program; earlier writes are on a volume that nothing mounts yet."""
-    sys.exit(f"this program did not save this stream: member {info.name!r}: {why}")
+    sys.exit(f"this program did not save this stream: member {short_of(repr(info.name))}: "
+             f"{short_of(why)}")  # fmt: skip
+
+
+def short_of(text: str) -> str:
+    """Names may have thousands of characters; a message has one line."""
+    return text if len(text) <= LONGEST_WORDS else f"{text[:LONGEST_WORDS]}..."
 
 
 def held(root: str) -> list[str]:
@@ -698,8 +724,10 @@ def main() -> None:
             counted, tree = load(root, warned, first=what == "load-1")
     except tarfile.TarError as problem:
         sys.exit(f"the stream is not an intact tar: {problem}")
+    except (ValueError, OverflowError, RecursionError) as problem:  # numbers and nesting of headers
+        sys.exit(f"this program did not save this stream: {short_of(str(problem))}")
     except OSError as problem:
-        sys.exit(f"{shown(str(problem.filename or root))}: {problem.strerror or problem}")
+        sys.exit(f"{short_of(shown(str(problem.filename or root)))}: {problem.strerror or problem}")
     footer = {
         "bytes": counted.bytes,
         "sha256": counted.hash.hexdigest(),

@@ -36,6 +36,9 @@ _PASSED_ON = 1 << 19
 _LONGEST_HEADER = 1 << 20
 """Maximum size of an extended header, which holds a path and times."""
 
+_LONGEST_PATH = 1024
+"""Group, version, namespace and name have at most 253 + 63 + 63 + 253 characters."""
+
 _FREE, _MOST_TIMES = 1 << 30, 200
 """Limit on what gzip may expand to: this many bytes, and this many times the bytes read. Objects
 typically compress to 1/10, lists of equal objects to 1/100; deflate allows at most 1/1000."""
@@ -236,6 +239,11 @@ def _long_name(kind: bytes, body: bytes) -> str:
 
 
 def _safe(path: str) -> str:
+    if len(path) > _LONGEST_PATH:
+        raise BadArchive(
+            f"entry {path[:60]!r}...: a path of {len(path)} characters; expected at most "
+            f"{_LONGEST_PATH}, more than the names of an object can have"
+        )
     parts = path.removesuffix("/").removeprefix("./").split("/")
     if not path.isprintable() or any(part in ("", ".", "..") for part in parts):
         raise BadArchive(f"entry {path!r}: an archive of objects has no such path")

@@ -131,6 +131,11 @@ def locks(name: str) -> str:
     return f"{OURS}locks/{name}/"
 
 
+def clock_probe(token: str) -> str:
+    """A small object that shows what the store's clock says."""
+    return f"{OURS}clock/{token}"
+
+
 def snapshot_of(key: str) -> str:
     """The snapshot that a key belongs to, "" when it belongs to none."""
     parts = key.split("/")

@@ -14,9 +14,10 @@ from resilience.backup.format import layout
 from resilience.backup.format.archive_reader import begun_here
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import UNREADABLE, Retained
-from resilience.backup.plans.own_snapshots import is_early
+from resilience.backup.plans.own_snapshots import TOLERANCE, is_early
 from resilience.backup.plans.plan_snapshots import named_for
 from resilience.backup.store import Store
+from resilience.backup.store.store_clock import store_now
 from resilience.model.scenario import Plan
 
 UNFINISHED_FOR = timedelta(days=1)
@@ -85,8 +86,18 @@ def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> P
 
 def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
     """Leftovers of interrupted snapshots. Only directories of this program, recognized by their
-    files; others are left alone."""
+    files; others are left alone. Their age counts by the clock that dated them, the store's."""
     told = []
+    if not dry_run:
+        stored = store_now(store)
+        if stored is None:
+            return ["leftovers stay: the store does not list yet what was just written"]
+        if abs(stored - now) > TOLERANCE:
+            told.append(
+                f"the store's clock differs from this machine's: {stored:%Y-%m-%d %H:%M:%S} and "
+                f"{now:%Y-%m-%d %H:%M:%S} UTC; correct the wrong one"
+            )
+        now = min(now, stored)
     for each in listed(store):
         if each.marker or each.newest >= now - UNFINISHED_FOR:
             continue

@@ -10,14 +10,17 @@ with the same ETag.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
 from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnreachable
+from resilience.backup.store.answers.patience import paced
+from resilience.backup.store.answers.whole_lists import collected, replaced
 from resilience.backup.store.base import CHUNK, Entry, Stored
+from resilience.backup.store.s3_client import S3Settings, connected
 from resilience.backup.store.s3_customer_key import customer_key
 from resilience.backup.store.s3_errors import (
     Reading,
@@ -26,7 +29,6 @@ from resilience.backup.store.s3_errors import (
     given,
     interruptions,
     listed,
-    replaced,
 )
 from resilience.backup.store.s3_upload import MultipartUpload, content
 
@@ -35,27 +37,6 @@ _CONTINUE = 5
 
 OWNER = "resilience-write"
 """Metadata key of the id that tells our own object from someone else's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Settings:
-    """The address of the store and how to access it; credentials come from the AWS chain and are
-    never stored here."""
-
-    bucket: str
-    prefix: str = ""
-    endpoint: str | None = None
-    region: str | None = None
-    profile: str | None = None
-    ca: str | None = None
-    addressing: str = ""
-    sse: str = ""
-    kms_key: str = ""
-    customer_key: str = ""
-    checksums: str = "when_supported"
-    overwrites_accepted: bool = False
-    attempts: int = 5
-    read_timeout: float = 60.0
 
 
 class S3Store:
@@ -93,34 +74,8 @@ class S3Store:
     @cached_property
     def client(self) -> Any:
         """The boto3 client; made on first use, because the import alone takes 0.3 s."""
-        from botocore.config import Config
-
-        chosen = self.settings
         with explained(self.url, ""), addressed(self.url):
-            return self._session.client(
-                "s3",
-                endpoint_url=chosen.endpoint,
-                region_name=chosen.region,
-                verify=chosen.ca,
-                config=Config(
-                    signature_version="s3v4",
-                    connect_timeout=10,
-                    read_timeout=chosen.read_timeout,
-                    retries={"mode": "standard", "total_max_attempts": chosen.attempts},
-                    request_checksum_calculation=chosen.checksums,
-                    response_checksum_validation="when_required",
-                    s3=self._addressing(),
-                ),
-            )
-
-    def _addressing(self) -> dict[str, str] | None:
-        """The addressing style from the URL, else from the AWS configuration, else `path` for a
-        custom endpoint, since few of those have a DNS name for each bucket."""
-        if self.settings.addressing:
-            return {"addressing_style": self.settings.addressing}
-        session: Any = self._session._session
-        configured = (session.get_scoped_config().get("s3") or {}).get("addressing_style")
-        return {"addressing_style": "path"} if self.settings.endpoint and not configured else None
+            return connected(self._session, self.settings, self.url)
 
     def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
         write = uuid4().hex
@@ -147,6 +102,10 @@ class S3Store:
         return b"".join(self.stream(key, version))
 
     def stream(self, key: str, version: str = "") -> Iterator[bytes]:
+        what = f"{self.url}: reading {key}"
+        return paced(self._stream(key, version), self.settings.patience, what)
+
+    def _stream(self, key: str, version: str) -> Iterator[bytes]:
         arguments = self._content(key) | ({"VersionId": version} if version else {})
         reading = Reading(f"{self.url}: {key}")
         for _ in range(_CONTINUE):
@@ -174,16 +133,14 @@ class S3Store:
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         with explained(self.url, prefix):
-            found = [
-                Entry(
-                    key=self.key_of(item["Key"]),
-                    size=item["Size"],
-                    modified=item["LastModified"].astimezone(UTC),
-                )
-                for item in self._pages("Contents", prefix=prefix)
-            ]
-        # Directory buckets, and some other stores, give no order.
-        return iter(sorted(found, key=lambda entry: entry.key))
+            pages = self._pages("Contents", prefix=prefix)
+            return iter(
+                collected(([self._entry(item) for item in page] for page in pages), self.url)
+            )
+
+    def _entry(self, item: dict[str, Any]) -> Entry:
+        modified = item["LastModified"].astimezone(UTC)
+        return Entry(key=self.key_of(item["Key"]), size=item["Size"], modified=modified)
 
     def full_key(self, key: str) -> str:
         """The full key in the bucket."""
@@ -195,8 +152,8 @@ class S3Store:
 
     def directories(self) -> Iterable[str]:
         with explained(self.url, ""):
-            found = self._pages("CommonPrefixes", delimiter="/")
-            return sorted(each["Prefix"].removeprefix(self._prefix).strip("/") for each in found)
+            pages = self._pages("CommonPrefixes", delimiter="/")
+            return sorted(self.key_of(each["Prefix"]).strip("/") for page in pages for each in page)
 
     def delete(self, key: str) -> None:
         try:
@@ -204,7 +161,7 @@ class S3Store:
         except Missing:
             return
         until = head.get("ObjectLockRetainUntilDate")
-        if until and until > datetime.now(UTC):
+        if until and until > _now(head):
             raise Retained(f"{self.url}: {key} is locked until {until:%Y-%m-%d %H:%M} UTC")
         if head.get("ObjectLockLegalHoldStatus") == "ON":
             raise Retained(f"{self.url}: {key} is under a legal hold")
@@ -285,12 +242,24 @@ class S3Store:
             | (lock if retain_until else {})
         )
 
-    def _pages(self, what: str, *, prefix: str = "", delimiter: str = "") -> Iterator[Any]:
+    def _pages(
+        self, what: str, *, prefix: str = "", delimiter: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.settings.bucket, Prefix=self._prefix + prefix, Delimiter=delimiter
         )
         for page in pages:
-            yield from listed(page, what, self._prefix + prefix, self.url)
+            yield tuple(listed(page, what, self._prefix + prefix, self.url))
+
+
+def _now(answer: dict[str, Any]) -> datetime:
+    """By the clock of the store, which a lock counts by: if this machine's is ahead, a delete would
+    put a delete marker over a version that is still locked."""
+    headers = answer["ResponseMetadata"].get("HTTPHeaders") or {}
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).astimezone(UTC)
+    except ValueError:
+        return datetime.now(UTC)
 
 
 def _version(answer: Any) -> str:

@@ -25,8 +25,8 @@ from resilience.backup.format.errors import (
     StoreRefused,
     StoreUnreachable,
 )
+from resilience.backup.store.answers.whole_lists import PROXY, replaced
 
-PROXY = "does a proxy or a login page answer in place of the store?"
 _REFUSED = {
     "NoSuchBucket": "the bucket does not exist; create it first",
     "InvalidBucketName": "that is not a valid bucket name",
@@ -187,11 +187,6 @@ class Reading:
     def end(self) -> None:
         """The answer's body ended as its framing says."""
         self._ended = True
-
-
-def replaced(what: str) -> StoreUnreachable:
-    """The error for an object that is another one in the middle of a reading."""
-    return StoreUnreachable(f"{what} was replaced while it was read; read it again")
 
 
 def interruptions() -> tuple[type[Exception], ...]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from resilience.backup.format.errors import StoreRefused
+from resilience.backup.format.errors import StoreRefused, StoreUnreachable
+from resilience.backup.store.answers.whole_lists import PROXY
 from resilience.backup.store.base import Store
 from resilience.backup.store.s3 import S3Store
 from resilience.backup.store.s3_errors import explained
@@ -52,10 +53,39 @@ def hidden(store: Store, prefix: str) -> Iterator[Hidden]:
         )
 
 
-def _pages(store: S3Store, prefix: str) -> Any:
-    return store.client.get_paginator("list_object_versions").paginate(
-        Bucket=store.settings.bucket, Prefix=store.full_key(prefix)
-    )
+def _pages(store: S3Store, prefix: str) -> Iterator[dict[str, Any]]:
+    """Some stores cut this list without saying so (rustfs#7362). So the last page is followed by a
+    request for what comes after its last entry, until nothing does."""
+    place: dict[str, str] = {}
+    while True:
+        page = store.client.list_object_versions(
+            Bucket=store.settings.bucket, Prefix=store.full_key(prefix), **place
+        )
+        if "IsTruncated" not in page:
+            raise StoreUnreachable(
+                f"{store.url}: the answer is not a list of versions; expected that of "
+                f"ListObjectVersions; {PROXY}"
+            )
+        yield page
+        after = _end(page)
+        if not after or after == place or after["KeyMarker"] < place.get("KeyMarker", ""):
+            return
+        place = after
+
+
+def _end(page: dict[str, Any]) -> dict[str, str]:
+    """The place of the last entry: the oldest one of the last key. {} for an empty page."""
+    if page["IsTruncated"] and page.get("NextKeyMarker"):
+        version = page.get("NextVersionIdMarker")
+        return {"KeyMarker": page["NextKeyMarker"]} | (
+            {"VersionIdMarker": version} if version else {}
+        )
+    entries = [*(page.get("Versions") or ()), *(page.get("DeleteMarkers") or ())]
+    if not entries:
+        return {}
+    key = max(each["Key"] for each in entries)
+    last = min((e for e in entries if e["Key"] == key), key=lambda e: e["LastModified"])
+    return {"KeyMarker": key, "VersionIdMarker": last["VersionId"]}
 
 
 def locked_until(store: Store, each: Hidden) -> datetime | None:

@@ -65,7 +65,8 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
             raise BadRequest(f"store {url!r}: name a directory, such as file:./backups-data")
         return DirectoryStore(((base or Path()) / path).absolute())
     if parts.scheme == "s3" and parts.netloc:
-        from resilience.backup.store.s3 import S3Settings, S3Store
+        from resilience.backup.store.s3 import S3Store
+        from resilience.backup.store.s3_client import S3Settings
 
         options = _options(url, parts.query)
         settings = S3Settings(
@@ -84,7 +85,7 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
         )
         return S3Store(settings, url=url)
     if parts.scheme in OPTIONS and parts.netloc:
-        from resilience.backup.store.clouds import cloud_store
+        from resilience.backup.store.cloud.clouds import cloud_store
 
         given = _known(url, parts.query, OPTIONS[parts.scheme])
         return cloud_store(parts.scheme, parts.netloc, _prefix(parts.path), given, url=url)

@@ -14,7 +14,8 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.format import layout
 from resilience.backup.format.errors import BackupError, Tampered
 from resilience.backup.store.memory import MemoryStore
-from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_client import S3Settings
 from tests.backup.catalog.test_trust import FILES, brought_back, evil
 from tests.backup.catalog.test_verify import SIGNER, THIEF, stored
 from tests.backup.fakes import FakeCluster

@@ -172,3 +172,52 @@ def test_whatever_a_stream_holds_nothing_outside_of_the_volume_changes(
         after.st_mode,
         after.st_nlink,
     )
+
+
+def extended(records: dict[bytes, bytes], content: bytes = b"x") -> bytes:
+    """A file with these pax records, whatever they say."""
+    text = b"".join(record(name, value) for name, value in records.items())
+    head, member = tarfile.TarInfo("head"), tarfile.TarInfo("f")
+    head.type, head.size, member.size = tarfile.XHDTYPE, len(text), len(content)
+    blocks = (head.tobuf(tarfile.USTAR_FORMAT), text, member.tobuf(tarfile.USTAR_FORMAT), content)
+    return b"".join(each + bytes(-len(each) % 512) for each in blocks) + bytes(1024)
+
+
+def record(name: bytes, value: bytes) -> bytes:
+    rest = b" " + name + b"=" + value + b"\n"
+    length = len(rest)
+    while len(str(length)) + len(rest) != length:
+        length = len(str(length)) + len(rest)
+    return str(length).encode() + rest
+
+
+def sparse(size: int) -> dict[bytes, bytes]:
+    version = {b"GNU.sparse.major": b"1", b"GNU.sparse.minor": b"0", b"GNU.sparse.name": b"a"}
+    return version | {b"GNU.sparse.realsize": str(size).encode()}
+
+
+ODD = {
+    "a size beyond all files": extended(sparse(1 << 80), b"1\n0\n1\n".ljust(512, b"\0") + b"x"),
+    "a map of holes that is none": extended(sparse(5), b"x" * 512),
+    "an owner beyond all numbers": extended({b"uid": b"9" * 30}),
+    "a time without an end": extended({b"mtime": b"1e400"}),
+    "a time that is none": extended({b"mtime": b"nan"}),
+    "headers of headers": extended({b"path": b"a"})[:1024] * 3000 + extended({b"path": b"a"}),
+    "a header of 17 MiB": extended({b"comment": bytes(17 << 20)}),
+    "a name of 5,000 characters": stream([("n" * 5000, REG, "", b"x")]),
+    "a path of 5,000 characters": stream([("/".join(["d" * 199] * 25), REG, "", b"x")]),
+    "a link of 5,000 characters": stream([("a", SYM, "l" * 5000, b"")]),
+    "a hard link before its target": stream([("b", LNK, "a", b""), ("a", REG, "", b"x")]),
+    "zstd": b"\x28\xb5\x2f\xfd" + bytes(2000),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_stream_ends_in_one_short_line_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    root = tmp_path / "volume"
+    root.mkdir()
+    told = load(root, ODD[name])
+    assert told
+    assert len(told) < 1000
+    assert "\n" not in told
+    assert around(root) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import random
 import tarfile
@@ -77,3 +78,17 @@ def test_an_object_listed_as_larger_than_any_can_be_is_not_read_for() -> None:
     archive = Exact(too_far())
     assert archive.begins()
     assert archive.body(CHECKOUT, LARGEST_OBJECT + 1) is None
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_name_of_thousands_of_characters_is_one_short_line(form: int) -> None:
+    def archive(path: str) -> bytes:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w:gz", format=form) as tar:
+            tar.addfile(tarfile.TarInfo(path))
+        return out.getvalue()
+
+    assert [each.path for each in entries([archive("n" * 1024)])] == ["n" * 1024]
+    with pytest.raises(BadArchive, match="a path of 5000 characters") as told:
+        list(entries([archive("n" * 5000)]))
+    assert len(str(told.value)) < 300

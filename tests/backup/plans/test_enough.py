@@ -21,7 +21,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.scenario import Keep, Plan
 from resilience.model.verdict import Finding, Result
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
-from tests.backup.plans.shop_plan import KEYS, PLAN, lived_in
+from tests.backup.plans.shop_plan import KEYS, PLAN, clocked, lived_in
 
 A, B = "uid-of-a", "uid-of-b"
 
@@ -155,7 +155,7 @@ def test_a_fire_that_another_cluster_made_is_still_due() -> None:
 
 
 def test_a_snapshot_from_the_future_is_not_the_newest_and_is_told() -> None:
-    cluster, store, clock = lived_in(), MemoryStore(), FakeClock()
+    cluster, (clock, store) = lived_in(), clocked()
     good = taken(cluster, store, clock)
     ahead = FakeClock()
     ahead.moment = clock.moment + timedelta(days=5)

@@ -31,6 +31,9 @@ class Late(MemoryStore):
         if held:
             self.files, self._modified = held.files, held._modified
 
+    def wait_a_year(self) -> None:
+        self._now = lambda: NEXT_YEAR
+
     def list(self, prefix: str = "") -> Iterator[Entry]:
         still = [Entry(key=key, size=1, modified=datetime.now(UTC)) for key in self.gone]
         there = [each for each in super().list(prefix) if each.key not in self.unseen]
@@ -55,6 +58,7 @@ def test_a_whole_snapshot_whose_marker_is_not_listed_is_never_swept(kind: type[L
     store = kind(stored(shop()))
     store.unseen = frozenset({layout.marker("one")})
     before = dict(store.files)
+    store.wait_a_year()
     assert sweep(store, NEXT_YEAR) == []
     assert store.files == before
     del store.files[layout.marker("one")]
@@ -122,4 +126,5 @@ def test_a_lock_record_that_is_only_listed_ends_in_one_line() -> None:
 def test_remains_without_a_marker_are_still_recognized() -> None:
     store = Late()
     store.put(layout.archive("cut"), begun())
+    store.wait_a_year()
     assert sweep(store, NEXT_YEAR) == ["cut: unfinished, deleted"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
+from datetime import timedelta
 
 from resilience.backup.format import layout
 from resilience.backup.plans.lifecycle import make
 from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.plans.pruning import prune, sweep
-from tests.backup.fakes import shop
+from resilience.backup.store.base import Entry
+from resilience.backup.store.memory import MemoryStore
+from tests.backup.fakes import FakeClock, shop
 from tests.backup.plans.shop_plan import KEYS, PLAN, begun, clocked
 
 
@@ -52,3 +56,39 @@ def test_remains_older_than_a_day_are_swept_and_foreign_ones_are_not() -> None:
     assert sweep(store, clock.now()) == ["cut: unfinished, deleted"]
     assert "backups/cut/cut.tar.gz" not in store.files
     assert len(store.files) == 4
+
+
+def test_the_files_of_a_run_at_work_do_not_age_by_the_difference_of_two_clocks() -> None:
+    clock = FakeClock()
+    behind = MemoryStore(now=lambda: clock.now() - timedelta(days=2))
+    behind.put(layout.archive("young"), begun())
+    told = sweep(behind, clock.now())
+    assert told == [
+        "the store's clock differs from this machine's: 2026-02-27 02:00:00 and 2026-03-01 "
+        "02:00:00 UTC; correct the wrong one"
+    ]
+    assert list(behind.files) == [layout.archive("young")]
+    clock.wait(86401)
+    assert sweep(behind, clock.now())[1:] == ["young: unfinished, deleted"]
+
+
+def test_leftovers_of_a_store_whose_clock_is_ahead_stay_until_they_are_a_day_old_here() -> None:
+    clock = FakeClock()
+    ahead = MemoryStore(now=lambda: clock.now() + timedelta(days=2))
+    ahead.put(layout.archive("young"), begun())
+    assert len(sweep(ahead, clock.now())) == 1
+    assert list(ahead.files) == [layout.archive("young")]
+
+
+def test_nothing_is_swept_while_the_store_does_not_show_what_was_just_written() -> None:
+    class Blind(MemoryStore):
+        def list(self, prefix: str = "") -> Iterator[Entry]:
+            return (each for each in super().list(prefix) if "/clock/" not in each.key)
+
+    clock = FakeClock()
+    store = Blind(now=clock.now)
+    store.put(layout.archive("old"), begun())
+    clock.wait(90000)
+    assert sweep(store, clock.now()) == [
+        "leftovers stay: the store does not list yet what was just written"
+    ]

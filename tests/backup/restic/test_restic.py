@@ -43,7 +43,8 @@ from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store import Store
 from resilience.backup.store.directory import DirectoryStore
 from resilience.backup.store.memory import MemoryStore
-from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_client import S3Settings
 from resilience.backup.take.data_request import Inside, with_data
 from resilience.backup.take.snapshot import Request, create
 from resilience.model.inside import Volumes

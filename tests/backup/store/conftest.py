@@ -30,3 +30,9 @@ def bucket(moto_endpoint: str, keys: None, request: pytest.FixtureRequest) -> S3
     store = s3(moto_endpoint, name, attempts=3)
     store.client.create_bucket(Bucket=name)
     return store
+
+
+@pytest.fixture
+def unsigned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("AZURE_SKIP_SIGNATURE", "true")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from resilience.backup.catalog.catalog import snapshots
-from resilience.backup.format.errors import BadRequest, StoreRefused, StoreUnreachable
+from resilience.backup.format.errors import BadRequest, Retained, StoreRefused, StoreUnreachable
 from resilience.backup.store.s3 import S3Store
 from tests.backup.store.trial import s3
 from tests.loopback import Answering, serving
@@ -218,3 +218,41 @@ def test_an_upload_that_the_store_did_not_begin_is_one_line() -> None:
     )
     with pytest.raises(StoreUnreachable, match="the answer has no UploadId"):
         asked(saying(200, begun), lambda store: store.sweep(datetime.now(UTC)))
+
+
+def test_the_same_page_for_ever_ends_whatever_it_is_said_to_continue_with() -> None:
+    class Again(Answering):
+        number = 0
+
+        def do_GET(self) -> None:
+            Again.number += 1
+            token = f"<NextContinuationToken>{Again.number}</NextContinuationToken></List".encode()
+            self.answer(200, page("a", "b", truncated=b"true").replace(b"</List", token))
+
+    with pytest.raises(StoreUnreachable, match="a at the beginning of two pages"):
+        names(Again)
+
+
+@pytest.mark.parametrize(("day", "refused"), [(1, False), (3, True)])
+def test_a_lock_counts_by_the_clock_of_the_store(day: int, refused: bool) -> None:
+    """This machine's clock is months ahead of this store's, or behind it."""
+    deleted = list[str]()
+
+    class Locked(Answering):
+        def do_HEAD(self) -> None:
+            until = f"2099-01-0{day}T00:00:00Z"
+            self.answer(200, headers={"x-amz-object-lock-retain-until-date": until})
+
+        def do_DELETE(self) -> None:
+            deleted.append(self.path)
+            self.answer(204)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return "Fri, 02 Jan 2099 00:00:00 GMT"
+
+    if refused:
+        with pytest.raises(Retained, match="is locked until 2099-01-03"):
+            asked(Locked, lambda store: store.delete("k"))
+    else:
+        asked(Locked, lambda store: store.delete("k"))
+    assert len(deleted) == (not refused)

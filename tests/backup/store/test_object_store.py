@@ -18,7 +18,7 @@ from resilience.backup.format.errors import (
     StoreUnreachable,
 )
 from resilience.backup.store import open_store
-from resilience.backup.store.object_store import ObjectStore
+from resilience.backup.store.cloud.object_store import ObjectStore
 from tests.backup.store.trial import LARGE, in_memory, uploaded
 
 obstore = pytest.importorskip("obstore", reason="the extras gcs and azure are not installed")

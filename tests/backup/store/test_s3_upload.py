@@ -8,7 +8,8 @@ import pytest
 
 from resilience.backup.format.errors import StoreFull
 from resilience.backup.store import s3_upload
-from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_client import S3Settings
 
 PART, MOST = 1 << 10, 20
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from resilience.backup.store import Store
-from resilience.backup.store.object_store import ObjectStore
-from resilience.backup.store.s3 import S3Settings, S3Store
+from resilience.backup.store import Store, open_store
+from resilience.backup.store.cloud.object_store import ObjectStore
+from resilience.backup.store.s3 import S3Store
+from resilience.backup.store.s3_client import S3Settings
+from tests.loopback import Answering, serving
 
 LARGE = random.Random(7).randbytes(20 << 20)
 
@@ -31,3 +35,13 @@ def in_memory() -> ObjectStore:
     obstore = pytest.importorskip("obstore", reason="the extras gcs and azure are not installed")
     bucket = obstore.store.MemoryStore()
     return ObjectStore(lambda: bucket, url="gs://bucket/one", prefix="one")
+
+
+@contextmanager
+def asked(scheme: str, handler: type[Answering]) -> Iterator[ObjectStore]:
+    """A store of Google's or Azure's client, whose requests the handler answers."""
+    with serving(handler) as url:
+        account = "account=a&" if scheme == "az" else ""
+        store = open_store(f"{scheme}://b/one?{account}endpoint={url}")
+        assert isinstance(store, ObjectStore)
+        yield store

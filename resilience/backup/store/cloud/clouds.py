@@ -7,10 +7,11 @@ identity, the instance, environment variables. A URL holds none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from resilience.backup.format.errors import BadRequest
-from resilience.backup.store.object_store import ObjectStore
+from resilience.backup.store.cloud.object_store import ObjectStore
 
 _EXTRAS = {"gs": "gcs", "az": "azure"}
 
@@ -27,7 +28,9 @@ def cloud_store(
             f"pytest-resilience[{_EXTRAS[scheme]}]"
         ) from problem
     connect = _google if scheme == "gs" else _azure
-    return ObjectStore(lambda: connect(bucket, options), url=url, prefix=prefix)
+    return ObjectStore(
+        lambda: connect(bucket, options), url=url, prefix=prefix, offsets=scheme == "gs"
+    )
 
 
 def _google(bucket: str, options: Mapping[str, str]) -> Any:
@@ -46,4 +49,8 @@ def _azure(container: str, options: Mapping[str, str]) -> Any:
 
 
 def _client(options: Mapping[str, str]) -> dict[str, Any]:
-    return {"allow_http": True} if options.get("endpoint", "").startswith("http://") else {}
+    """obstore's default is 30 s for a whole request, content included, and no limit between two
+    packets: a large object would not fit in it. `patience` limits each piece instead."""
+    plain = options.get("endpoint", "").startswith("http://")
+    limits = {"timeout": timedelta(days=1), "read_timeout": timedelta(seconds=60)}
+    return limits | ({"allow_http": True} if plain else {})

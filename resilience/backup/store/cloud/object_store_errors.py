@@ -22,12 +22,15 @@ from resilience.backup.format.errors import (
 )
 from resilience.model.masks import excerpt
 
-_QUERY = re.compile(r"\?[^\s\"')]*")
+_QUERY = re.compile(r"(?<!<)\?[^\s\"')]*")
+_DENIED = re.compile(r"status code: 40[13]\b")
 _BY_WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("NoSuchBucket|ContainerNotFound|bucket does not exist", StoreRefused,
      "the bucket does not exist; create it first"),
     ("Account must be specified", StoreRefused,
      "no storage account is named; add account=NAME or set AZURE_STORAGE_ACCOUNT_NAME"),
+    ("RequestTimeTooSkewed|Request date header too old", StoreRefused,
+     "this machine's clock differs too much from the store's; correct it"),
     ("BlobArchived", Archived, "the object is archived; restore it in the store first"),
     ("BlobImmutable|retentionPolicyNotMet|objectUnderActiveHold", Retained, "it is locked"),
 )  # fmt: skip
@@ -60,7 +63,7 @@ def translated(url: str, key: str, problem: Exception) -> StoreError:
     if isinstance(problem, FileNotFoundError | exceptions.NotFoundError):
         return Missing(f"{url}: {key} does not exist")
     denied = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
-    if isinstance(problem, denied):
+    if isinstance(problem, denied) or _DENIED.search(text):
         return StoreRefused(f"{where}access denied ({_words(problem)})")
     return StoreUnreachable(f"{where}{_words(problem)}")
 

@@ -1,0 +1,92 @@
+"""A bound on stores that answer, but drip.
+
+A read timeout starts again with every packet, so one byte a minute would keep a reader for years.
+Each request gets a limit, and so does each piece of content: `PATIENCE` seconds for 1 MiB, about
+3.5 KiB/s. The wait is on the caller's side, since neither botocore nor obstore can be told to end a
+request that still receives something; the thread that was left behind ends with its connection.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from resilience.backup.format.errors import StoreUnreachable
+
+T = TypeVar("T")
+
+PATIENCE = 300.0
+"""Seconds for a request, and for each piece of content."""
+
+SLOWEST = 4 << 10
+"""Bytes a second at which a body must at least be accepted, beyond `PATIENCE`."""
+
+
+class _Result:
+    """What came of an action on another thread."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.value: object = None
+        self.failure: BaseException | None = None
+        try:
+            self.value = act()
+        except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
+            self.failure = failure
+
+
+def within(seconds: float, what: str, act: Callable[[], T]) -> T:
+    """The result of `act`; `StoreUnreachable` when it takes longer."""
+    ready: SimpleQueue[_Result] = SimpleQueue()
+
+    def run() -> None:
+        ready.put(_Result(act))
+
+    threading.Thread(target=run, name="resilience-store", daemon=True).start()
+    found: T = _taken(ready, seconds, what, "no complete answer")
+    return found
+
+
+def paced(pieces: Iterator[bytes], seconds: float, what: str) -> Iterator[bytes]:
+    """The same pieces; `StoreUnreachable` when one takes longer. Nothing is read ahead, and leaving
+    early closes `pieces`, if it is a generator."""
+    asked: SimpleQueue[bool] = SimpleQueue()
+    ready: SimpleQueue[_Result] = SimpleQueue()
+
+    def pull() -> None:
+        while asked.get():
+            result = _Result(lambda: next(pieces, None))
+            ready.put(result)
+            if result.value is None:
+                return
+        ready.put(_Result(getattr(pieces, "close", lambda: None)))
+
+    threading.Thread(target=pull, name="resilience-store", daemon=True).start()
+    idle = False
+    try:
+        while True:
+            asked.put(True)
+            idle = False
+            piece = _taken(ready, seconds, what, "the next piece did not arrive")
+            if piece is None:
+                return
+            idle = True
+            yield piece
+    finally:
+        asked.put(False)
+        if idle:
+            _taken(ready, seconds, what, "the connection was not closed")
+
+
+def _taken(ready: SimpleQueue[_Result], seconds: float, what: str, missing: str) -> Any:
+    try:
+        result = ready.get(timeout=seconds)
+    except Empty:
+        raise StoreUnreachable(
+            f"{what}: {missing} within {seconds:g} s, although the connection is open; the store, "
+            "or a proxy before it, is too slow to be used: try again later"
+        ) from None
+    if result.failure:
+        raise result.failure
+    return result.value
