@@ -6,6 +6,7 @@ and, like it, leaves DNS names in text and Ingress hosts unchanged: only a perso
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,9 +22,30 @@ _USER = "system:serviceaccount:"
 _BINDINGS = frozenset(
     {"RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"}
 )
+_ROLES = frozenset({"Role.rbac.authorization.k8s.io", "ClusterRole.rbac.authorization.k8s.io"})
 _WEBHOOKS = (("webhooks", "*", "clientConfig", "service"),)
 _GATEWAY = "gateway.networking.k8s.io"
-_ROUTES = (("spec", "parentRefs", "*"), ("spec", "rules", "*", "backendRefs", "*"))
+_ROUTES = (
+    ("spec", "parentRefs", "*"),
+    ("spec", "rules", "*", "backendRefs", "*"),
+    ("spec", "rules", "*", "filters", "*", "requestMirror", "backendRef"),
+    ("spec", "rules", "*", "backendRefs", "*", "filters", "*", "requestMirror", "backendRef"),
+)
+_CSI_SECRETS = ("controllerPublish", "nodeStage", "nodePublish", "controllerExpand", "nodeExpand")
+_VOLUMES = (
+    ("spec", "claimRef"),
+    *(("spec", "csi", f"{each}SecretRef") for each in _CSI_SECRETS),
+    *(
+        ("spec", each, "secretRef")
+        for each in ("rbd", "cephfs", "iscsi", "flexVolume", "scaleIO", "storageos")
+    ),
+)
+_CA_FROM = ("cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret")
+"""Annotations of webhooks, definitions and API services: NAMESPACE/NAME, whose certificate
+cert-manager writes into them."""
+
+_CLASSES = ("StorageClass.storage.k8s.io", "VolumeSnapshotClass.snapshot.storage.k8s.io")
+_SECRET = re.compile(r".*secret-namespace|secretNamespace|adminSecretNamespace|userSecretNamespace")
 
 _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ValidatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
@@ -33,12 +55,21 @@ _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("spec", "conversion", "webhook", "clientConfig", "service"),
         ("spec", "conversion", "webhookClientConfig", "service"),
     ),
-    "PersistentVolume": (("spec", "claimRef"),),
+    "PersistentVolume": _VOLUMES,
+    "Endpoints": tuple(
+        ("subsets", "*", each, "*", "targetRef") for each in ("addresses", "notReadyAddresses")
+    ),
+    "EndpointSlice.discovery.k8s.io": (("endpoints", "*", "targetRef"),),
+    "FlowSchema.flowcontrol.apiserver.k8s.io": (
+        ("spec", "rules", "*", "subjects", "*", "serviceAccount"),
+    ),
     "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
     "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
     "IngressClass.networking.k8s.io": (("spec", "parameters"),),
     **{f"{kind}Route.{_GATEWAY}": _ROUTES for kind in ("HTTP", "GRPC", "TLS", "TCP", "UDP")},
     f"ReferenceGrant.{_GATEWAY}": (("spec", "from", "*"),),
+    f"Gateway.{_GATEWAY}": (("spec", "listeners", "*", "tls", "certificateRefs", "*"),),
+    f"GatewayClass.{_GATEWAY}": (("spec", "parametersRef"),),
 }
 """Other places where an object names a namespace: the holders of a field `namespace`."""
 
@@ -71,8 +102,32 @@ class Targets:
         for path in _NAMESPACES.get(identity(obj), ()):
             for holder in _holders(obj, path):
                 self._namespace_of(holder)
+        self._texts(obj)
         if self.namespaces and is_built_in(obj):
             self._selected(obj)
+        elif identity(obj) == f"Gateway.{_GATEWAY}":
+            for path in (("spec", "listeners", "*", "allowedRoutes", "namespaces", "selector"),):
+                for selector in _holders(obj, path):
+                    self._by_name(selector)
+
+    def _texts(self, obj: Object) -> None:
+        """Fields whose whole text is a namespace, or begins with one."""
+        annotations = obj["metadata"].get("annotations") or {}
+        for name in annotations.keys() & set(_CA_FROM):
+            namespace, slash, rest = str(annotations[name]).partition("/")
+            annotations[name] = self.namespace(namespace) + slash + rest
+        places: list[Any] = [obj.get("parameters")] if identity(obj) in _CLASSES else []
+        if identity(obj) == "PersistentVolume":
+            places += _holders(obj, ("spec", "azureFile"))
+        for place in places:
+            for key, value in place.items() if isinstance(place, dict) else ():
+                if _SECRET.fullmatch(key) and isinstance(value, str):
+                    place[key] = self.namespace(value)
+        if identity(obj) in _ROLES:
+            for rule in obj.get("rules") or ():
+                if isinstance(rule, dict) and _is_about_namespaces(rule):
+                    names = rule.get("resourceNames") or ()
+                    rule["resourceNames"] = [self.namespace(str(each)) for each in names]
 
     def _selected(self, value: Any) -> None:
         """Namespaces that a policy, a webhook or a Pod's affinity selects by name."""
@@ -118,6 +173,12 @@ class Targets:
             name = holder.get("storageClassName", "")
             if name in self.storage_classes:
                 holder["storageClassName"] = self.storage_classes[name]
+
+
+def _is_about_namespaces(rule: Mapping[str, Any]) -> bool:
+    """Whether the names of a rule are those of namespaces."""
+    resources = [str(each).partition("/")[0] for each in rule.get("resources") or ()]
+    return bool(rule.get("resourceNames")) and set(resources) == {"namespaces"}
 
 
 def account_of(subject: Mapping[str, Any]) -> tuple[str, str, str] | None:

@@ -30,12 +30,42 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
         "spec/conversion/webhook/clientConfig/service/namespace",
         "spec/conversion/webhookClientConfig/service/namespace",
     ),
-    "PersistentVolume": ("spec/claimRef/namespace",),
+    "PersistentVolume": (
+        "spec/claimRef/namespace",
+        "spec/csi/controllerPublishSecretRef/namespace",
+        "spec/csi/nodeStageSecretRef/namespace",
+        "spec/csi/nodePublishSecretRef/namespace",
+        "spec/csi/controllerExpandSecretRef/namespace",
+        "spec/csi/nodeExpandSecretRef/namespace",
+        "spec/rbd/secretRef/namespace",
+        "spec/cephfs/secretRef/namespace",
+        "spec/iscsi/secretRef/namespace",
+        "spec/flexVolume/secretRef/namespace",
+        "spec/scaleIO/secretRef/namespace",
+        "spec/storageos/secretRef/namespace",
+        "spec/azureFile/secretNamespace",
+    ),
+    "Endpoints": (
+        "subsets/*/addresses/*/targetRef/namespace",
+        "subsets/*/notReadyAddresses/*/targetRef/namespace",
+    ),
+    "EndpointSlice.discovery.k8s.io": ("endpoints/*/targetRef/namespace",),
+    "FlowSchema.flowcontrol.apiserver.k8s.io": (
+        "spec/rules/*/subjects/*/serviceAccount/namespace",
+    ),
+    "GatewayClass.gateway.networking.k8s.io": ("spec/parametersRef/namespace",),
+    "Gateway.gateway.networking.k8s.io": (
+        "spec/listeners/*/tls/certificateRefs/*/namespace",
+        "spec/listeners/*/allowedRoutes/namespaces/selector/matchLabels"
+        "/kubernetes.io~1metadata.name",
+    ),
     "IngressClass.networking.k8s.io": ("spec/parameters/namespace",),
     **{
         f"{kind}.gateway.networking.k8s.io": (
             "spec/parentRefs/*/namespace",
             "spec/rules/*/backendRefs/*/namespace",
+            "spec/rules/*/filters/*/requestMirror/backendRef/namespace",
+            "spec/rules/*/backendRefs/*/filters/*/requestMirror/backendRef/namespace",
         )
         for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
     },
@@ -50,16 +80,38 @@ def expected(recorded: Object, namespaces: Mapping[str, str]) -> Object:
     if not namespaces:
         return mine
     for field in ("metadata/namespace", *_FIELDS.get(identity(recorded), ())):
-        *path, last = field.split("/")
+        *path, last = (part.replace("~1", "/") for part in field.split("/"))
         for holder in _at(mine, path):
             if isinstance(holder, dict) and holder.get(last) in namespaces:
                 holder[last] = namespaces[holder[last]]
     if identity(recorded) in (f"RoleBinding.{_RBAC}", f"ClusterRoleBinding.{_RBAC}"):
         for subject in mine.get("subjects") or ():
             subject["name"] = _renamed(str(subject.get("name", "")), namespaces)
+    _worded(mine, namespaces)
     if is_built_in(recorded):
         mine = _reselected(mine, (), namespaces)
     return mine
+
+
+def _worded(mine: Object, namespaces: Mapping[str, str]) -> None:
+    """Texts with a namespace in them: where cert-manager takes a certificate from, the Secrets of a
+    class of volumes, and a role's right to a namespace by its name."""
+    notes = mine["metadata"].get("annotations") or {}
+    for key in ("cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret"):
+        if key in notes:
+            first, *rest = str(notes[key]).split("/")
+            notes[key] = "/".join([namespaces.get(first, first), *rest])
+    kind = identity(mine)
+    if kind in ("StorageClass.storage.k8s.io", "VolumeSnapshotClass.snapshot.storage.k8s.io"):
+        for key, value in (mine.get("parameters") or {}).items():
+            if key.replace("-", "").lower().endswith("secretnamespace"):
+                mine["parameters"][key] = namespaces.get(value, value)
+    if kind in (f"Role.{_RBAC}", f"ClusterRole.{_RBAC}"):
+        for rule in mine.get("rules") or ():
+            named = {str(each).split("/")[0] for each in rule.get("resources") or ()}
+            if named == {"namespaces"} and rule.get("resourceNames"):
+                names = rule["resourceNames"]
+                rule["resourceNames"] = [namespaces.get(each, each) for each in names]
 
 
 def _reselected(value: Any, path: tuple[str, ...], namespaces: Mapping[str, str]) -> Any:

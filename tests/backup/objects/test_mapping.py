@@ -4,6 +4,7 @@ other code."""
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -143,3 +144,109 @@ def test_a_bindings_subjects_are_those_of_the_copy(
     assert mine == expected(binding, MOVED)
     assert mine["subjects"] == [after]
     assert mine["roleRef"] == binding["roleRef"]
+
+
+def whole(obj: Object) -> Object:
+    """All of what a restore creates; the proof expects exactly that, and nothing names the
+    original."""
+    mine = copy.deepcopy(obj)
+    Targets(namespaces=MOVED).apply(mine)
+    assert mine == expected(obj, MOVED)
+    assert "shop" not in json.dumps(mine)
+    return mine
+
+
+def cluster_wide(api: str, kind: str, **fields: Any) -> Object:
+    return {"apiVersion": api, "kind": kind, "metadata": {"name": "x"}, **fields}
+
+
+SECRET = {"name": "s", "namespace": "shop"}
+GATEWAY = "gateway.networking.k8s.io/v1"
+SELECTED = {"selector": {"matchLabels": {NAME_LABEL: "shop"}}}
+MIRROR = [{"type": "RequestMirror", "requestMirror": {"backendRef": SECRET}}]
+ADDRESS = {"ip": "10.0.0.1", "targetRef": {"kind": "Pod", "name": "p", "namespace": "shop"}}
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        *(
+            cluster_wide("v1", "PersistentVolume", spec={"csi": {f"{each}SecretRef": SECRET}})
+            for each in (
+                "controllerPublish",
+                "nodeStage",
+                "nodePublish",
+                "controllerExpand",
+                "nodeExpand",
+            )
+        ),
+        *(
+            cluster_wide("v1", "PersistentVolume", spec={each: {"secretRef": SECRET}})
+            for each in ("rbd", "cephfs", "iscsi", "flexVolume", "scaleIO", "storageos")
+        ),
+        cluster_wide("v1", "PersistentVolume", spec={"azureFile": {"secretNamespace": "shop"}}),
+        *(
+            cluster_wide(api, kind, parameters={key: "shop"})
+            for api, kind in (
+                ("storage.k8s.io/v1", "StorageClass"),
+                ("snapshot.storage.k8s.io/v1", "VolumeSnapshotClass"),
+            )
+            for key in (
+                "csi.storage.k8s.io/provisioner-secret-namespace",
+                "secretNamespace",
+                "adminSecretNamespace",
+                "userSecretNamespace",
+            )
+        ),
+        cluster_wide(
+            "flowcontrol.apiserver.k8s.io/v1",
+            "FlowSchema",
+            spec={"rules": [{"subjects": [{"serviceAccount": SECRET}]}]},
+        ),
+        cluster_wide(GATEWAY, "GatewayClass", spec={"parametersRef": SECRET}),
+        made(GATEWAY, "Gateway", {"listeners": [{"tls": {"certificateRefs": [SECRET]}}]}),
+        made(GATEWAY, "Gateway", {"listeners": [{"allowedRoutes": {"namespaces": SELECTED}}]}),
+        made(GATEWAY, "HTTPRoute", {"rules": [{"filters": MIRROR}]}),
+        made(GATEWAY, "GRPCRoute", {"rules": [{"backendRefs": [{"filters": MIRROR}]}]}),
+        made("v1", "Endpoints", None) | {"subsets": [{"addresses": [ADDRESS]}]},
+        made("v1", "Endpoints", None) | {"subsets": [{"notReadyAddresses": [ADDRESS]}]},
+        made("discovery.k8s.io/v1", "EndpointSlice", None) | {"endpoints": [ADDRESS]},
+        *(
+            cluster_wide(
+                "rbac.authorization.k8s.io/v1",
+                "ClusterRole",
+                rules=[{"resources": which, "resourceNames": ["shop", "other"], "verbs": ["get"]}],
+            )
+            for which in (["namespaces"], ["namespaces", "namespaces/status"])
+        ),
+    ],
+    ids=lambda obj: json.dumps({k: v for k, v in obj.items() if k != "metadata"})[:120],
+)
+def test_every_place_that_holds_a_namespace_names_the_copy(obj: Object) -> None:
+    whole(obj)
+
+
+@pytest.mark.parametrize(
+    ("api", "kind"),
+    [
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+        ("apiregistration.k8s.io/v1", "APIService"),
+    ],
+)
+@pytest.mark.parametrize("name", ["inject-ca-from", "inject-ca-from-secret"])
+def test_the_certificate_of_a_webhook_is_taken_from_the_copy(
+    api: str, kind: str, name: str
+) -> None:
+    obj = cluster_wide(api, kind)
+    obj["metadata"]["annotations"] = {f"cert-manager.io/{name}": "shop/webhook", "note": "other/x"}
+    mine = whole(obj)["metadata"]["annotations"]
+    assert mine == {f"cert-manager.io/{name}": "copy/webhook", "note": "other/x"}
+
+
+def test_names_of_other_things_are_no_namespaces() -> None:
+    rules = [{"resources": ["secrets", "namespaces"], "resourceNames": ["shop"]}]
+    role = cluster_wide("rbac.authorization.k8s.io/v1", "ClusterRole", rules=rules)
+    mine = copy.deepcopy(role)
+    Targets(namespaces=MOVED).apply(mine)
+    assert mine == role == expected(role, MOVED)
