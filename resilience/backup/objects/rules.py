@@ -207,17 +207,19 @@ def is_generated_name(name: str, account: str) -> bool:
 
 
 def account_tokens(obj: Object) -> Iterator[str]:
-    """Names of Secrets that the token controller made."""
-    held = obj.get("secrets")
-    if held is None:
-        return
+    """Names of Secrets that controllers made: the token controller, and OpenShift's for the
+    credentials of its registry, which are among the pull Secrets as well."""
     account = obj["metadata"]["name"]
-    kept = [each for each in held if not is_generated_name(str(each.get("name", "")), account)]
-    if kept != held:
-        obj["secrets"] = kept
-        yield "/secrets"
-    if not kept:
-        del obj["secrets"]
+    for field in ("secrets", "imagePullSecrets"):
+        held = obj.get(field)
+        if held is None:
+            continue
+        kept = [each for each in held if not is_generated_name(str(each.get("name", "")), account)]
+        if kept != held:
+            obj[field] = kept
+            yield f"/{field}"
+        if not kept:
+            del obj[field]
 
 
 def token_content(obj: Object) -> Iterator[str]:
@@ -247,6 +249,17 @@ def consent(obj: Object) -> Iterator[str]:
         yield from _drop(held, (key,), f"/metadata/{field}")
         if held == {}:
             del obj["metadata"][field]
+
+
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
+
+def template_generation(obj: Object) -> Iterator[str]:
+    """Remove the counter of a DaemonSet's templates: a create begins with 1."""
+    annotations = obj["metadata"].get("annotations")
+    yield from _drop(annotations, (_TEMPLATE_GENERATION,), "/metadata/annotations")
+    if annotations == {}:
+        del obj["metadata"]["annotations"]
 
 
 def rollout_revision(obj: Object) -> Iterator[str]:
@@ -332,6 +345,12 @@ RULES: tuple[Rule, ...] = (
         frozenset({"Deployment.apps", "ReplicaSet.apps"}),
         "pkg/controller/deployment/util/deployment_util.go",
         rollout_revision,
+    ),
+    Rule(
+        "template generation",
+        frozenset({"DaemonSet.apps"}),
+        "pkg/apis/apps/v1/conversion.go; pkg/registry/apps/daemonset/strategy.go",
+        template_generation,
     ),
 )
 

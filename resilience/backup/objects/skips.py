@@ -69,17 +69,26 @@ def finished(obj: Object) -> str:
     return ""
 
 
+_ACCOUNTS = (
+    "kubernetes.io/service-account.name",
+    "openshift.io/internal-registry-auth-token.service-account",
+)
+_TOKEN_CONTROLLERS = {"kube-controller-manager", "openshift-controller-manager"}
+
+
 def account_token(obj: Object) -> str:
-    """One that the token controller created for an account (tokens_controller.go, before 1.24).
-    One created by hand is restored, and the controller fills it."""
-    if identity(obj) != "Secret" or obj.get("type") != "kubernetes.io/service-account-token":
+    """One that a controller created for an account: a token (tokens_controller.go, before 1.24), or
+    on OpenShift the credentials of the cluster's registry, which hold a token of the old account.
+    One created by hand is restored."""
+    kinds = ("kubernetes.io/service-account-token", "kubernetes.io/dockercfg")
+    if identity(obj) != "Secret" or obj.get("type") not in kinds:
         return ""
     metadata = obj["metadata"]
     annotations = metadata.get("annotations") or {}
-    account = annotations.get("kubernetes.io/service-account.name", "")
+    account = next((annotations[key] for key in _ACCOUNTS if key in annotations), "")
     writers = {each.get("manager") for each in metadata.get("managedFields") or ()}
-    by_hand = LAST_APPLIED in annotations or bool(writers - {"kube-controller-manager"})
-    generated = is_generated_name(metadata["name"], account) and not by_hand
+    by_hand = LAST_APPLIED in annotations or bool(writers - _TOKEN_CONTROLLERS)
+    generated = account and is_generated_name(metadata["name"], account) and not by_hand
     return f"generated for ServiceAccount {account}" if generated else ""
 
 

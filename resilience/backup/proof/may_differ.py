@@ -157,6 +157,11 @@ LIST: tuple[AllowedDifference, ...] = (
         )
         for kind in ("Deployment.apps", "ReplicaSet.apps")
     ),
+    AllowedDifference(
+        "DaemonSet.apps",
+        "metadata/annotations/deprecated.daemonset.template.generation",
+        "counted again",
+    ),
     AllowedDifference("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),
     AllowedDifference("Namespace", "spec/finalizers", _SERVER),
     AllowedDifference("Namespace", "metadata/labels/resilience~1consent", _CONSENT),
@@ -200,19 +205,21 @@ def comparable(obj: Object) -> tuple[Object, list[AllowedDifference]]:
 
 
 def _without_generated(account: Object) -> bool:
-    held, name = account.get("secrets") or [], account["metadata"]["name"]
-    kept = [
-        each
-        for each in held
-        if not (
-            str(each.get("name", "")).startswith(name)
-            and _GENERATED.fullmatch(str(each["name"]), len(name))
-        )
-    ]
-    account.pop("secrets", None)
-    if kept:
-        account["secrets"] = kept
-    return kept != held
+    name, changed = account["metadata"]["name"], False
+    for field in ("secrets", "imagePullSecrets"):
+        held = account.pop(field, None) or []
+        kept = [
+            each
+            for each in held
+            if not (
+                str(each.get("name", "")).startswith(name)
+                and _GENERATED.fullmatch(str(each["name"]), len(name))
+            )
+        ]
+        if kept:
+            account[field] = kept
+        changed |= kept != held
+    return changed
 
 
 def _renamed_token_volumes(pod: Object) -> bool:

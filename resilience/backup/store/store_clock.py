@@ -1,8 +1,8 @@
 """The store's own clock, as far as it dates what is written.
 
-The age of a leftover is the difference of two clocks: the store's, which dated it, and the one
-that is asked now. Where the store is a day behind, or this machine a day ahead, the files of a run
-that is at work would look abandoned. So the store is asked, by writing a small object.
+The age of a leftover is the difference of two clocks: the store's, which dated it, and this
+machine's. If the store's is a day behind, or this one a day ahead, the files of a run at work look
+abandoned. A small object, written and listed, shows what the store's clock says.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import pytest
 
 from resilience.backup.objects import rules
 from resilience.backup.objects.rules import leave_allocated, with_allocations
+from resilience.backup.proof.may_differ import LIST, comparable, excused
 from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
 
 
@@ -194,6 +195,38 @@ def test_an_account_keeps_the_secrets_that_a_user_named(
     after, touched = applied("account_tokens", before)
     assert names(after, "secrets") == left
     assert touched == pointers
+
+
+def test_pull_secrets_that_openshift_made_are_not_referred_to() -> None:
+    held = [{"name": "x-dockercfg-x7k2p"}, {"name": "pull"}]
+    before = thing("ServiceAccount", imagePullSecrets=held)
+    after, touched = applied("account_tokens", before)
+    assert names(after, "imagePullSecrets") == ["pull"]
+    assert touched == ["/imagePullSecrets"]
+    assert why_different(before, after) == []
+    assert why_different(before, thing("ServiceAccount")) == ["/imagePullSecrets"]
+
+
+@pytest.mark.parametrize("others", [{}, {"note": "1"}])
+def test_the_counter_of_a_daemonset_s_templates_begins_again(others: dict[str, str]) -> None:
+    counted = {"deprecated.daemonset.template.generation": "4", **others}
+    obj = thing("DaemonSet", metadata={"annotations": counted}) | {"apiVersion": "apps/v1"}
+    after, touched = applied("template_generation", obj)
+    assert after["metadata"].get("annotations", {}) == others
+    assert touched == ["/metadata/annotations/deprecated.daemonset.template.generation"]
+    parts = ("metadata", "annotations", "deprecated.daemonset.template.generation")
+    assert excused(LIST, obj, parts, "4", "1")
+    assert not excused(LIST, thing("DaemonSet"), parts, "4", "1")
+
+
+def why_different(recorded: Any, live: Any) -> list[str]:
+    """The first parts of what the proof calls a difference."""
+    (mine, _), (theirs, _) = comparable(recorded), comparable(live)
+    return sorted(
+        f"/{key}"
+        for key in mine.keys() | theirs.keys()
+        if key != "metadata" and mine.get(key) != theirs.get(key)
+    )
 
 
 def test_a_reference_without_a_name_is_a_users_own() -> None:

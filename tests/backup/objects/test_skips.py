@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.backup.objects import skips
+from resilience.backup.proof.may_be_absent import why_absent
 from resilience.kube.objects import OURS
 
 
@@ -141,3 +142,32 @@ def test_the_first_reason_is_given_and_none_where_the_object_comes_back() -> Non
                   status={"phase": "Failed"})  # fmt: skip
     assert skips.reason_to_skip(ended) == "recreated by ReplicaSet o"
     assert skips.reason_to_skip(thing("v1", "ConfigMap")) == ""
+
+
+INTERNAL = "openshift.io/internal-registry-auth-token.service-account"
+
+
+def pull_secret(account: str = "kubernetes.io/service-account.name", **more: Any) -> Any:
+    made = token(name="robot-dockercfg-x7k2p", kind="kubernetes.io/dockercfg", **more)
+    made["metadata"]["annotations"] = {account: "robot"} | (
+        {"kubectl.kubernetes.io/last-applied-configuration": "{}"} if more.get("applied") else {}
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("obj", "generated"),
+    [
+        (pull_secret(), True),
+        (pull_secret(INTERNAL), True),
+        (pull_secret(INTERNAL, manager="openshift-controller-manager"), True),
+        (pull_secret(INTERNAL, manager="kubectl-create"), False),
+        (pull_secret("note"), False),
+        (pull_secret() | {"type": "Opaque"}, False),
+        (token(name="robot-pull", kind="kubernetes.io/dockercfg"), False),
+    ],
+)
+def test_registry_credentials_of_an_account_are_made_again(obj: Any, generated: bool) -> None:
+    """The proof says the same by other code."""
+    assert bool(skips.account_token(obj)) is generated
+    assert bool(why_absent(obj)) is generated

@@ -24,7 +24,7 @@ SLOWEST = 4 << 10
 """Bytes a second at which a body must at least be accepted, beyond `PATIENCE`."""
 
 
-class _Result:
+class _Finished:
     """What came of an action on another thread."""
 
     def __init__(self, act: Callable[[], object]) -> None:
@@ -38,10 +38,10 @@ class _Result:
 
 def within(seconds: float, what: str, act: Callable[[], T]) -> T:
     """The result of `act`; `StoreUnreachable` when it takes longer."""
-    ready: SimpleQueue[_Result] = SimpleQueue()
+    ready: SimpleQueue[_Finished] = SimpleQueue()
 
     def run() -> None:
-        ready.put(_Result(act))
+        ready.put(_Finished(act))
 
     threading.Thread(target=run, name="resilience-store", daemon=True).start()
     found: T = _taken(ready, seconds, what, "no complete answer")
@@ -52,15 +52,15 @@ def paced(pieces: Iterator[bytes], seconds: float, what: str) -> Iterator[bytes]
     """The same pieces; `StoreUnreachable` when one takes longer. Nothing is read ahead, and leaving
     early closes `pieces`, if it is a generator."""
     asked: SimpleQueue[bool] = SimpleQueue()
-    ready: SimpleQueue[_Result] = SimpleQueue()
+    ready: SimpleQueue[_Finished] = SimpleQueue()
 
     def pull() -> None:
         while asked.get():
-            result = _Result(lambda: next(pieces, None))
+            result = _Finished(lambda: next(pieces, None))
             ready.put(result)
             if result.value is None:
                 return
-        ready.put(_Result(getattr(pieces, "close", lambda: None)))
+        ready.put(_Finished(getattr(pieces, "close", lambda: None)))
 
     threading.Thread(target=pull, name="resilience-store", daemon=True).start()
     idle = False
@@ -79,7 +79,7 @@ def paced(pieces: Iterator[bytes], seconds: float, what: str) -> Iterator[bytes]
             _taken(ready, seconds, what, "the connection was not closed")
 
 
-def _taken(ready: SimpleQueue[_Result], seconds: float, what: str, missing: str) -> Any:
+def _taken(ready: SimpleQueue[_Finished], seconds: float, what: str, missing: str) -> Any:
     try:
         result = ready.get(timeout=seconds)
     except Empty:

@@ -1,7 +1,7 @@
 """What holds for a list of keys and for a read, whichever service answers.
 
-A list decides what is shown, pruned and counted as missing. So it lies below the prefix that was
-asked for, ends, and shows each key once; the order is ours, since some stores give none.
+A list decides what is shown, pruned and counted as missing. So it lies below the requested
+prefix, ends, and shows each key once; it is sorted here, since some stores give no order.
 """
 
 from __future__ import annotations

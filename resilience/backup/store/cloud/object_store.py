@@ -254,7 +254,7 @@ class _Rest:
             answer = obstore.get(store.bucket, store.full_key(key), options=options or None)
             size, etag = answer.meta["size"], answer.meta.get("e_tag")
             if self.began and (size, etag) != (self.size, self._etag):
-                raise Exists(f"{store.url}: {key} is another object by now")
+                raise Exists(f"{store.url}: {key} is another object now")
             self.began, self.size, self._etag = True, size, etag
             for piece in answer.stream(min_chunk_size=CHUNK) if size else ():
                 data = bytes(piece)
