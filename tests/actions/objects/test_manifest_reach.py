@@ -122,6 +122,26 @@ def needed(*bodies: Object, keep: bool = False) -> set[tuple[str, str, str, str]
     return {(each.verb, each.resource, each.namespace, each.name) for each in found}
 
 
+def test_permissions_have_the_group_and_the_namespace_of_the_object() -> None:
+    bodies = [
+        made("apps/v1", "Deployment", metadata={"name": "a"}),
+        made("v1", "Secret", metadata={"name": "b", "namespace": "bank"}),
+        made("rbac.authorization.k8s.io/v1", "RoleBinding", metadata={"name": "c"},
+             roleRef={"kind": "Role", "name": "reader"}),
+    ]  # fmt: skip
+    found = manifest_reach.rights(bodies, "shop", keep=True)
+    creates = {(each.group, each.resource, each.namespace)
+               for each in found if each.verb == "create"}  # fmt: skip
+    rbac = "rbac.authorization.k8s.io"
+    assert creates == {
+        ("apps", "deployments", "shop"),
+        ("", "secrets", "bank"),
+        (rbac, "rolebindings", "shop"),
+    }
+    roles = [each for each in found if each.resource == "roles"]
+    assert [(each.group, each.namespace, each.name) for each in roles] == [(rbac, "shop", "reader")]
+
+
 def test_the_permissions_are_those_of_the_objects_and_of_their_undo() -> None:
     there = made("v1", "ConfigMap", metadata={"name": "a", "namespace": "bank"})
     assert needed(there, keep=True) == {

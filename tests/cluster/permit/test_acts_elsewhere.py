@@ -44,6 +44,10 @@ def experiment(name: str, **variables: str) -> dict[str, Any]:
         (engine(selectors={"workloads": [{"kind": "deployment", "namespace": "bank"}]}), {"bank"}),
         (engine(experiment("pod-delete", TARGET_NAMESPACE="bank")), {"bank"}),
         (engine(experiment("pod-delete", APP_NAMESPACE="")), set()),
+        (engine(experiment("pod-delete"), appinfo={"appns": None}), set()),
+        (engine(experiment("pod-delete"), appinfo=["text", {"appns": "bank"}]), {"bank"}),
+        (engine("text"), {"(nodes or machines: an experiment without a name)"}),
+        (chaos("PodChaos", selector={"namespaces": {"namespaces": ["bank"]}}), {"bank"}),
         (engine(experiment("node-drain")), {"(nodes or machines: node-drain)"}),
         (engine(experiment("ec2-terminate-by-id")), {"(nodes or machines: ec2-terminate-by-id)"}),
         ({"apiVersion": "v1", "kind": "ConfigMap", "spec": {"namespaces": ["bank"]}}, set()),
@@ -58,6 +62,11 @@ def experiment(name: str, **variables: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_a_fault_acts_where_its_body_says(body: Any, places: set[str]) -> None:
     assert elsewhere(body) == places
+
+
+def test_a_request_without_a_body_aims_nowhere() -> None:
+    assert elsewhere(None, "chaos-mesh.org") == frozenset()
+    assert elsewhere("text", "chaos-mesh.org") == {UNREADABLE}
 
 
 def test_a_patch_without_its_group_is_read_by_that_of_its_path() -> None:

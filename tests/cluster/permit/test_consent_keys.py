@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.permit.consent_keys import adds_owner
+from resilience.cluster.permit.consent_keys import CONSENT, adds_owner, changed
 
 OWNER = {"kind": "ConfigMap", "name": "a", "uid": "u"}
 OTHER = {**OWNER, "uid": "v"}
@@ -36,3 +36,9 @@ def owned(*owners: Any) -> dict[str, Any]:
 )
 def test_a_write_may_add_an_owner(there: Any, body: Any, adds: bool) -> None:
     assert adds_owner(there, body) is adds
+
+
+def test_an_operation_on_a_parent_is_named() -> None:
+    for path, said in (("", "the whole object"), ("/metadata/labels", "/metadata/labels"),
+                       ("/metadata/labels/resilience~1consent", CONSENT)):  # fmt: skip
+        assert changed({}, [{"op": "replace", "path": path}], (), "patch") == [said]

@@ -25,6 +25,8 @@ from tests.engine.fakes import FakeClock, FakeCluster
 
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+GATEWAYS = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
+MESH = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
 TRAEFIK = Resource("traefik.io", "v1alpha1", "ingressroutes", "IngressRoute")
 BALANCER = "a1.elb.test"
 
@@ -52,6 +54,26 @@ SEEN = (
     (SERVICES, named("web", "bank", spec={
         "clusterIP": "10.96.0.7", "selector": {"app": "web"}, "externalIPs": ["203.0.113.7"],
         "ports": [{"port": 80, "nodePort": 30080}]})),
+    (SERVICES, {"metadata": {"name": "noted", "namespace": "lab", "annotations": {
+        "external-dns.alpha.kubernetes.io/hostname": "n1.test, N2.test."}},
+        "spec": {"externalIPs": ["FD00:0::9"]}}),
+    (SERVICES, named("odd", "lab")),
+    (NODES, {"metadata": {"name": "worker-2"}}),
+    (PODS, named("late", "bank", spec={"nodeName": "worker-2", "containers": [
+        {"ports": [{"containerPort": 1, "hostPort": 35432}]}], "initContainers": [
+        {"ports": [{"containerPort": 1, "hostPort": 35433}]}]},
+        status={"podIP": "10.244.1.1", "podIPs": [{"ip": "10.244.1.1"}, {"ip": "fd00::11"}]})),
+    (SERVICES, named("node", "shop", spec={"externalName": "192.0.2.1"})),
+    (SERVICES, named("mine", "shop", spec={"clusterIP": "10.96.0.12"})),
+    (ENDPOINTSLICES, {"metadata": {"name": "mine-1", "namespace": "shop", "labels": {
+        "kubernetes.io/service-name": "mine"}}, "endpoints": [{"addresses": ["10.244.0.1"]}]}),
+    (GATEWAYS, named("edge", "lab", spec={"listeners": [{"name": "a"}]}, status={
+        "addresses": [{"value": "203.0.113.20"}]})),
+    (HTTP_ROUTES, named("gone", "shop", spec={"hostnames": ["gone.example.org"], "rules": [
+        {"backendRefs": [{"name": "web", "namespace": "nowhere"}, {"kind": "Service"}, "text"]}]})),
+    (MESH, named("mesh", "shop", spec={"hosts": ["mesh.example.org"], "http": [{"route": [
+        {"destination": {"host": "web.bank.svc.cluster.local"}}, {"destination": {"host": "own"}}
+    ]}]})),
     (SERVICES, named("edge", "bank", spec={"clusterIPs": ["10.96.0.8"], "ports": [{"port": 443}]},
                      status=balanced(hostname=BALANCER))),
     (SERVICES, named("edge", "shop", spec={"clusterIPs": ["10.96.0.9"], "ports": [{"port": 80}]},
@@ -84,6 +106,7 @@ SEEN = (
     (INGRESSES, route("web", "bank", "bank.example.com")),
     (INGRESSES, route("wild", "lab", "*.example.com")),
     (INGRESSES, route("alias", "shop", "alias.example.com", service="alias")),
+    (INGRESSES, route("node", "shop", "node.example.com", service="node")),
     (INGRESSES, route("any", "lab", "", defaultBackend={"service": {"name": "web"}})),
     (INGRESSES, named("bare", "bank", spec={}, status=balanced(hostname="alb.test"))),
     (HTTP_ROUTES, named("web", "shop", spec={"hostnames": ["gw.example.org"], "rules": [
@@ -102,6 +125,18 @@ BEHIND: dict[tuple[str, int], set[str]] = {
     ("192.0.2.1", 5432): {"nodes"},
     ("192.0.2.1", 0): {"bank", "nodes"},
     ("192.0.2.9", 30080): set(),
+    ("worker-2", 35432): {"bank"},
+    ("worker-2", 35433): {"bank"},
+    ("fd00::11", 80): {"bank"},
+    ("fd00::9", 80): {"lab"},
+    ("n1.test", 80): {"lab"},
+    ("n2.test.", 80): {"lab"},
+    ("none", 80): set(),
+    ("mine.shop.svc", 80): {"shop"},
+    ("node.example.com", 443): {"shop", "bank", "nodes"},
+    ("203.0.113.20", 443): {"lab"},
+    ("gone.example.org", 443): {"shop"},
+    ("mesh.example.org", 443): {"shop", "bank", "lab"},
     ("10.96.0.1", 443): {API},
     ("192.0.2.7", 6443): {API},
     ("kubernetes.default.svc", 443): {API},
@@ -142,7 +177,7 @@ BEHIND: dict[tuple[str, int], set[str]] = {
 @pytest.fixture
 def cluster() -> FakeCluster:
     found = FakeCluster(FakeClock())
-    for kind in (INGRESSES, HTTP_ROUTES, TRAEFIK):
+    for kind in (GATEWAYS, HTTP_ROUTES, INGRESSES, MESH, TRAEFIK):
         found.serve(kind)
     for name in ("bank", "default", "lab", "shop", "watch"):
         found.put(NAMESPACES, {"metadata": {"name": name}})
@@ -224,6 +259,12 @@ def test_where_it_cannot_be_seen_it_is_refused(host: str, path: str, cluster: Fa
     cluster.faults.append(lambda method, there: denied if there == path else None)
     with pytest.raises(Refused, match=rf"cannot tell whether '{host}' leads to"):
         behind(cluster, host, 80)
+
+
+def test_endpoints_of_its_own_namespace_are_known_without_all_pods(cluster: FakeCluster) -> None:
+    denied = Forbidden(403, "not for you")
+    cluster.faults.append(lambda method, path: denied if path == "/api/v1/pods" else None)
+    assert behind(cluster, "mine.shop.svc", 80) == {"shop"}
 
 
 def test_slices_of_a_service_with_a_selector_need_not_be_seen(cluster: FakeCluster) -> None:
