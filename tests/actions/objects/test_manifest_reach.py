@@ -96,6 +96,7 @@ def made(version: str, kind: str, **more: Any) -> Object:
         (made("v1", "Node"), set(), set(), True),
         (made("example.com/v1", "Node"), {"shop"}, set(), False),
         (made("v1", "Namespace"), {"a"}, set(), False),
+        (made("v1", "PersistentVolume"), set(), {"persistentvolumes"}, False),
         (made("example.com/v1", "Namespace"), {"shop"}, set(), False),
         (made("v1", "ConfigMap", metadata={"name": "a", "namespace": "bank"}), {"bank"}, set(),
          False),
@@ -128,6 +129,7 @@ def test_permissions_have_the_group_and_the_namespace_of_the_object() -> None:
         made("v1", "Secret", metadata={"name": "b", "namespace": "bank"}),
         made("rbac.authorization.k8s.io/v1", "RoleBinding", metadata={"name": "c"},
              roleRef={"kind": "Role", "name": "reader"}),
+        made("v1", "PersistentVolume", metadata={"name": "d", "namespace": "bank"}),
     ]  # fmt: skip
     found = manifest_reach.rights(bodies, "shop", keep=True)
     creates = {(each.group, each.resource, each.namespace)
@@ -137,6 +139,7 @@ def test_permissions_have_the_group_and_the_namespace_of_the_object() -> None:
         ("apps", "deployments", "shop"),
         ("", "secrets", "bank"),
         (rbac, "rolebindings", "shop"),
+        ("", "persistentvolumes", ""),
     }
     roles = [each for each in found if each.resource == "roles"]
     assert [(each.group, each.namespace, each.name) for each in roles] == [(rbac, "shop", "reader")]

@@ -34,6 +34,7 @@ def experiment(name: str, **variables: str) -> dict[str, Any]:
         (chaos("PodChaos", selector={"pods": {"": ["a"]}}), {ALL}),
         (chaos("NetworkChaos", target={"selector": {"pods": {"bank": ["a"]}}}), {"bank"}),
         (chaos("Schedule", podChaos={"remoteCluster": "prod"}), {REMOTE}),
+        (chaos("Schedule", podChaos={"remoteCluster": ""}), set()),
         (chaos("AWSChaos", ec2Instance="i-1"), {"(machines outside of the cluster: AWSChaos)"}),
         (chaos("Workflow", templates=[{"gcpChaos": {"action": "node-stop"}}]),
          {"(machines outside of the cluster: gcpChaos)"}),

@@ -41,4 +41,4 @@ def test_a_write_may_add_an_owner(there: Any, body: Any, adds: bool) -> None:
 def test_an_operation_on_a_parent_is_named() -> None:
     for path, said in (("", "the whole object"), ("/metadata/labels", "/metadata/labels"),
                        ("/metadata/labels/resilience~1consent", CONSENT)):  # fmt: skip
-        assert changed({}, [{"op": "replace", "path": path}], (), "patch") == [said]
+        assert changed({}, ["text", {"op": "replace", "path": path}], (), "patch") == [said]

@@ -58,6 +58,7 @@ def template(**destination: str) -> dict[str, Any]:
         (VELERO, {"backupName": "a"}, set()),
         ("example.com/v1", {"targetNamespace": "bank"}, set()),
         (ARGO, "text", set()),
+        (ARGO, {"destination": "text"}, set()),
         (ISTIO, None, set()),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 
 from resilience.cluster import connect
 from resilience.cluster.access.access_value import Access
-from resilience.cluster.errors import ClusterError, Forbidden
+from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import (
     ENDPOINTSLICES,
     NAMESPACES,
@@ -17,7 +17,7 @@ from resilience.cluster.interface import (
     SERVICES,
     Resource,
 )
-from resilience.engine.guard.behind_hosts import API, Network
+from resilience.engine.guard.behind_hosts import API, BY_CONTROLLER, Network
 from resilience.engine.guard.expanded import expanded
 from resilience.model.step_reach import Host, Reach, within
 from resilience.verbs.context import Refused
@@ -28,6 +28,7 @@ HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRou
 GATEWAYS = Resource("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
 MESH = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
 TRAEFIK = Resource("traefik.io", "v1alpha1", "ingressroutes", "IngressRoute")
+MANAGED = "endpointslice.kubernetes.io/managed-by"
 BALANCER = "a1.elb.test"
 
 
@@ -47,6 +48,12 @@ def route(
     return named(name, namespace, spec={"rules": [rule], **more}, status=balanced(ip="203.0.113.9"))
 
 
+def sliced(service: str, address: str, labels: dict[str, str]) -> dict[str, Any]:
+    noted = {"kubernetes.io/service-name": service, **labels}
+    return {"metadata": {"name": f"{service}-1", "namespace": "shop", "labels": noted},
+            "endpoints": [{"addresses": [address]}]}  # fmt: skip
+
+
 SEEN = (
     (NODES, {"metadata": {"name": "worker-1"}, "status": {"addresses": [
         {"type": "InternalIP", "address": "192.0.2.1"},
@@ -57,8 +64,18 @@ SEEN = (
     (SERVICES, {"metadata": {"name": "noted", "namespace": "lab", "annotations": {
         "external-dns.alpha.kubernetes.io/hostname": "n1.test, N2.test."}},
         "spec": {"externalIPs": ["FD00:0::9"]}}),
-    (SERVICES, named("odd", "lab")),
-    (NODES, {"metadata": {"name": "worker-2"}}),
+    (SERVICES, named("odd", "lab", status=balanced(hostname="odd.test"))),
+    (NODES, {"metadata": {"name": "worker-2"}, "status": {
+        "addresses": [{"address": "192.0.2.2"}]}}),
+    (SERVICES, named("edge", "watch", spec={
+        "externalIPs": ["192.0.2.2"], "ports": [{"port": 80}]})),
+    (PODS, named("plain", "watch", spec={"nodeName": "worker-1", "containers": [{}]})),
+    (PODS, named("bare", "watch", spec={"nodeName": "worker-1"})),
+    (SERVICES, named("forged", "shop", spec={"clusterIP": "10.96.0.13"})),
+    (ENDPOINTSLICES, sliced("forged", "10.244.0.9", {MANAGED: BY_CONTROLLER})),
+    (SERVICES, named("both", "shop", spec={"selector": {"app": "web"}})),
+    (ENDPOINTSLICES, sliced("both", "10.244.0.9", {MANAGED: "me"})),
+    (INGRESSES, named("blank", "lab")),
     (PODS, named("late", "bank", spec={"nodeName": "worker-2", "containers": [
         {"ports": [{"containerPort": 1, "hostPort": 35432}]}], "initContainers": [
         {"ports": [{"containerPort": 1, "hostPort": 35433}]}]},
@@ -72,7 +89,8 @@ SEEN = (
     (HTTP_ROUTES, named("gone", "shop", spec={"hostnames": ["gone.example.org"], "rules": [
         {"backendRefs": [{"name": "web", "namespace": "nowhere"}, {"kind": "Service"}, "text"]}]})),
     (MESH, named("mesh", "shop", spec={"hosts": ["mesh.example.org"], "http": [{"route": [
-        {"destination": {"host": "web.bank.svc.cluster.local"}}, {"destination": {"host": "own"}}
+        {"destination": {"host": "web.bank.svc.cluster.local"}}, {"destination": {"host": "own"}},
+        {"destination": "text"}, {"destination": {}},
     ]}]})),
     (SERVICES, named("edge", "bank", spec={"clusterIPs": ["10.96.0.8"], "ports": [{"port": 443}]},
                      status=balanced(hostname=BALANCER))),
@@ -126,6 +144,11 @@ BEHIND: dict[tuple[str, int], set[str]] = {
     ("192.0.2.1", 0): {"bank", "nodes"},
     ("192.0.2.9", 30080): set(),
     ("worker-2", 35432): {"bank"},
+    ("192.0.2.2", 80): {"watch"},
+    ("192.0.2.2", 81): {"watch", "nodes"},
+    ("odd.test", 80): {"lab"},
+    ("forged.shop.svc", 80): {"shop", "lab"},
+    ("both.shop.svc", 80): {"shop", "lab"},
     ("worker-2", 35433): {"bank"},
     ("fd00::11", 80): {"bank"},
     ("fd00::9", 80): {"lab"},
@@ -201,6 +224,7 @@ def test_what_is_behind_a_host(
 @pytest.mark.parametrize(
     ("host", "port", "is_api"),
     [
+        ("api.test", 443, True),
         ("127.0.0.1", 1, True),
         ("localhost.", 1, True),
         ("0x7f000001", 1, True),
@@ -211,7 +235,8 @@ def test_what_is_behind_a_host(
 def test_the_address_of_the_kubeconfig_is_the_api_server(
     host: str, port: int, is_api: bool
 ) -> None:
-    with connect(Access(server="https://localhost:1", context="kind")) as cluster:
+    server = "https://API.test" if host == "api.test" else "https://localhost:1"
+    with connect(Access(server=server, context="kind")) as cluster:
         network = Network(cluster)
         if is_api:
             assert network.reached(Host(host, port)) == within(API)
@@ -226,7 +251,10 @@ MADE = (
     {"kind": "EndpointSlice", "metadata": {"name": "any", "namespace": "shop", "labels": {
         "kubernetes.io/service-name": "bare"}}, "endpoints": [{"addresses": ["10.244.0.9"]}]},
     {"kind": "Service", **named("old", "shop", spec={"ports": []})},
-    {"kind": "Endpoints", **named("old", "shop", subsets=[{"addresses": [{"ip": "10.244.0.9"}]}])},
+    {"kind": "Endpoints", **named("old", "shop", subsets=[
+        {"addresses": [{"ip": "10.244.0.9"}, {"hostname": "a"}]}])},
+    {"kind": "EndpointSlice", "metadata": {"name": "web", "namespace": "lab", "labels": {
+        "kubernetes.io/service-name": "web"}}, "endpoints": [{"addresses": ["10.244.0.9"]}]},
 )  # fmt: skip
 
 
@@ -271,3 +299,10 @@ def test_slices_of_a_service_with_a_selector_need_not_be_seen(cluster: FakeClust
     denied = Forbidden(403, "not for you")
     cluster.faults.append(lambda method, path: denied if "slices" in path else None)
     assert behind(cluster, "web.shop.svc", 80) == {"shop"}
+    assert behind(cluster, "10.244.0.9", 80) == {"lab"}
+
+
+def test_routes_that_are_no_longer_served_lead_nowhere(cluster: FakeCluster) -> None:
+    gone = NotFound(404, "not served")
+    cluster.faults.append(lambda method, path: gone if "ingresses" in path else None)
+    assert behind(cluster, "bank.example.com", 443) == set()
