@@ -26,6 +26,25 @@ ROOMS = (
         tests=("tests/engine/guard",),
     ),
     Room(
+        name="permit",
+        mutated=(
+            "resilience/cluster/permit/acts_elsewhere.py",
+            "resilience/cluster/permit/consent_keys.py",
+            "resilience/cluster/permit/copiers.py",
+            "resilience/cluster/permit/installers.py",
+        ),
+        tests=("tests/cluster/permit",),
+    ),
+    Room(
+        name="objects",
+        mutated=(
+            "resilience/actions/objects/manifest_reach.py",
+            "resilience/actions/objects/node_power.py",
+            "resilience/actions/objects/replaced_pods.py",
+        ),
+        tests=("tests/actions/objects",),
+    ),
+    Room(
         name="journal",
         mutated=("resilience/engine/journal",),
         tests=("tests/engine/journal",),
