@@ -15,6 +15,7 @@ from resilience import __version__
 from resilience.commands import CommandError, habits, settings
 from resilience.commands.parsers import audit_parsers
 from resilience.commands.parsers import backup_parsers as backup
+from resilience.commands.parsers.backup_parsers import Subparsers
 from resilience.commands.parsers.cluster_parsers import add_doctor, add_rbac, add_recover
 from resilience.commands.parsers.scenario_parsers import (
     add_convert,
@@ -92,6 +93,14 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"resilience {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_scenarios(commands)
+    _add_cluster(commands)
+    backup.add_parsers(commands)
+    _add_rest(commands)
+    return top
+
+
+def _add_scenarios(commands: Subparsers) -> None:
     add_run(
         commands.add_parser(
             "run",
@@ -100,6 +109,9 @@ def parser() -> Parser:
         )
     )
     add_schema(commands.add_parser("schema", help="print the JSON Schema for editors"))
+
+
+def _add_cluster(commands: Subparsers) -> None:
     commands.add_parser(
         "sandbox", help="start, stop and inspect the embedded cluster", add_help=False
     )
@@ -108,7 +120,10 @@ def parser() -> Parser:
     audit = commands.add_parser("audit", help="read a cluster or manifests and say what will break")
     audit_parsers.add_audit(audit)
     audit.set_defaults(run=_audit)
-    backup.add_parsers(commands)
+
+
+def _add_rest(commands: Subparsers) -> None:
+    """In the order of the help."""
     add_rbac(
         commands.add_parser("rbac", help="print exactly the permissions that files need, as YAML")
     )
@@ -137,7 +152,6 @@ def parser() -> Parser:
     )
     audit_parsers.add_init(init)
     init.set_defaults(run=_init)
-    return top
 
 
 def _add_ledger(ledger: argparse.ArgumentParser) -> None:

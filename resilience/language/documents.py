@@ -24,7 +24,7 @@ from resilience.language.text.near import nearest
 from resilience.language.text.substitute import Unknown, Variables
 from resilience.model.inside import Volumes
 from resilience.model.masks import MASKS
-from resilience.model.place import Problem
+from resilience.model.place import Place, Problem
 from resilience.model.scenario import Exclude, Keep, Plan, PlanObjective, Scenario
 from resilience.model.verb import Catalogue, Phase
 
@@ -219,36 +219,38 @@ def _plan(
         return []
     form = PlanForm(**values)
     _publish(form.store, *form.namespaces, *form.tags, form.drill.into if form.drill else "")
-    return [
-        Plan(
-            id=identity,
-            title=form.plan,
-            tags=form.tags,
-            namespaces=form.namespaces,
-            given=form.given,
-            shares_given=form.share is not None,
-            store=form.store,
-            schedule=form.schedule,
-            timezone=form.timezone,
-            keep=form.keep or Keep(),
-            objective=form.objective or PlanObjective(),
-            drill=form.drill,
-            kinds=form.kinds,
-            labels=form.labels,
-            exclude=form.exclude or Exclude(),
-            cluster=form.cluster,
-            accept=form.accept,
-            grace=form.grace,
-            recipients=form.recipients,
-            volumes=Volumes() if form.volumes is True else form.volumes or None,
-            without_volumes=form.volumes is False,
-            source_cluster=form.source_cluster,
-            engine=form.engine,
-            hooks=form.hooks,
-            dumps=form.dumps,
-            sentinel=form.sentinel,
-            helper_image=form.helper_image,
-            description=form.description,
-            place=reading.place(root),
-        )
-    ]
+    return [_planned(form, identity, reading.place(root))]
+
+
+def _planned(form: PlanForm, identity: str, place: Place) -> Plan:
+    return Plan(
+        id=identity,
+        title=form.plan,
+        tags=form.tags,
+        namespaces=form.namespaces,
+        given=form.given,
+        shares_given=form.share is not None,
+        store=form.store,
+        schedule=form.schedule,
+        timezone=form.timezone,
+        keep=form.keep or Keep(),
+        objective=form.objective or PlanObjective(),
+        drill=form.drill,
+        kinds=form.kinds,
+        labels=form.labels,
+        exclude=form.exclude or Exclude(),
+        cluster=form.cluster,
+        accept=form.accept,
+        grace=form.grace,
+        recipients=form.recipients,
+        volumes=Volumes() if form.volumes is True else form.volumes or None,
+        without_volumes=form.volumes is False,
+        source_cluster=form.source_cluster,
+        engine=form.engine,
+        hooks=form.hooks,
+        dumps=form.dumps,
+        sentinel=form.sentinel,
+        helper_image=form.helper_image,
+        description=form.description,
+        place=place,
+    )

@@ -99,7 +99,7 @@ class Duration:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Share:
-    """A part of a whole, exact: `33%`, `1/3`, `100%`. Always above 0 and at most 1."""
+    """A part of a whole, exact: `50%`, `1/3`, `100%`. Always above 0 and at most 1."""
 
     exact: Fraction
 
@@ -108,7 +108,7 @@ class Share:
         """A percentage or a fraction."""
         value = _ratio(text)
         if value is None or not 0 < value <= 1:
-            raise ValueError("a share above 0 and up to 100%, such as 33% or 1/3")
+            raise ValueError("a share above 0 and up to 100%, such as 50% or 1/3")
         return cls(value)
 
     def of(self, count: int) -> int:

@@ -20,18 +20,7 @@ def add_init(init: argparse.ArgumentParser) -> None:
         help="directory to write to (default: scenarios); or ci, plan or target, for a CI"
         " workflow, a plan of one namespace, a target for one context",
     )
-    source = init.add_mutually_exclusive_group()
-    source.add_argument(
-        "--from-namespace",
-        metavar="NS",
-        help="write scenarios, plans and a target for the workloads in this namespace of a cluster",
-    )
-    source.add_argument(
-        "--from-manifests",
-        metavar="FILE",
-        action="append",
-        help="write scenarios and plans for these manifests",
-    )
+    _add_sources(init)
     init.add_argument(
         "--baseline",
         metavar="SECONDS",
@@ -52,6 +41,22 @@ def add_init(init: argparse.ArgumentParser) -> None:
         "namespace",
         "namespace for ci, plan and target, and for manifests that do not set one",
         short=("-n",),
+    )
+
+
+def _add_sources(init: argparse.ArgumentParser) -> None:
+    """What scenarios are written for."""
+    source = init.add_mutually_exclusive_group()
+    source.add_argument(
+        "--from-namespace",
+        metavar="NS",
+        help="write scenarios, plans and a target for the workloads in this namespace of a cluster",
+    )
+    source.add_argument(
+        "--from-manifests",
+        metavar="FILE",
+        action="append",
+        help="write scenarios and plans for these manifests",
     )
 
 

@@ -24,6 +24,20 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
         help="instead of NAME: the newest snapshot that began at or before this time; a date "
         "means 00:00 of that day",
     )
+    _targeting(parser)
+    _selecting(parser)
+    _changing(parser)
+    _how_to_restore(parser)
+    _what_to_bring(parser)
+    parser.set_defaults(run=calling("restore"))
+    add_output(parser)
+    add_store(parser)
+    add_cluster(parser)
+    add_keys(parser)
+
+
+def _targeting(parser: argparse.ArgumentParser) -> None:
+    """Where to, and what happens to what is there."""
     parser.add_argument(
         "--into",
         metavar="NS",
@@ -51,15 +65,6 @@ def add_restore(parser: argparse.ArgumentParser) -> None:
         "their data), fill-empty (fill only empty ones), overwrite (replace their data); "
         "default: fail; skip with --existing skip; fill-empty with --existing update",
     )
-    _selecting(parser)
-    _changing(parser)
-    _how_to_restore(parser)
-    _what_to_bring(parser)
-    parser.set_defaults(run=calling("restore"))
-    add_output(parser)
-    add_store(parser)
-    add_cluster(parser)
-    add_keys(parser)
 
 
 def _changing(parser: argparse.ArgumentParser) -> None:

@@ -70,7 +70,7 @@ SCALARS: Mapping[type[Any], Scalar] = {
     Share: _of(
         "share",
         Share.parse,
-        "a share such as `33%` or `1/3`, above 0 and up to 100%",
+        "a share such as `50%` or `1/3`, above 0 and up to 100%",
         hints.share,
         rf"{_NUMBER}%|[0-9]+/[0-9]+",
     ),
