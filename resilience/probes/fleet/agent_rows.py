@@ -75,8 +75,8 @@ def _zone_row(zone: str, mine: Sequence[Blind]) -> Row:
     return Row(
         key=f"zone_{zone}", place=f"zone {zone}", nodes=nodes, zone=True,
         text=f"zone {zone} was cut off for {span(seconds)}: none of its {agents} agents, on "
-             f"{', '.join(nodes)}, got an answer ({many(number, 'request')}) while the others had "
-             f"good answers only: look at the network of zone {zone}",
+             f"{', '.join(nodes)}, got an answer ({many(number, 'request')}) while the others were "
+             f"answered well: look at the network of zone {zone}",
     )  # fmt: skip
 
 
@@ -102,5 +102,5 @@ def _missed(blind: Blind) -> str:
         seconds = sum(until - since for since, until, _ in blind.cut)
         number = sum(count for _, _, count in blind.cut)
         return (f"was cut off for {span(seconds)} ({many(number, 'request')} without an answer) "
-                "while the others had good answers only")  # fmt: skip
+                "while the others were answered well")  # fmt: skip
     return f"measured nothing for {span(blind.missing)}"

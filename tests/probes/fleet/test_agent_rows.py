@@ -37,7 +37,7 @@ def test_a_zone_whose_agents_were_all_cut_off_together_is_one_row() -> None:
     assert (row.key, row.place, row.nodes) == ("zone_b", "zone b", ["node-3", "node-4"])
     assert row.text == (
         "zone b was cut off for 4.5s: none of its 2 agents, on node-3, node-4, got an answer "
-        "(30 requests) while the others had good answers only: look at the network of zone b"
+        "(30 requests) while the others were answered well: look at the network of zone b"
     )
 
 

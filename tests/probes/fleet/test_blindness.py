@@ -55,6 +55,19 @@ def test_what_is_answered_or_short_counts_against_the_service(answers: list[Answ
     assert ([agent.index for agent in found.judging], found.blind) == ([0, 1, 2], [])
 
 
+@pytest.mark.parametrize(("lost", "cut"), [(1, True), (2, False)])
+def test_one_request_in_ten_that_others_lose_hides_no_cut(lost: int, cut: bool) -> None:
+    other = spoilt(T, 22, lost)
+    found = sight(fleet(other, spoilt(T, 20, 12), other), WINDOW)
+    assert bool(found.blind) is cut
+    assert [agent.index for agent in found.judging] == ([0, 2] if cut else [0, 1, 2])
+
+
+def test_an_agent_that_asked_nothing_is_no_witness() -> None:
+    found = sight(fleet([], spoilt(T, 20, 12), GOOD), WINDOW)
+    assert [each.agent.index for each in found.blind if each.cut] == []
+
+
 def test_a_kept_connection_to_a_dead_pod_is_no_cut() -> None:
     found = sight(fleet(GOOD, spoilt(T, 20, 15), GOOD), WINDOW, kept=True)
     assert found.blind == []
