@@ -44,7 +44,7 @@ Address = Callable[[str, str | int, str], tuple[str, int]]
 
 
 class Around(Protocol):
-    """What is needed of a context."""
+    """The part of a context that opening a ledger uses."""
 
     @property
     def cluster(self) -> Cluster: ...

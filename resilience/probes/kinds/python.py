@@ -75,7 +75,7 @@ def found(call: str, beside: Path) -> Any:
 
 
 def opened(called: Any, python: Python) -> Ask:
-    """The callable, ready to be called; Never if it is not callable."""
+    """The callable, ready to be called. Raises Never if the name is not one of a callable."""
     if not callable(called):
         raise Never(f"{python.call} is a {type(called).__name__}, expected a callable")
 
