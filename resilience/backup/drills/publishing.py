@@ -70,6 +70,24 @@ def inside_only(obj: Object) -> Iterator[str]:
             yield f"/spec/ports/{number}/nodePort"
 
 
+_LEAVING = re.compile(
+    r"(k8s\.v1\.cni\.cncf\.io|v1\.multus-cni\.io|cni\.projectcalico\.org"
+    r"|reflector\.v1\.k8s\.emberstack\.com|replicator\.v1\.mittwald\.de|kubed\.appscode\.com)/.*"
+)
+"""Annotations that lead out of the copy: another network of a Pod, to which no NetworkPolicy
+applies, the original's own address, and copies of a Secret or ConfigMap in other namespaces."""
+
+
+def staying(obj: Object) -> Iterator[str]:
+    """A Pod stays on the network that has the wall, and nothing is copied over the original's."""
+    for pointer, metadata in all_metadata(obj, ""):
+        annotations = metadata.get("annotations") or {}
+        for name in sorted(annotations):
+            if _LEAVING.fullmatch(name):
+                del annotations[name]
+                yield f"{pointer}/metadata/annotations/{escaped(name)}"
+
+
 def unannounced(obj: Object) -> Iterator[str]:
     """Annotations of DNS controllers are removed from all objects, and nearly all annotations from
     published objects."""
@@ -181,6 +199,7 @@ def _replaced(value: Any, path: tuple[str, ...], pointer: str) -> Iterator[str]:
 
 RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
     "inside only": inside_only,
+    "staying": staying,
     "unannounced": unannounced,
     "untracked": untracked,
     "served by no controller": unserved,

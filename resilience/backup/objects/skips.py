@@ -26,6 +26,7 @@ _GROWN_BY = {
     "ControllerRevision.apps": {"StatefulSet.apps", "DaemonSet.apps"},
     "Job.batch": {"CronJob.batch"},
     "PersistentVolumeClaim": {"Pod"},  # of a generic ephemeral volume
+    "ResourceClaim.resource.k8s.io": {"Pod"},  # of a template that the Pod names
     "EndpointSlice.discovery.k8s.io": {"Service", "Endpoints"},
 }
 

@@ -87,6 +87,7 @@ _PUBLIC = "a public name belongs to the original"
 _NODE = "a copy does not use its node's own network, ports or directories"
 _YIELDS = "a copy never evicts the original's Pods by its priority"
 _WALL = "a copy's policies must not open the drill's wall"
+_LEADS_OUT = "it leads out of the copy: another network, or copies in other namespaces"
 _HELD = "a finalizer's controller would clean up for the copy what the original still uses"
 _ELSEWHERE = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
 _UNGRANTED = "the drill's account does not hold what it grants, which the plan accepts"
@@ -240,6 +241,20 @@ ENTRIES: tuple[AllowedDifference, ...] = (
             ANY, f"{place}metadata/annotations/*dns*~1*", _PUBLIC, now=_gone, must=True
         )
         for place in ("", "spec/template/", "spec/jobTemplate/", "spec/jobTemplate/spec/template/")
+    ),
+    *(
+        AllowedDifference(
+            ANY, f"{place}metadata/annotations/{domain}~1*", _LEADS_OUT, now=_gone, must=True
+        )
+        for place in ("", "spec/template/", "spec/jobTemplate/", "spec/jobTemplate/spec/template/")
+        for domain in (
+            "k8s.v1.cni.cncf.io",
+            "v1.multus-cni.io",
+            "cni.projectcalico.org",
+            "reflector.v1.k8s.emberstack.com",
+            "replicator.v1.mittwald.de",
+            "kubed.appscode.com",
+        )
     ),
     *(
         AllowedDifference(kind, "metadata/annotations/*~1*", "it may publish the copy", now=_gone)

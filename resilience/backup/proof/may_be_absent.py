@@ -27,6 +27,7 @@ _MADE_BY_CONTROLLERS = frozenset(
         ("EndpointSlice.discovery.k8s.io", "Service"),
         ("EndpointSlice.discovery.k8s.io", "Endpoints"),
         ("PersistentVolumeClaim", "Pod"),
+        ("ResourceClaim.resource.k8s.io", "Pod"),
     }
 )
 _CERTIFICATES = ("kube-root-ca.crt", "openshift-service-ca.crt")

@@ -182,9 +182,15 @@ def test_no_controller_serves_a_copied_gateway() -> None:
         "external-dns.alpha.kubernetes.io/hostname",
         "external-dns.kubernetes.io/hostname",
         "dns.alpha.kubernetes.io/external",
+        "k8s.v1.cni.cncf.io/networks",
+        "v1.multus-cni.io/default-network",
+        "cni.projectcalico.org/ipAddrs",
+        "reflector.v1.k8s.emberstack.com/reflection-auto-namespaces",
+        "replicator.v1.mittwald.de/replicate-to",
+        "kubed.appscode.com/sync",
     ],
 )
-def test_no_dns_annotation_survives_anywhere(domain: str) -> None:
+def test_no_annotation_that_leads_out_survives_anywhere(domain: str) -> None:
     template = {"metadata": {"annotations": {domain: HOST, "own": "1"}}, "spec": {"containers": []}}
     obj = copied(
         made(

@@ -171,3 +171,12 @@ def test_registry_credentials_of_an_account_are_made_again(obj: Any, generated: 
     """The proof says the same by other code."""
     assert bool(skips.account_token(obj)) is generated
     assert bool(why_absent(obj)) is generated
+
+
+@pytest.mark.parametrize("controller", [True, False])
+def test_a_device_claim_of_a_pod_is_left_to_the_pod(controller: bool) -> None:
+    """As that of a generic ephemeral volume; one that people made is restored."""
+    about = owned("Pod", "v1", controller=controller)
+    claim = thing("resource.k8s.io/v1", "ResourceClaim", metadata=about)
+    assert bool(skips.reason_to_skip(claim)) is controller
+    assert bool(why_absent(claim)) is controller
