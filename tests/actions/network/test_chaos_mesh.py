@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from resilience.actions.flow.parallel import VERB as PARALLEL
 from resilience.actions.network.chaos_mesh import VERB as CHAOS_MESH
 from resilience.cluster.interface import PODS, Object, Resource
+from resilience.config.targets import Target
 from resilience.engine.base.run_guard import RunGuard
+from resilience.engine.guard.limits import Limits
+from resilience.harness.sites.target_guard import LimitsOnly
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.values import Duration
@@ -107,6 +112,44 @@ class Limited(RunGuard):
     def may_harm_some(self, candidates: Any, most: int) -> None:
         if most > self.most:
             raise Refused(f"{most} of {len(candidates)} Pods are too many")
+
+
+def two_that_choose(here: World) -> list[Any]:
+    """Each injects into one Pod that Chaos Mesh chooses."""
+    for name in ("slow", "slower"):
+        text = MANIFEST.replace("name: slow", f"name: {name}").replace("mode: all", "mode: one")
+        (here.directory / f"{name}.yaml").write_text(text)
+    return [slow(), slow(file=Path("slower.yaml"))]
+
+
+class Together(LimitsOnly):
+    """None goes on before so many have been compared with the limits."""
+
+    def __init__(self, here: World, most: int, steps: int) -> None:
+        target = Target(name="t", context="t", cluster="u", max_pods=most)
+        super().__init__(Limits(target, here.cluster, {"shop"}, here.clock.wall))
+        self.compared = Barrier(steps)
+
+    def may_harm_some(self, candidates: Any, most: int) -> object:
+        try:
+            return super().may_harm_some(candidates, most)
+        finally:
+            self.compared.wait(60)
+
+
+def test_two_at_once_do_not_exceed_the_limits_together(here: World) -> None:
+    Controller(here, targets=1)
+    both = step(PARALLEL, Phase.WHEN, steps=tuple(two_that_choose(here)))
+    record = here.run(when=[both], guard=Together(here, 1, 2))
+    assert record.outcome is Outcome.REFUSED, record.message
+    assert "2 Pods would be harmed by this run" in record.message
+    assert len([entry for entry in record.timeline if "is applied" in entry.text]) < 2
+
+
+def test_what_was_chosen_counts_instead_of_the_worst(here: World) -> None:
+    Controller(here, targets=1)  # chooses the same Pod twice
+    record = here.run(when=two_that_choose(here), guard=Together(here, 2, 1))
+    assert record.outcome is Outcome.PASSED, record.message
 
 
 @pytest.mark.parametrize(
