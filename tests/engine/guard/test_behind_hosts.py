@@ -214,7 +214,9 @@ def behind(cluster: FakeCluster, host: str, port: int, *made: dict[str, Any]) ->
     return set(found.namespaces) | ({"nodes"} if found.nodes else set())
 
 
-@pytest.mark.parametrize(("host", "expected"), BEHIND.items(), ids=str)
+@pytest.mark.parametrize(
+    ("host", "expected"), BEHIND.items(), ids=[f"{name}:{port}" for name, port in BEHIND]
+)
 def test_what_is_behind_a_host(
     host: tuple[str, int], expected: set[str], cluster: FakeCluster
 ) -> None:
