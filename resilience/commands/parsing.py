@@ -167,11 +167,10 @@ class Parser(argparse.ArgumentParser):
         """kubectl's values of `--dry-run`: here a dry run is always the server's."""
         words = []
         for word in self._typed:
-            option, _, mode = word.partition("=")
-            if option == "--dry-run" and mode == "client":
+            if word == "--dry-run=client":
                 self.error("--dry-run=client is not offered; `--dry-run` asks the server")
-            if option != "--dry-run" or mode != "none":
-                words.append(option if option == "--dry-run" and mode == "server" else word)
+            if word != "--dry-run=none":
+                words.append("--dry-run" if word == "--dry-run=server" else word)
         return words
 
     def _options_before_the_command(self) -> str:

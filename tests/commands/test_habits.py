@@ -31,6 +31,12 @@ def said(capsys: pytest.CaptureFixture[str], line: str) -> str:
         ("describe snapshot shop-a", "did you mean `resilience backup show shop-a`?"),
         ("delete backup shop-a", "did you mean `resilience backup delete shop-a`?"),
         ("get ns", "did you mean `backup list`?"),
+        ("get backups -o yaml", "did you mean `resilience backup list -o yaml`?"),
+        ("backup get backups", "did you mean `list`?"),
+        ("drain backup shop-a", "unknown command 'drain'; expected run, "),
+        ("backup list server", "use `resilience backup show server`"),
+        ("backup show a b", "unknown argument 'b'; see"),
+        ("backup copy -1", "arguments are required: --to"),
         ("get clusters", "did you mean `resilience sandbox status`?"),
         ("create cluster", "did you mean `resilience sandbox up`?"),
         ("logs shop-a", "`resilience backup show NAME` says"),
@@ -67,6 +73,9 @@ def test_a_known_answer_replaces_the_list_of_all_commands(
 def test_a_snapshot_is_named_with_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     line = "create backup b1 --include-namespaces shop --wait"
     assert "`resilience backup create --name b1 --namespace shop --wait`" in said(capsys, line)
+    assert "`resilience backup create --namespace shop`" in said(
+        capsys, "create backup --include-namespaces shop"
+    )
     assert "`resilience backup create my.plan.yaml`" in said(capsys, "create backup my.plan.yaml")
 
 
@@ -93,6 +102,8 @@ def test_a_snapshot_is_named_with_an_option(capsys: pytest.CaptureFixture[str]) 
         ("backup list --context a", "`resilience backup list` does not use a cluster"),
         ("--context sandbox backup list", "`resilience backup list` does not use a cluster"),
         ("--context sandbox doctor", "command: `resilience doctor --context sandbox`; see"),
+        ("-x run s/", "command: `resilience run s/ -x`; see"),
+        ("restore a --existing name", "expected fail, skip or update; see"),
         ("-v backup list", "unknown argument '-v'; see"),
         ("restore a --existing-resource-policy update", "did you mean `--existing`?"),
         ("restore a --namespace-mappings a:b", "did you mean `--into`?"),
@@ -125,6 +136,7 @@ def test_an_option_of_another_tool_is_answered_with_the_one_here(
         ("-h", "-h"),
         ("backup -h", "backup -h"),
         ("doctor help", "doctor help"),
+        ("doctor help s/", "doctor help s/"),
         ("", ""),
     ],
 )
