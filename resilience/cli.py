@@ -1,7 +1,8 @@
 """The `resilience` command: everything that is not a test. Parsers only, no logic.
 
 Exit codes: 0 done; 1 it could not be done, or something was found wrong (one line on stderr);
-2 wrong usage; 130 Ctrl-C. `run` ends with pytest's exit codes, see `resilience.harness.exits`.
+2 wrong usage; 130 Ctrl-C, 143 SIGTERM and 129 SIGHUP, after what was begun is taken back. `run`
+ends with pytest's exit codes, see `resilience.harness.exits`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from resilience import __version__
 from resilience.commands import CommandError, habits, settings
@@ -26,11 +28,15 @@ from resilience.commands.parsers.scenario_parsers import (
 )
 from resilience.commands.parsing import Parser
 from resilience.commands.saying import say, warn
+from resilience.commands.stop_signals import Stopped, stops
 from resilience.config.settings import BadSetting
 from resilience.model.masks import MASKS
 
 GROUPS = ("backup", "ledger", "sandbox")
 """Commands that have commands of their own."""
+
+ANSWERING = ("ledger", "run", "watch")
+"""Commands that answer SIGTERM by themselves."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,12 +75,16 @@ def _carry_out(options: argparse.Namespace) -> int:
 
     try:
         MASKS.clear(settings(options).public)
-        code = int(options.run(options))
+        with nullcontext() if options.command in ANSWERING else stops():
+            code = int(options.run(options))
         sys.stdout.flush()
         return code
     except (CommandError, ClusterError, BadSetting, BadTarget) as error:
         warn(f"error: {error}")
         return 1
+    except Stopped as end:
+        warn(f"error: ended by {end}")
+        return end.code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

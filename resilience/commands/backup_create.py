@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resilience.backup.catalog.catalog import opened
+from resilience.backup.catalog.catalog import Listed, opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
 from resilience.backup.format.backup_clock import SystemClock
@@ -23,6 +23,7 @@ from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.enough import untaken
 from resilience.backup.plans.lifecycle import Keys, RunReport, due, plan_store, run_due, scope
 from resilience.backup.plans.naming import under_free_name
+from resilience.backup.plans.pruning import unfinished
 from resilience.backup.store import Store, open_store
 from resilience.backup.take.data_request import Inside, acted_in, with_data
 from resilience.backup.take.scope import Scope
@@ -66,17 +67,30 @@ def by_hand(options: argparse.Namespace) -> int:
             request = extend(_requested(name, options, plan, given))
             return create(request, cluster, store, clock=CLOCK)
 
+        left = unfinished(store)
         base = plan.id if plan else options.namespace[0].strip("*?") or "all"
         stamped = stamped_name(base, CLOCK.now())
         manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
     snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
     record(snapshot, verify(snapshot), CLOCK.now())
     answer(options.output, cli_data.made(manifest), lambda: cli_output.made(manifest))
+    for each in left:
+        warn(f"warning: {_started_over(each, manifest.name)}")
     if text := untaken(manifest):
         warn(f"warning: {text}")
     for warning in volume_warnings(manifest.volumes):
         _warn(warning)
     return 0
+
+
+def _started_over(left: Listed, name: str) -> str:
+    newest = f"{left.newest:%Y-%m-%d at %H:%M:%S}"
+    return (
+        f"snapshot {left.name} is unfinished, last written to on {newest}: "
+        f"its run was killed, or is still running. {name} does not continue it, but "
+        "started from the beginning; `resilience backup prune` deletes what nothing was written "
+        "to for a day"
+    )
 
 
 def _one_source(options: argparse.Namespace) -> None:

@@ -49,7 +49,7 @@ CODES = """
 | 0 | done |
 | 1 | it could not be done, or something was found wrong: one line on stderr says what |
 | 2 | wrong usage |
-| 130 | Ctrl-C |
+| 129, 130, 143 | SIGHUP, Ctrl-C or SIGTERM (an evicted Pod), after what was begun is taken back |
 
 `resilience run` ends with pytest's codes.
 """

@@ -1,5 +1,6 @@
-"""A backup or a restore that is killed with -9 leaves nothing that stops the next one. On the
-sandbox, as a person types them; each waits for what it needs."""
+"""A backup or a restore that is killed with -9 leaves nothing that stops the next one, and one that
+is told to end takes back what it began. On the sandbox, as a person types them; each waits for what
+it needs."""
 
 from __future__ import annotations
 
@@ -78,7 +79,7 @@ def command(*words: object) -> list[str]:
 def typed(*words: object) -> str:
     done = subprocess.run(command(*words), capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def killed(when: Callable[[], object], *words: object) -> None:
@@ -86,6 +87,10 @@ def killed(when: Callable[[], object], *words: object) -> None:
         until(lambda: when() or running.poll() is not None, "the moment to kill")
         assert running.poll() is None, "it had ended before it was killed"
         running.send_signal(signal.SIGKILL)
+
+
+def _helps(cluster: HttpCluster, namespace: str) -> bool:
+    return objects.phase(pod(cluster, namespace, HELPER) or {}) == "Running"
 
 
 def test_after_a_killed_backup_the_next_one_works_and_recover_finds_the_helper(
@@ -97,17 +102,37 @@ def test_after_a_killed_backup_the_next_one_works_and_recover_finds_the_helper(
     backup = ("backup", "create", "-n", "one", "--volumes", *there)
 
     def helps() -> bool:
-        return objects.phase(pod(cluster, "one", HELPER) or {}) == "Running"
+        return _helps(cluster, "one")
 
     killed(helps, *backup, "--name", "a")
     assert pod(cluster, "one", HELPER)
-    typed(*backup, "--name", "b")
+    said = typed(*backup, "--name", "b")
+    assert "warning: snapshot a is unfinished" in said
+    assert "b does not continue it, but started from the beginning" in said
     assert pod(cluster, "one", HELPER) is None
     killed(helps, *backup, "--name", "c")
     said = typed("recover", "--kubeconfig", kubeconfig)
     assert f"helper Pod one/{HELPER} of c: removed" in said
     assert pod(cluster, "one", HELPER) is None
     assert "nothing is left" in typed("recover", "--kubeconfig", kubeconfig)
+
+
+def test_a_backup_whose_pod_is_evicted_takes_back_what_it_began(
+    box: tuple[HttpCluster, Path], tmp_path: Path
+) -> None:
+    """An evicted Pod gets SIGTERM, and has its grace period to end."""
+    cluster, kubeconfig = box
+    held(cluster, "three")
+    there = ("--store", f"file:{tmp_path}/store", "--kubeconfig", kubeconfig)
+    backup = command("backup", "create", "-n", "three", "--volumes", "--name", "a", *there)
+    with subprocess.Popen(backup, stderr=subprocess.PIPE, text=True) as running:
+        until(lambda: _helps(cluster, "three") or running.poll() is not None, "the helper runs")
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=180)
+    assert (running.returncode, "error: ended by SIGTERM" in said) == (143, True), said
+    assert pod(cluster, "three", HELPER) is None
+    assert not list((tmp_path / "store").glob("backups/**/*.gz"))
+    assert "unfinished" not in typed("backup", "create", "-n", "three", "--name", "a", *there)
 
 
 def test_a_restore_that_is_killed_while_it_fills_a_volume_is_resumed(

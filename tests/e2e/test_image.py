@@ -3,6 +3,7 @@ is not needed."""
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import subprocess
@@ -133,6 +134,31 @@ def test_only_what_is_never_loaded_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "botocore/data/endpoints.json").write_text("{}")
     assert {str(path.relative_to(tmp_path)) for path in slim()["unneeded"](tmp_path)} == set(gone)
+
+
+def test_what_is_compiled_stays_valid_whatever_time_its_source_gets(tmp_path: Path) -> None:
+    source = tmp_path / "module.py"
+    source.write_text("VALUE = 7\n")
+    (tmp_path / "template.py").write_text("{{ no python }}\n")
+    slim()["compiled"](tmp_path)
+    (made,) = (tmp_path / "__pycache__").iterdir()
+    assert made.read_bytes()[4:8] == b"\1\0\0\0", "PEP 552: a hash, not checked"
+    os.utime(source, (0, 0))
+    program = "import sys, module; print(module.VALUE, sys.modules['module'].__cached__)"
+    done = subprocess.run(
+        [sys.executable, "-v", "-c", program], cwd=tmp_path, text=True, capture_output=True,
+        timeout=120, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.stdout.startswith("7 "), done.stderr
+    assert f"code object from '{made}'" in done.stderr
+
+
+def test_nothing_is_compiled_with_the_time_of_its_build() -> None:
+    text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
+    installs = re.findall(r"--python /opt/resilience/bin/python install\b[^&|\n]*", text)
+    assert len(installs) == 2
+    assert all("--no-compile" in each for each in installs)
+    assert text.index("SOURCE_DATE_EPOCH=") < text.index("/bin/pip ")
 
 
 def test_credentials_of_a_kubeconfig_need_nothing_that_is_removed(tmp_path: Path) -> None:

@@ -84,6 +84,18 @@ def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> P
     return Pruned(lines, bool(decided.damaged))
 
 
+def unfinished(store: Store, until: datetime | None = None) -> list[Listed]:
+    """Snapshots of this program without a marker, to which nothing was written since `until`."""
+    return [
+        each
+        for each in listed(store)
+        if not each.marker
+        and (until is None or each.newest < until)
+        and is_this_programs(store, each)
+        and not has_marker(store, each.name)
+    ]
+
+
 def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
     """Leftovers of interrupted snapshots. Only directories of this program, recognized by their
     files; others are left alone. Their age counts by the clock that dated them, the store's."""
@@ -98,11 +110,8 @@ def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
                 f"{now:%Y-%m-%d %H:%M:%S} UTC; correct the wrong one"
             )
         now = min(now, stored)
-    for each in listed(store):
-        if each.marker or each.newest >= now - UNFINISHED_FOR:
-            continue
-        if is_this_programs(store, each) and not has_marker(store, each.name):
-            told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
+    for each in unfinished(store, now - UNFINISHED_FOR):
+        told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
     if not dry_run:
         store.sweep(now - UNFINISHED_FOR)
     return told
