@@ -31,6 +31,7 @@ class Twin:
 
     def __init__(self, served: Sequence[Resource]) -> None:
         self.means = Means()
+        self.server = ""
         self.served = {kind_of(each): each for each in served}
         self.objects: dict[Key, Object] = {}
         self.version = 0

@@ -131,6 +131,10 @@ class Cluster(Protocol):
     def means(self) -> Means:
         """What can be done to the cluster outside of its API."""
 
+    @property
+    def server(self) -> str:
+        """The URL of the API server, "" where there is none."""
+
     def now(self) -> float:
         """The API server's time, in seconds since the epoch: the clock of its timestamps."""
 

@@ -91,6 +91,11 @@ class HttpCluster:
         """What can be done to it beside its API; `equipped` says more."""
         return self._means
 
+    @property
+    def server(self) -> str:
+        """As its access says."""
+        return self.access.server
+
     def equipped(self, means: Means) -> HttpCluster:
         """The same cluster with other means. Closing it closes the original."""
         other = copy(self)

@@ -29,8 +29,10 @@ def markdown(document: ReportJson) -> str:
 
 def _row(run: RunJson) -> str:
     kept = sum(finding["result"] == "passed" for finding in run["findings"])
-    cells = (_sign(run["outcome"]), _cell(label(run)), run["outcome"],
-             f"{kept} of {len(run['findings'])} met", f"{run['seconds']:.1f}s")  # fmt: skip
+    judged = len(run["findings"])
+    met = f"{kept} of {judged} met" if judged else ""
+    seconds = f"{run['seconds']:.1f}s"
+    cells = (_sign(run["outcome"]), _cell(label(run)), run["outcome"], met, seconds)
     return f"| {' | '.join(cells)} |"
 
 

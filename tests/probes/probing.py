@@ -49,6 +49,7 @@ class Sandbox:
     """All that a prober beside us wants to know of its cluster: one Service, and Pods."""
 
     means = SANDBOX
+    server = ""
 
     def __init__(
         self,

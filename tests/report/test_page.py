@@ -213,6 +213,13 @@ def test_cases_of_a_matrix_are_told_apart_everywhere() -> None:
     assert "share=33%,grace=0s" in markdown(document([case], 0.0))
 
 
+def test_the_summary_of_a_run_that_judged_nothing_counts_no_objectives() -> None:
+    made = dataclasses.replace(record(), findings=[], outcome=Outcome.NOT_MEASURED)
+    text = markdown(document([made, record()], 0.0))
+    assert "of 0 met" not in text
+    assert "1 of 4 met" in text
+
+
 def test_another_entry_that_speaks_of_a_snapshot_is_not_the_drills() -> None:
     taken = dataclasses.replace(record().timeline[0], facts={"snapshot": "shop-1"})
     made = dataclasses.replace(drill(), timeline=[taken, *drill().timeline])

@@ -23,7 +23,6 @@ from resilience.cluster.interface import (
     Object,
     Resource,
 )
-from resilience.cluster.transport import HttpCluster
 from resilience.engine.guard import consent_words as words
 from resilience.engine.guard import host_routes
 from resilience.engine.guard.host_addresses import (
@@ -61,7 +60,7 @@ class Network:
         self._made = made
         self._seen = set[Host]()
         self._all = cache(self._listed)
-        server = urlsplit(cluster.access.server if isinstance(cluster, HttpCluster) else "")
+        server = urlsplit(cluster.server)
         self._server = Host(server.hostname or "", server.port or 443)
 
     def reached(self, host: Host) -> Reach:
