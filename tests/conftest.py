@@ -1,9 +1,9 @@
-"""How `make test` shares the tests out: most among workers, then those that measure, two at once.
+"""How `make test` shares the tests out: most among workers, then those that measure.
 
 A file stays whole on one worker, because its fixtures hold servers. Files that take long begin
 first, so that no worker is left with one at the end. `alone` marks what a busy neighbour could
-make fail, because it holds a service to a clock: `make test` runs it afterwards, where each of two
-workers has a processor.
+make fail, because it holds a service to a clock: `make test` runs it afterwards, one by one, or two
+at once where each has two processors.
 """
 
 from __future__ import annotations

@@ -84,8 +84,10 @@ def test_modules_are_compiled_once_whatever_the_environment_forbids(tmp_path: Pa
     assert _made(tmp_path, recipe, PYTHONDONTWRITEBYTECODE="1") == "False\n"
 
 
-@pytest.mark.parametrize(("processors", "workers"), [(1, "2 0 0"), (2, "3 2 0"), (4, "5 2 2")])
-def test_what_measures_has_a_processor_for_each_worker_and_scenarios_two(
+@pytest.mark.parametrize(
+    ("processors", "workers"), [(1, "2 0 0"), (2, "3 0 0"), (4, "5 2 2"), (64, "9 2 4")]
+)
+def test_what_measures_has_two_processors_for_each_worker(
     machine: Path, processors: int, workers: str
 ) -> None:
     _program(machine, "nproc", f"echo {processors}")
