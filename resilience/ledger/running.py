@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.interface import NAMESPACES
-from resilience.ledger import promises, reading, restored, targets, values
+from resilience.ledger import promises, reading, restored
 from resilience.ledger.analysis import Analysis, analyse
 from resilience.ledger.drivers.session import Open
 from resilience.ledger.history import History, NotWritten
@@ -20,7 +20,6 @@ from resilience.ledger.promises import Allow
 from resilience.ledger.reading import Patience
 from resilience.ledger.records import Fate, Found, Span, Strike, Write
 from resilience.ledger.writers import Writers
-from resilience.model import references
 from resilience.model.report import ProbeRecord
 from resilience.model.samples import Answer, Sample
 from resilience.model.scenario import Step
@@ -227,44 +226,3 @@ def _figures(found: Analysis) -> Mapping[str, Any]:
         "never read": len(found.never_read),
         "final reads": found.finals,
     }
-
-
-def clear(data: Mapping[str, Any], context: Any) -> None:
-    """The undo: delete the run's writes. `context` is a `resilience.verbs.context.UndoContext`."""
-    from resilience.cluster.errors import NotFound
-    from resilience.cluster.interface import SERVICES
-    from resilience.cluster.reach import address
-    from resilience.ledger.drivers.session import Refused, Unreadable, Unusable
-    from resilience.ledger.opening import opening
-    from resilience.verbs.context import ActionFailed, NotTrusted
-
-    start, namespace = str(data["prefix"]), str(data["namespace"])
-    if not values.is_prefix(start, str(context.run)):
-        raise ActionFailed(f"its record names {start!r}, where no key of run {context.run} begins")
-    if not context.trusted and (what := targets.leads_out(data["target"])):
-        raise NotTrusted(f"its record leads to {what}")
-    try:
-        target = targets.from_json(data["target"])
-    except references.NotSet as error:
-        raise ActionFailed(f"{error}; set it, and run `resilience recover` again") from error
-    if service := getattr(target, "service", ""):
-        try:
-            found = context.cluster.get(SERVICES, service, namespace)
-        except NotFound:
-            return  # the store is gone, so its writes are as well
-        outside = (found.get("spec") or {}).get("externalName")
-        if outside and not context.trusted:
-            raise NotTrusted(f"its record leads to host {outside}")
-    try:
-        session = opening(
-            target, context, lambda *where: address(context.cluster, *where),
-            namespace=namespace, start=start, timeout=float(data["timeout"]),
-            directory=Path(data["directory"]),
-        )()  # fmt: skip
-        try:
-            session.clear()
-        finally:
-            session.close()
-    except (Refused, Unreadable, Unusable) as error:
-        raise ActionFailed(f"writes that begin with {data['prefix']} stay in "
-                           f"{targets.where(target)}: {error}") from error  # fmt: skip
