@@ -201,6 +201,7 @@ CUTS = {
     "report/digest.py": "a report that was written masked",
     "report/markdown.py": "a report that was written masked",
     "cluster/connection/websocket.py": "bytes of a stream",
+    "backup/data/volume_agent.py": "the name of a file in an archive",
     "backup/take/snapshot_warnings.py": "a list of warnings",
     "language/load.py": "a list of mistakes",
     "publish/past_victims.py": "a list of reports",

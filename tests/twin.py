@@ -183,7 +183,7 @@ class Twin:
     def create(
         self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
     ) -> Object:
-        name = body["metadata"]["name"]
+        name = body["metadata"].get("name") or f"{body['metadata']['generateName']}x7k2p"
         with self._lock:
             self.asked("create", resource, namespace, name, dry_run=dry_run)
             if resource.namespaced and ("namespaces", "", namespace) not in self.objects:
@@ -192,6 +192,7 @@ class Twin:
                 text = f'{kind_of(resource)} "{name}" already exists'
                 raise Conflict(409, text, reason="AlreadyExists")
             obj = copy.deepcopy(body)
+            obj["metadata"]["name"] = name
             if resource.namespaced:
                 obj["metadata"]["namespace"] = namespace
             for given in ("uid", "resourceVersion", "creationTimestamp"):

@@ -91,6 +91,15 @@ def _missing_pods(workload: Object, pods: Sequence[Object] | None) -> Shortfall 
     )
 
 
+def refusal(workload: Object) -> str:
+    """Why the API server refuses a workload's Pods, "" if it does not say so: condition
+    ReplicaFailure of Deployments, ReplicaSets and ReplicationControllers."""
+    condition = objects.condition(workload, "ReplicaFailure")
+    if condition.get("status") != "True":
+        return ""
+    return str(condition.get("message") or condition.get("reason") or "ReplicaFailure")
+
+
 def _held(workload: Object) -> str:
     """The problem that keeps a controller from continuing."""
     paused = workload.get("kind") == "Deployment" and (workload.get("spec") or {}).get("paused")

@@ -26,7 +26,7 @@ def test_fish_knows_every_command_and_every_option() -> None:
     found = lines()
     assert all(words[:3] == ["complete", "-c", "resilience"] for words in found)
     named = {words[words.index("-a") + 1] for words in found if "-a" in words}
-    options = {words[words.index("-l") + 1] for words in found if "-l" in words}
+    options = {words[at + 1] for words in found for at, word in enumerate(words) if word == "-l"}
     for command in commands(parser()):
         assert command.command.split()[-1] in named
         flags = (flag for each in command._actions for flag in each.option_strings)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from resilience.actions.shared.workload import RESOURCES
-from resilience.cluster.interface import Object
+from resilience.kube import readiness
 from resilience.model.values import Reference
 from resilience.verbs.context import ActionContext, NotMet
 
@@ -39,13 +39,4 @@ def _next(context: ActionContext) -> float:
 
 def _refusal(workload: Reference, context: ActionContext) -> str:
     obj = context.cluster.get(RESOURCES[workload.kind], workload.name, context.namespace)
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((_message(each) for each in conditions if _refuses(each)), "")
-
-
-def _refuses(condition: Object) -> bool:
-    return condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
-
-
-def _message(condition: Object) -> str:
-    return str(condition.get("message") or condition.get("reason") or "ReplicaFailure")
+    return readiness.refusal(obj)

@@ -50,7 +50,6 @@ def run(job: RunJob, context: ActionContext) -> None:
 
 def _wait(job: Object, context: ActionContext) -> None:
     view = context.view(JOBS, context.namespace)
-    pods = context.view(PODS, context.namespace)
 
     def now() -> Object:
         return view.by_uid(objects.uid(job)) or job
@@ -58,7 +57,9 @@ def _wait(job: Object, context: ActionContext) -> None:
     ended = context.clock.until(lambda: readiness.has_ended(now()), context.deadline)
     if ended and not readiness.has_failed(now()):
         return
-    mine = [pod for pod in pods.objects() if objects.controller_uid(pod) == objects.uid(job)]
+    # A watch of Pods may be behind the Job's, and not show the failure that the Job has counted.
+    pods = context.cluster.list(PODS, context.namespace)
+    mine = [pod for pod in pods if objects.controller_uid(pod) == objects.uid(job)]
     title = f"Job {objects.title(job)}"
     if not ended:
         text = f"{title} did not end within {context.step.within}"

@@ -83,7 +83,8 @@ def _looked(wanted: Collection[Name], cluster: Cluster, seconds: float) -> Waite
         for short in found.short:
             if _name(short.workload, namespace) in wanted:
                 title = f"{short.workload['kind']} {namespace}/{objects.name(short.workload)}"
-                missing.append("; ".join([f"{title}: {short.shortfall.text}", *_why(short.pods)]))
+                said = [f"{title}: {short.shortfall.text}", *_refused(short.workload)]
+                missing.append("; ".join([*said, *_why(short.pods)]))
                 final = final and short.shortfall.final
         for pod in found.unready:
             if _name(top_of(pod, known) or pod, namespace) in wanted:
@@ -93,6 +94,12 @@ def _looked(wanted: Collection[Name], cluster: Cluster, seconds: float) -> Waite
         missing += [f"{kind} {namespace}/{name}: it was deleted" for kind, _, name in sorted(gone)]
     return Waited(wanted=len(wanted), missing=tuple(missing), seconds=seconds,
                   final=final and bool(missing))  # fmt: skip
+
+
+def _refused(workload: Object) -> list[str]:
+    """The reason for which it has no Pods."""
+    reason = readiness.refusal(workload)
+    return [f"its Pods are refused: {reason}"] if reason else []
 
 
 def _why(pods: Sequence[Object]) -> list[str]:

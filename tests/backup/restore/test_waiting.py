@@ -177,3 +177,15 @@ def test_progress_says_how_many_of_how_many() -> None:
     with listening(Listening):
         waited(found, WEB, ("deployments.apps", "db"), act=served)
     assert told == [("wait until ready", 2), 1, 1, "end"]
+
+
+def test_a_workload_whose_pods_are_refused_says_why() -> None:
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+               "message": "exceeded quota: small"}  # fmt: skip
+    refused = deployment("web", conditions=[failure], replicas=0)
+    found = wait_ready(report(WEB), cluster(refused), clock=FakeClock(), within=1.0)
+    [line] = found.missing
+    assert line.endswith("; its Pods are refused: exceeded quota: small")
+    failure["status"] = "False"
+    found = wait_ready(report(WEB), cluster(refused), clock=FakeClock(), within=1.0)
+    assert "refused" not in found.missing[0]

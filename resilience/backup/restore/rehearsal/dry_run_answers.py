@@ -1,7 +1,8 @@
 """What the API server's answers to a dry run say about a restore that has not begun.
 
 A dry run knows the cluster as it is: an object may be refused because of one that the restore
-creates first, and accepted although it can never work. Quotas and roles are added up here.
+creates first, and accepted although it can never work. Quotas and roles are added up here, and the
+Pods of workloads are asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from resilience.backup.objects.related import Need, needs
 from resilience.backup.objects.selection import Chosen
 from resilience.backup.restore.claims_to_fill import ClaimsToFill
 from resilience.backup.restore.outcome import Item, Outcome, RestoreReport
+from resilience.backup.restore.rehearsal import pod_templates
 from resilience.backup.restore.rehearsal.cluster_needs import ClusterNeeds
 from resilience.backup.restore.rehearsal.quotas import Quotas
 from resilience.backup.restore.rehearsal.recorded_roles import RecordedRoles
@@ -34,7 +36,7 @@ class DryRunAnswers:
         claims: ClaimsToFill,
         report: RestoreReport,
     ) -> None:
-        self._claims, self._report = claims, report
+        self._claims, self._report, self._cluster = claims, report, cluster
         self._coming: set[Need] = set()
         self._needs = ClusterNeeds(cluster)
         self._quotas = Quotas(cluster)
@@ -63,6 +65,8 @@ class DryRunAnswers:
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
         if written.outcome is Outcome.WOULD_CREATE:
             self._quotas.add(kind, obj)
+            if why := pod_templates.refusal(obj, self._cluster, self._coming):
+                self._note(f"{obj['kind']} {obj['metadata']['name']}: its Pods are refused: {why}")
         unasked = written.outcome is Outcome.UNASKED
         if unasked and (why := self._rights.why_not(obj, self._roles.rules)):
             return Written(Outcome.REJECTED, f"it {why}; {GRANTING}")
@@ -82,10 +86,12 @@ class DryRunAnswers:
             what = f"{what}, so it stays Pending: {advice}"
         else:
             what = f"{what}, so its Pods are refused"
-        note = f"{obj['kind']} {metadata['name']}: {what}"
+        self._note(f"{obj['kind']} {metadata['name']}: {what}")
+        return written
+
+    def _note(self, note: str) -> None:
         if note not in self._report.notes:  # report each note once
             self._report.notes.append(note)
-        return written
 
     def _pending(self, claim: Object, written: Written) -> Written:
         what = (
@@ -94,5 +100,5 @@ class DryRunAnswers:
         )
         if self._claims.is_to_fill(claim):
             return Written(Outcome.REJECTED, what)
-        self._report.notes.append(f"{claim['kind']} {claim['metadata']['name']}: {what}")
+        self._note(f"{claim['kind']} {claim['metadata']['name']}: {what}")
         return written

@@ -1,0 +1,58 @@
+"""Asks whether the API server would admit the Pods of a workload that a restore creates.
+
+It admits a Deployment whose Pods a LimitRange, a PodSecurity label, a policy or a webhook refuses:
+the restore succeeds, and nothing ever runs. A dry run of the Pod itself shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from resilience.backup.objects.related import Need, needs
+from resilience.cluster.errors import ApiError, ClusterError, refused_by_rule
+from resilience.cluster.interface import PODS, Cluster, Object
+
+_NO_RIGHT = 'cannot create resource "pods"'
+"""The identity of the restore may not create Pods; controllers may."""
+
+
+def refusal(workload: Object, cluster: Cluster, coming: Collection[Need]) -> str:
+    """The API server's reason, "" if it admits the Pods or if that cannot be asked. A refusal
+    because of something that is restored first does not count."""
+    template = _template(workload.get("spec") or {})
+    if not (template.get("spec") or {}).get("containers"):
+        return ""
+    metadata = workload["metadata"]
+    about = template.get("metadata") or {}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "generateName": f"{metadata['name']}-",
+            "namespace": metadata.get("namespace", ""),
+            "labels": about.get("labels") or {},
+            "annotations": about.get("annotations") or {},
+        },
+        "spec": template["spec"],
+    }
+    try:
+        cluster.create(PODS, pod, metadata.get("namespace", ""), dry_run=True)
+    except ClusterError as error:
+        reason = error.message if isinstance(error, ApiError) else str(error)
+        if not refused_by_rule(error) or _NO_RIGHT in reason:
+            return ""
+        if any(need in coming and need.name in reason for need in needs(workload)):
+            return ""
+        return reason
+    return ""
+
+
+def _template(spec: Any) -> Any:
+    """Of the Pods that a workload makes by itself; {} for none."""
+    if spec.get("replicas") == 0:
+        return {}
+    if job := spec.get("jobTemplate"):
+        spec = job.get("spec") or {}
+    template = spec.get("template")
+    return template if isinstance(template, dict) else {}
