@@ -11,7 +11,8 @@ from resilience.backup.restore.rehearsal.pod_templates import refusal
 from resilience.cluster.errors import Forbidden, Unreachable
 from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeCluster, deployment
-from tests.backup.restore.rehearsal.test_cluster_needs import asked, kept
+from tests.backup.restore.rehearsal.test_cluster_needs import asked
+from tests.backup.restore.rehearsal.test_rehearsal_of_restore import kept
 
 LIMIT = 'pods "web-x7k2p" is forbidden: maximum cpu usage per Container is 1, but limit is 2'
 RBAC = 'pods is forbidden: User "ci" cannot create resource "pods" in API group "" in "shop"'
