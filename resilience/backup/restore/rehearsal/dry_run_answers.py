@@ -1,8 +1,8 @@
 """What the API server's answers to a dry run say about a restore that has not begun.
 
 A dry run knows the cluster as it is: an object may be refused because of one that the restore
-creates first, and accepted although it can never work. Quotas and roles are added up here, and the
-Pods of workloads are asked for.
+creates first, and accepted although it can never work. This module adds up quotas and roles, and
+tries the Pods of each workload.
 """
 
 from __future__ import annotations
