@@ -6,12 +6,13 @@ the restore succeeds, and nothing ever runs. A dry run of the Pod itself shows t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from resilience.backup.objects.related import Need, needs
 from resilience.cluster.errors import ApiError, ClusterError, refused_by_rule
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.kube.objects import mapping
 
 _NO_RIGHT = 'cannot create resource "pods"'
 """The identity of the restore may not create Pods; controllers may."""
@@ -20,11 +21,11 @@ _NO_RIGHT = 'cannot create resource "pods"'
 def refusal(workload: Object, cluster: Cluster, coming: Collection[Need]) -> str:
     """The API server's reason, "" if it admits the Pods or if that cannot be asked. A refusal
     because of something that is restored first does not count."""
-    template = _template(workload.get("spec") or {})
-    if not (template.get("spec") or {}).get("containers"):
+    template = _template(mapping(workload.get("spec")))
+    if not mapping(template.get("spec")).get("containers"):
         return ""
     metadata = workload["metadata"]
-    about = template.get("metadata") or {}
+    about = mapping(template.get("metadata"))
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -48,11 +49,10 @@ def refusal(workload: Object, cluster: Cluster, coming: Collection[Need]) -> str
     return ""
 
 
-def _template(spec: Any) -> Any:
+def _template(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Of the Pods that a workload makes by itself; {} for none."""
     if spec.get("replicas") == 0:
         return {}
-    if job := spec.get("jobTemplate"):
-        spec = job.get("spec") or {}
-    template = spec.get("template")
-    return template if isinstance(template, dict) else {}
+    if "jobTemplate" in spec:
+        spec = mapping(mapping(spec["jobTemplate"]).get("spec"))
+    return mapping(spec.get("template"))

@@ -56,6 +56,10 @@ def test_what_says_nothing_about_the_pods_is_no_refusal(error: Exception) -> Non
         pytest.param({"template": "text"}, id="a template of another kind"),
         pytest.param({"template": {"spec": {"volumes": []}}}, id="no Pod"),
         pytest.param({}, id="no template"),
+        pytest.param(["text"], id="no mapping"),
+        pytest.param({"jobTemplate": "text"}, id="a job template of another kind"),
+        pytest.param({"jobTemplate": {"spec": 1}}, id="a job of another kind"),
+        pytest.param({"template": {"spec": ["text"]}}, id="a Pod of another kind"),
     ],
 )
 def test_what_makes_no_pods_is_not_asked_for(spec: Any) -> None:
