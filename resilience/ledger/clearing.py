@@ -12,15 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.errors import ApiError, NotFound
-from resilience.cluster.interface import (
-    DAEMONSETS,
-    DEPLOYMENTS,
-    PODS,
-    REPLICASETS,
-    SERVICES,
-    STATEFULSETS,
-    Cluster,
-)
+from resilience.cluster.interface import PODS, SERVICES, Cluster
 from resilience.cluster.reach import address
 from resilience.kube import objects
 from resilience.ledger import targets, values
@@ -35,9 +27,6 @@ HEALING = 30.0
 
 AGAIN = 1.0
 """Seconds between two tries."""
-
-WORKLOADS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS)
-"""What could still bring the Pods of a store back, unless it is being deleted."""
 
 
 def clear(data: Mapping[str, Any], context: UndoContext) -> None:
@@ -101,14 +90,14 @@ def _is_gone(target: Target, namespace: str, context: UndoContext) -> bool:
 
 
 def _has_no_pods(target: ExecTarget, namespace: str, cluster: Cluster) -> bool:
-    """Whether no Pod is left, and nothing that makes one. Where that may not be listed, it is not
-    known, so false."""
+    """Whether no Pod is left, and nothing that makes one unless it is being deleted. Where that may
+    not be listed, it is not known, so false."""
     if cluster.list(PODS, namespace, labels=str(target.pods)):
         return False
     try:
         return not any(
             target.pods.matches(_labels_of_its_pods(workload))
-            for resource in WORKLOADS
+            for resource in targets.MAKERS
             for workload in cluster.list(resource, namespace)
             if not objects.is_terminating(workload)
         )

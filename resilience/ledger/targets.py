@@ -11,11 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from resilience.cluster.interface import DAEMONSETS, DEPLOYMENTS, REPLICASETS, STATEFULSETS
 from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model import references
 from resilience.model.masks import MASKS
 from resilience.model.verb import Complaint, parameter
+
+MAKERS = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, REPLICASETS)
+"""What can bring the Pods of an `ExecTarget` back."""
 
 SERVICE_DOC = "The Service of the store."
 HOST_DOC = "The host of a store outside the cluster."

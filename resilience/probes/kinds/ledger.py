@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from resilience.ledger.drivers.session import Open
     from resilience.verbs.context import ProbeContext, RunningProbe
 
-MAKERS = ("deployments", "statefulsets", "daemonsets", "replicasets")
-"""What the undo asks for whether the Pods of a store will come back."""
-
 MOST = 1000
 """Maximum writes per second of one ledger."""
 
@@ -145,8 +142,8 @@ def _rights(ledger: Ledger, namespace: str) -> Sequence[Right]:
             pairs = [("list", "pods"), ("create", "pods/exec"), ("get", "pods/exec")]
             found += [Right(verb=verb, group="", resource=resource, namespace=where)
                       for verb, resource in pairs]  # fmt: skip
-            found += [Right(verb="list", group="apps", resource=resource, namespace=where)
-                      for resource in MAKERS]  # fmt: skip
+            found += [Right(verb="list", group=each.group, resource=each.plural, namespace=where)
+                      for each in targets.MAKERS]  # fmt: skip
         else:
             found.append(Right(verb="get", group="", resource="services", namespace=where))
     return [*found, *_secrets(ledger, namespace)]
