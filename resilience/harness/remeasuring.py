@@ -1,4 +1,4 @@
-"""Measures a scenario once more if a late prober is the only reason that it has no verdict.
+"""Measures a scenario once more if a busy machine is the only reason that it has no verdict.
 
 The second attempt is a whole run: consent, lock, journal, `given`, undo, and its own id. Both
 records are kept and name each other; the second one decides.
@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from resilience.engine.evidence.lateness import only_late
+from resilience.engine.evidence.lateness import only_busy
 from resilience.verbs.context import Refused
 
 if TYPE_CHECKING:
     from resilience.model.report import RunRecord
 
-TEXT = "the prober was late and nothing failed: the scenario is measured once more"
+TEXT = "this machine was too busy and nothing failed: the scenario is measured once more"
 
 
 def run(
@@ -28,7 +28,7 @@ def run(
     """The record that decides; `records` receives every record."""
     first = attempt()
     records.append(first)
-    if not only_late(first) or interrupted():
+    if not only_busy(first) or interrupted():
         return first
     announce(TEXT)
     place = len(records) - 1

@@ -283,7 +283,7 @@ class Session:
         return f"this scenario changed nothing; leftovers of run {runs} were undone before"
 
     def run(self, scenario: Scenario, cluster: HttpCluster, shown: Live) -> RunRecord:
-        """Execute one scenario, twice if only the prober's lateness kept it from a verdict."""
+        """Execute one scenario, twice if only a busy machine kept it from a verdict."""
         from resilience.engine.plan.scenario_reach import of_scenario
         from resilience.harness import remeasuring
 
@@ -393,6 +393,7 @@ class Session:
             environment=self._environment,
             observe=shown.probe,
             lookout=True,
+            cpu_waits=self.site.cpu_waits,
             recovery=self.recovery,
             struck_before=self._struck_before,
         )

@@ -73,6 +73,7 @@ class Reason(Enum):
     TIMEOUT = "limit above the timeout"
     CLOSE = "too close to tell"
     NO_BASELINE = "the baseline failed"
+    WAITED = "Pods waited for a CPU"
     UNOBSERVED = "subject not observed"
 
 
@@ -103,6 +104,8 @@ class Evidence:
     `allowed` the most that may be, `slowest` is the slowest. `budget` is the whole error budget.
     `baseline` and `observed` are the 95th percentiles that are compared; None means infinite.
     `where` is the node of a prober that runs in the cluster, "" for the host that runs pytest.
+    `waited` is how long at most Pods waited for a CPU that programs outside of the sandbox used,
+    given where that may have changed the result.
     """
 
     window: float
@@ -131,6 +134,7 @@ class Evidence:
     baseline: float | None = None
     observed: float | None = None
     where: str = ""
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,8 @@ class RunRecord:
     """Everything known after a run. `window` is None when no action ever began.
 
     `reason` is what ended the run outside of any step ("" if nothing did); `message` is the whole
-    readable text. `again` names the run that measured the same scenario once more, because only the
-    prober's lateness kept this one from a verdict; `before` names this run in the other one.
+    readable text. `again` names the run that measured the same scenario once more, because only a
+    busy machine kept this one from a verdict; `before` names this run in the other one.
 
     `environment` holds versions, context, server version, whether it was the sandbox, `via`.
     `residues` are what undone actions leave by declaration; `leftovers` what could not be undone

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from resilience.model.cpu_waits import UNKNOWN, CpuWaits
 from resilience.model.finding import Evidence, Figure, Finding, Kind, Outage, Reason, Result, Unit
 from resilience.model.place import Place
 
@@ -48,7 +49,8 @@ class Window:
     """A span of monotonic time in which objectives are judged, `since` inclusive. `over` is when
     the last action in it had ended, None where that is not known. `name` is what `during` calls it,
     "" for the only one; `kinds` are the objectives that are judged in it, None for all; `calm` is
-    the baseline, if one was measured."""
+    the baseline, if one was measured; `waits` is how long Pods waited for a CPU, where that is
+    known."""
 
     since: float
     until: float
@@ -56,6 +58,7 @@ class Window:
     name: str = ""
     kinds: frozenset[Kind] | None = None
     calm: tuple[float, float] | None = None
+    waits: CpuWaits = UNKNOWN
 
     def called(self, probe: str, metric: str) -> str:
         """The name of a finding: `checkout.fault.availability` in the window `fault`."""

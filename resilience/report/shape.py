@@ -163,7 +163,7 @@ class RunJson(TypedDict):
     verdict: Annotated[str, "the outcome in one sentence"]
     plain: Annotated[str, "the outcome for people who do not know Kubernetes"]
     message: Annotated[str, "why it did not pass; empty if it passed"]
-    again: Annotated[str, "the run that repeated this measurement because the prober was late"]
+    again: Annotated[str, "the run that repeated this measurement because the machine was too busy"]
     before: Annotated[str, "the run whose measurement this one repeated"]
     started: Annotated[str, "UTC"]
     seconds: float

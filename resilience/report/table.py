@@ -92,7 +92,7 @@ def _advice(records: Sequence[RunRecord]) -> str:
         for record in records
         if record.outcome is Outcome.NOT_MEASURED
         and not record.again
-        and any(finding.reason is Reason.LATE for finding in record.findings)
+        and any(finding.reason in (Reason.LATE, Reason.WAITED) for finding in record.findings)
     ]
     if not busy:
         return ""
@@ -100,7 +100,7 @@ def _advice(records: Sequence[RunRecord]) -> str:
         finding.evidence.where if finding.evidence and finding.evidence.where else "this host"
         for record in busy
         for finding in record.findings
-        if finding.reason is Reason.LATE
+        if finding.reason in (Reason.LATE, Reason.WAITED)
     })  # fmt: skip
     were = "was" if len(where) == 1 else "were"
     text = f"{' and '.join(where)} {were} too busy to measure {many(len(busy), 'scenario')}. "

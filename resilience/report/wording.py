@@ -275,6 +275,7 @@ def _timeout(finding: Finding, evidence: Evidence) -> str:
 _REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.LATE: _open,
     Reason.UNSENT: _open,
+    Reason.WAITED: _open,
     Reason.ENDED: _ended,
     Reason.UNCOVERED: _uncovered,
     Reason.UNPLANNED: lambda finding, evidence: "no request was planned in this window",
@@ -328,6 +329,8 @@ def _doubt(finding: Finding, evidence: Evidence) -> Iterable[str]:
         return
     if finding.reason in (Reason.LATE, Reason.UNSENT):
         yield unknown(evidence)
+    if finding.reason is Reason.WAITED:
+        yield waited(evidence)
     if finding.reason is Reason.UNSENT:
         yield from (f"for instance: {note}" for note in evidence.notes)
     if remedy := _REMEDIES.get(finding.reason):
@@ -342,6 +345,14 @@ def unknown(evidence: Evidence) -> str:
     return (
         f"of {many(evidence.planned, 'request')}, {' and '.join(parts)}: what the service would "
         f"have answered at {evidence.unknown:,} of these moments is unknown"
+    )
+
+
+def waited(evidence: Evidence) -> str:
+    """`in this window of 9s the Pods waited up to 2.1s for a CPU that other programs used`."""
+    return (
+        f"in this window of {span(evidence.window)} the Pods waited up to {span(evidence.waited)} "
+        "for a CPU that other programs used: what they would have answered without that is unknown"
     )
 
 
@@ -377,6 +388,9 @@ _REMEDIES: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
     Reason.UNSENT: lambda finding, evidence: (
         f"{evidence.where or HERE} lacks ports or file descriptors, or the API server did not "
         "answer; use a lower `rate`"
+    ),
+    Reason.WAITED: lambda finding, evidence: (
+        f"{HERE} is overloaded; end other programs there, or use a host with more CPU"
     ),
     Reason.UNANSWERED: lambda finding, evidence: (
         "a refused request has no latency; set `availability` as well"

@@ -8,7 +8,7 @@ from resilience.model.report import RunRecord
 from resilience.model.samples import Answer
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability
-from resilience.model.verdict import Finding, Outcome, Result
+from resilience.model.verdict import Finding, Outcome, Reason, Result
 from resilience.probes.judge import Observed, judge
 from resilience.report import summary
 from tests.report.made import INTERVAL, record, samples
@@ -79,6 +79,13 @@ def test_a_machine_that_was_too_busy_is_told_once_for_all_scenarios() -> None:
     *_, advice = text(late, replace(late, findings=[apart]))
     assert advice.startswith("Node n-2 and this host were too busy to measure 2 scenarios")
     assert not any("too busy" in line for line in text(record()))
+
+
+def test_pods_that_waited_for_a_cpu_are_the_same_advice() -> None:
+    late = busy(record(broken=False))
+    waited = [replace(each, reason=Reason.WAITED) for each in late.findings]
+    *_, advice = text(replace(late, findings=waited))
+    assert advice.startswith("This host was too busy to measure 1 scenario")
 
 
 def test_a_run_that_was_measured_once_more_gives_no_advice() -> None:

@@ -62,6 +62,11 @@ class Life:
         self._listeners: list[tuple[Callable[[str], None], Callable[[str], None]]] = []
         threading.Thread(target=self._watch, name="sandbox-life", daemon=True).start()
 
+    @property
+    def process(self) -> int:
+        """The sandbox's first process, of which all others descend."""
+        return self._process.pid
+
     def ended(self) -> str:
         """Why the sandbox has ended; "" while it runs."""
         if self._process.poll() is None:

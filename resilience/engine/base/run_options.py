@@ -11,6 +11,7 @@ from typing import Any
 from resilience.cluster.interface import Cluster
 from resilience.engine.base.run_guard import RunGuard
 from resilience.engine.base.seeds import stream
+from resilience.model.cpu_waits import UNKNOWN, CpuWaits
 from resilience.model.values import RunId
 from resilience.verbs.context import RunningProbe
 
@@ -41,7 +42,8 @@ class Options:
     command that runs the remaining undos. `stream` gives each step its randomness (a replay repeats
     choices). `observe` receives each probe once it runs, to show progress. `struck_before` reads
     from earlier reports when each Pod was disrupted. With `lookout` the run keeps testing whether
-    the API server answers, so that no check relies on outdated data.
+    the API server answers, so that no check relies on outdated data. `cpu_waits` is how long the
+    Pods of this cluster have waited for a CPU so far, without spans where nobody knows.
     """
 
     seed: int | None = None
@@ -61,3 +63,4 @@ class Options:
     observe: Callable[[RunningProbe], None] = _unseen
     struck_before: Callable[[], Mapping[str, float]] = dict
     lookout: bool = False
+    cpu_waits: Callable[[], CpuWaits] = lambda: UNKNOWN

@@ -124,10 +124,11 @@ class Deck:
         """The findings of all objectives, compared with the measurements in each window of their
         probe. `baseline` is when that window began, None if there was none."""
         spans = windows.Spans.of(self._state, window, baseline)
+        waits = self._state.options.cpu_waits()
         findings: list[Finding] = []
         for member in self._members:
             for span in spans.of_step(member.step):
-                found = member.probe.judge(span)
+                found = member.probe.judge(replace(span, waits=waits))
                 findings += [_placed(each, member.step) for each in found]
         return findings
 

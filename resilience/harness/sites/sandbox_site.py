@@ -18,9 +18,11 @@ from resilience.engine.guard import consent
 from resilience.engine.plan.scenario_reach import of_scenario
 from resilience.harness.sites import recovering
 from resilience.harness.sites.site import Guarded, Shared, Wanted
+from resilience.model.cpu_waits import UNKNOWN, CpuWaits
 from resilience.model.scenario import Scenario
 
 if TYPE_CHECKING:
+    from resilience.cluster.access.cpu_watch import CpuWatch
     from resilience.cluster.access.embedded import Life
 
 
@@ -32,16 +34,19 @@ class SandboxSite:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._life: Life | None = None
+        self._watch: CpuWatch | None = None
 
     @contextmanager
     def opened(self) -> Iterator[HttpCluster]:
+        from resilience.cluster.access.cpu_watch import CpuWatch
         from resilience.cluster.access.embedded import sandbox
 
         shared = self._shared
         files = project_files(shared.settings.root)
         with sandbox(nodes=shared.settings.sandbox_nodes, images=files) as embedded:
             self._life = embedded.life
-            with clusters.connect(embedded.access) as connected:
+            watch = self._watch = CpuWatch.of(embedded.life.process)
+            with watch, clusters.connect(embedded.access) as connected:
                 means = consent.means(connected, (), shared.settings.helper_image)
                 opened = connected.equipped(means)
                 directory = shared.settings.journal_directory
@@ -58,6 +63,9 @@ class SandboxSite:
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> Iterator[Guarded]:
         guarded = Guarded(cluster=cluster, guard=RunGuard(), again=lambda wanted: guarded)
         yield guarded
+
+    def cpu_waits(self) -> CpuWaits:
+        return UNKNOWN if self._watch is None else self._watch.waits()
 
     def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
         if self._life is None:

@@ -15,6 +15,7 @@ from resilience.engine.base.run_guard import RunGuard
 from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Sink
 from resilience.engine.journal.recover import Recovered
+from resilience.model.cpu_waits import CpuWaits
 from resilience.model.scenario import Scenario
 from resilience.model.step_reach import Reach
 from resilience.model.values import RunId
@@ -88,6 +89,10 @@ class Site(Protocol):
 
     def guarded(self, cluster: HttpCluster, wanted: Wanted) -> AbstractContextManager[Guarded]:
         """Held for the duration of the run. Raises Refused if the run may not begin."""
+
+    def cpu_waits(self) -> CpuWaits:
+        """How long Pods have waited for a CPU that other programs used; without spans where nobody
+        knows."""
 
     def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
         """Aborts the run if the cluster ends, or cannot work."""

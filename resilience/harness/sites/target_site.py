@@ -26,6 +26,7 @@ from resilience.engine.plan.scenario_reach import of_scenario
 from resilience.harness.sites import recovering
 from resilience.harness.sites.site import Guarded, Shared, Wanted
 from resilience.harness.sites.target_guard import LimitsOnly, Terms, guard_of, keep
+from resilience.model.cpu_waits import UNKNOWN, CpuWaits
 from resilience.model.scenario import Scenario
 from resilience.model.step_reach import ANY, Reach
 from resilience.verbs.context import Refused
@@ -119,6 +120,9 @@ class TargetSite:
             yield under_locks(wanted, limits)
         finally:
             locks.release()
+
+    def cpu_waits(self) -> CpuWaits:
+        return UNKNOWN
 
     def ending(self, aborter: Aborter) -> AbstractContextManager[None]:
         return nullcontext()

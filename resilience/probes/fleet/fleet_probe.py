@@ -19,16 +19,17 @@ from resilience.model.finding import Finding, Result, Unit, unobserved
 from resilience.model.scenario import Objective, Step
 from resilience.model.verdict import Window
 from resilience.model.words import many
-from resilience.probes import judge
 from resilience.probes.fleet.agent_rows import Row, place, rows
 from resilience.probes.fleet.blindness import sight
 from resilience.probes.fleet.fleet import Fleet, FleetLog
 from resilience.probes.fleet.fleet_job import FleetSite
 from resilience.probes.fleet.merging import merged
+from resilience.probes.judge import Observed
 from resilience.probes.prober.launch import PREFIX, Launch, Prober
 from resilience.probes.prober.program import AGENT, Program
 from resilience.probes.prober.running import AgentProbe
 from resilience.probes.prober.samples import SampleLog
+from resilience.probes.waiting import judge_fairly
 
 if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
@@ -72,12 +73,12 @@ class FleetProbe(AgentProbe):
         if not found.judging:
             return [*super().judge(window), self._all(window, 0, ())]
         whole = merged(found.judging)
-        observed = judge.Observed(
+        observed = Observed(
             name=self.name, interval=whole.interval, timeout=self._timeout, samples=whole.samples,
             trouble=self._agent.trouble, where=self._agent.where, reasons=self._reasons(),
         )  # fmt: skip
         places = [place(agent) for agent in found.judging] if found.seen else []
-        own = judge.judge(observed, promised, window)
+        own = judge_fairly(observed, promised, window)
         return [*(_coarser(each, whole.moved) for each in own),
                 self._all(window, len(places), places),
                 *(self._row(window, row) for row in rows(found, agents))]  # fmt: skip

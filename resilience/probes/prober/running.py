@@ -16,9 +16,11 @@ from resilience.model.scenario import DEFAULT_RATE, Objective, Step
 from resilience.model.values import Rate
 from resilience.model.verdict import Finding, Window
 from resilience.model.words import counts, percent
-from resilience.probes import judge, measures
+from resilience.probes import measures
+from resilience.probes.judge import Observed
 from resilience.probes.prober.launch import Launch
 from resilience.probes.prober.samples import SampleLog
+from resilience.probes.waiting import judge_fairly
 from resilience.verbs.context import Clock, NotMet
 
 ABORT_SECONDS = 5.0
@@ -96,7 +98,7 @@ class AgentProbe:
 
     def judge(self, window: Window) -> Sequence[Finding]:
         """Each objective, compared with what was measured in the window."""
-        observed = judge.Observed(
+        observed = Observed(
             name=self.name,
             interval=self._rate.interval,
             timeout=self._timeout,
@@ -105,7 +107,7 @@ class AgentProbe:
             where=self._agent.where,
             reasons=self._reasons(),
         )
-        return judge.judge(observed, self._step.objective or Objective(), window)
+        return judge_fairly(observed, self._step.objective or Objective(), window)
 
     def record(self) -> ProbeRecord:
         """Everything measured, and how well the prober itself did."""

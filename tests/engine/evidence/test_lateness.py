@@ -1,4 +1,4 @@
-"""What is measured once more: a run whose prober was late, and nothing else."""
+"""What is measured once more: a run that a busy machine alone kept from a verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from resilience.engine.evidence.lateness import only_late
+from resilience.engine.evidence.lateness import only_busy
 from resilience.model.report import RunRecord
 from resilience.model.values import RunId
 from resilience.model.verdict import Finding, Kind, Outcome, Reason, Result
@@ -20,6 +20,7 @@ def finding(result: Result, reason: Reason | None = None) -> Finding:
 
 
 LATE = finding(NOT, Reason.LATE)
+WAITED = finding(NOT, Reason.WAITED)
 
 
 def ended(*findings: Finding, outcome: Outcome = Outcome.NOT_MEASURED, run: str = "a") -> RunRecord:
@@ -28,13 +29,19 @@ def ended(*findings: Finding, outcome: Outcome = Outcome.NOT_MEASURED, run: str 
 
 
 def test_a_late_prober_alone_is_measured_once_more() -> None:
-    assert only_late(ended(finding(PASSED), LATE))
+    assert only_busy(ended(finding(PASSED), LATE))
+
+
+def test_pods_that_waited_for_a_cpu_are_measured_once_more_too() -> None:
+    assert only_busy(ended(finding(PASSED), WAITED))
+    assert only_busy(ended(WAITED, LATE))
 
 
 @pytest.mark.parametrize(
     "other",
     [
         ended(LATE, finding(FAILED), outcome=Outcome.SERVICE_FAILED),
+        ended(WAITED, finding(FAILED), outcome=Outcome.SERVICE_FAILED),
         ended(LATE, finding(NOT, Reason.TOO_FEW)),
         ended(LATE, finding(NOT, Reason.ENDED)),
         ended(finding(PASSED)),
@@ -46,9 +53,9 @@ def test_a_late_prober_alone_is_measured_once_more() -> None:
     ],
 )
 def test_anything_else_is_not_repeated(other: RunRecord) -> None:
-    assert not only_late(other)
+    assert not only_busy(other)
 
 
 def test_an_optional_step_that_failed_is_no_reason_against_it() -> None:
     step = replace(record().steps[0], result=FAILED, optional=True)
-    assert only_late(replace(ended(LATE), steps=[step]))
+    assert only_busy(replace(ended(LATE), steps=[step]))

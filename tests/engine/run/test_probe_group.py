@@ -10,6 +10,7 @@ from resilience.actions.flow.sleep import VERB as SLEEP
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
 from resilience.kube.selectors import Selector
+from resilience.model.cpu_waits import CpuWaits, Waited
 from resilience.model.scenario import Step
 from resilience.model.timeline import Entry
 from resilience.model.values import Duration, Reference
@@ -58,6 +59,14 @@ def test_a_window_says_when_the_last_action_had_ended_not_the_checks_after_it(
     assert window.over is not None
     assert record.window is not None
     assert window.over < record.window.until
+
+
+def test_a_window_says_how_long_the_pods_waited_for_a_cpu(here: World) -> None:
+    waits = CpuWaits((Waited(since=0.0, until=9.0, waited=1.0, others=1.0),))
+    script = Script()
+    probes = [step(script.verb, Phase.WHILE)]
+    here.run(probes=probes, when=[KILLED], cpu_waits=lambda: waits)
+    assert [window.waits for window in script.windows] == [waits]
 
 
 def test_a_probe_concludes_after_it_has_stopped_and_before_then(here: World) -> None:
