@@ -24,6 +24,9 @@ from resilience.model.cpu_waits import CpuWaits, Waited
 EVERY = 0.25
 """Seconds between two readings."""
 
+SHARE = 0.02
+"""The most of a CPU that reading may use; a sandbox with many processes is read less often."""
+
 MOST = 20_000
 """Readings that are kept: more than an hour's."""
 
@@ -88,13 +91,21 @@ class CpuWatch:
         return CpuWaits(tuple(between(*pair) for pair in pairwise(readings)))
 
     def _watch(self) -> None:
-        while not self._over.wait(self._every):
+        rest = self._every
+        while not self._over.wait(rest):
+            before = time.thread_time()
             self._look()
+            rest = pause(self._every, time.thread_time() - before)
 
     def _look(self) -> None:
         with self._lock:
             if found := self._read():
                 self._readings.append(found)
+
+
+def pause(every: float, took: float) -> float:
+    """Seconds until the next reading, after one that took so many CPU seconds."""
+    return max(every, took / SHARE)
 
 
 def between(first: Reading, second: Reading) -> Waited:

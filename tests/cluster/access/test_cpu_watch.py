@@ -12,7 +12,7 @@ from itertools import count
 
 import pytest
 
-from resilience.cluster.access.cpu_watch import CpuWatch, Reading, between, reading
+from resilience.cluster.access.cpu_watch import CpuWatch, Reading, between, pause, reading
 from resilience.cluster.access.embedded import sandbox
 
 TREE = """
@@ -118,6 +118,11 @@ def test_a_reading_that_fails_makes_the_span_longer() -> None:
         assert enough.wait(30)
         spans = watch.waits().spans
     assert {span.until - span.since for span in spans} == {2.0}
+
+
+@pytest.mark.parametrize(("took", "rest"), [(0.002, 0.25), (0.05, 2.5)])
+def test_reading_many_processes_is_done_less_often(took: float, rest: float) -> None:
+    assert pause(0.25, took) == pytest.approx(rest)
 
 
 def test_only_the_last_readings_are_kept() -> None:
