@@ -91,3 +91,28 @@ def test_a_prober_that_was_stopped_costs_one_more_run_and_no_verdict(tmp_path: P
     assert first["leftovers"] == []
     assert second["before"] == first["run"]
     assert done.returncode == {"passed": 0, "not measured": 21}[second["outcome"]]
+
+
+def test_a_slow_service_whose_pods_waited_is_not_blamed_and_measured_once_more(
+    tmp_path: Path,
+) -> None:
+    """The readings of the sandbox reach the verdict: the same scenario fails without them."""
+    wanted: list[str | Path] = [ROOT / "tests/zoo/services/slow-answers.scenario.yaml", "-q"]
+    plugins: list[str | Path] = ["-p", "no:randomly", "-p", "tests.harness.starver"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *wanted, *plugins, "--resilience-report", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
+        timeout=400,
+    )
+    assert "the scenario is measured once more" in done.stdout, done.stdout
+    first, second = json.loads((tmp_path / "report.json").read_text())["runs"]
+    assert (first["outcome"], first["again"]) == ("not measured", second["run"])
+    for run in (first, second):
+        open_ = {each["name"]: each["reason"] for each in run["findings"]
+                 if each["result"] != "passed"}  # fmt: skip
+        assert open_.get("web.p95") == "Pods waited for a CPU"
+    assert "for a CPU that other programs used" in second["message"]
+    assert done.returncode == 21
