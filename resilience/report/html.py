@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from resilience.report.page import figures, lanes, masthead, matrices, phases
+from resilience.report.page.breaks import breakable
 from resilience.report.page.chart import chart, steps_of
 from resilience.report.page.fleet_grid import Cell, Grid, grid
 from resilience.report.page.legend import legend
@@ -57,6 +58,7 @@ def html(document: ReportJson) -> str:
         "folds": folds,
         "once": once,
         "explained": explained,
+        "breakable": breakable,
     }
     return rendered(Sealed("report.html", ("page.css",), "page.js"), helpers, report=document)
 

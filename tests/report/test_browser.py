@@ -178,6 +178,39 @@ def test_a_phone_needs_no_scrolling_sideways(browser: Browser, file: Path) -> No
     )
 
 
+BROKEN = """
+[...document.querySelectorAll('td.mono')].flatMap(cell => {
+  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), found = [];
+  while (walker.nextNode())
+    for (const word of walker.currentNode.data.matchAll(/[a-z0-9]+/gi)) {
+      const range = document.createRange();
+      range.setStart(walker.currentNode, word.index);
+      range.setEnd(walker.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(each => each.top)).size > 1) found.push(word[0]);
+    }
+  return found;
+})
+"""
+
+
+@pytest.mark.parametrize(("width", "media"), [(390, ""), (1024, ""), (718, "print")])
+def test_no_name_is_broken_within_a_word(
+    browser: Browser, tmp_path: Path, width: int, media: str
+) -> None:
+    names = ["checkout-frontend.longest_outage", "recovered.when[0].statefulset/order-database",
+             "checkout-frontend.no_worse_than_baseline.recovery"]  # fmt: skip
+    told = "the last answer came from the database, " * 9
+    made = [Finding(name=name, result=Result.FAILED, promised=told, measured=told)
+            for name in names]  # fmt: skip
+    file = tmp_path / "long.html"
+    file.write_text(html(document([replace(record(), findings=made)], WALL)), encoding="utf-8")
+    page = browser.open(file, width=width)
+    page.media(media=media)
+    assert page.value("document.querySelectorAll('td.mono').length") == len(names)
+    assert page.value(BROKEN) == []
+    assert page.value("document.documentElement.scrollWidth") <= width
+
+
 def test_an_overview_with_every_number_fits_a_laptop(browser: Browser, tmp_path: Path) -> None:
     numbers = [
         Finding(name=f"{each.value} of a workload", figure=each, subject="deployment/a-long-name",
