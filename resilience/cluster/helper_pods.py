@@ -2,10 +2,11 @@
 nodes.
 
 Every Pod passes PodSecurity `restricted` unless it needs more privileges. It sets requests and
-limits, so that a namespace with a quota admits it, mounts no token, and carries the label that
-keeps helpers from being chosen as victims. A Pod that works in place of another one (`StandIn`)
-takes over what that one needs to be scheduled, to pull images and to read its files. One setting
-determines the image of all of them."""
+limits, so that a namespace with a quota admits it. The limit for CPU is well above the request: a
+prober that the kernel holds back measures late what was on time. Each Pod mounts no token, and
+carries the label that keeps helpers from being chosen as victims. A Pod that works in place of
+another one (`StandIn`) takes over what that one needs to be scheduled, to pull images and to read
+its files. One setting determines the image of all of them."""
 
 from __future__ import annotations
 
@@ -26,6 +27,10 @@ IMAGE = "python:3.13-slim"
 
 PURPOSE = "resilience/helper"
 """Label of every helper Pod; the value is its purpose."""
+
+CPU_LIMIT = "500m"
+"""Far above what helpers use, and below what a quota usually leaves: at its limit, a process is
+stopped for the rest of each 100 ms, and neither its node nor the service is to blame then."""
 
 HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
@@ -62,8 +67,8 @@ class Mount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelperPod:
     """A Pod to create. `purpose` names its container; `lifetime` is the number of seconds after
-    which the cluster ends it in any case. `node` binds it to a node in spite of taints that only
-    keep new Pods away."""
+    which the cluster ends it in any case. `cpu` is only its request. `node` binds it to a node in
+    spite of taints that only keep new Pods away."""
 
     name: str
     namespace: str
@@ -114,12 +119,12 @@ class HelperPod:
         return spec
 
     def _container(self) -> dict[str, Any]:
-        size = {"cpu": self.cpu, "memory": self.memory}
+        asked = {"cpu": self.cpu, "memory": self.memory}
         container: dict[str, Any] = {
             "name": self.purpose,
             "image": self.image,
             "command": list(self.command),
-            "resources": {"requests": dict(size), "limits": size},
+            "resources": {"requests": asked, "limits": {**asked, "cpu": CPU_LIMIT}},
             "securityContext": self._container_security(),
         }
         if self.mounts:

@@ -55,8 +55,8 @@ def everything() -> dict[str, Object]:
 def test_every_helper_states_what_a_quota_counts(which: str) -> None:
     [container] = everything()[which]["spec"]["containers"]
     sizes = container["resources"]
-    assert sizes["requests"] == sizes["limits"]
-    assert set(sizes["limits"]) == {"cpu", "memory"}
+    assert set(sizes["requests"]) == {"cpu", "memory"}
+    assert sizes["limits"] == {**sizes["requests"], "cpu": "500m"}, "held back, it measures late"
 
 
 @pytest.mark.parametrize("which", sorted(everything()))
