@@ -57,10 +57,11 @@ class Permit:
     """What one run or command may write, covered by consent and its locks.
 
     `namespaces` may be changed. `makes` names the ones whose Namespace object may be created and
-    deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace but
-    the system's own. `cluster_scoped` holds `RESOURCE.GROUP` or `RESOURCE.GROUP/NAME`.
-    `as_recorded` allows restoring Roles and bindings of a snapshot regardless of what they grant,
-    and objects of deployment tools wherever they install; manifests of scenarios never get this.
+    deleted. `nodes` allows writes to nodes, and evictions of the Pods on them in any namespace,
+    but of the system's own only in those of `evicts_in`. `cluster_scoped` holds `RESOURCE.GROUP` or
+    `RESOURCE.GROUP/NAME`. `as_recorded` allows restoring Roles and bindings of a snapshot
+    regardless of what they grant, and objects of deployment tools wherever they install; manifests
+    of scenarios never get this.
     `journal` makes it the permit for this project's own records, which covers nothing else: Leases
     and journals in that namespace, and its creation.
     `guarded` are label keys of Namespaces that decide about consent. `lost` says why the locks are
@@ -71,6 +72,7 @@ class Permit:
     namespaces: frozenset[str] = frozenset()
     makes: frozenset[str] = frozenset()
     nodes: bool = False
+    evicts_in: frozenset[str] = frozenset()
     cluster_scoped: frozenset[str] = frozenset()
     as_recorded: bool = False
     journal: str = ""
@@ -136,7 +138,7 @@ class Door:
         if not permit.as_recorded:
             placed |= installs_into(act.body, act.group)
         outside = sorted(placed - permit.namespaces)
-        if not outside or (permit.nodes and act.evicts and act.namespace not in PROTECTED):
+        if not outside or (act.evicts and _empties(permit, act.namespace)):
             return ""
         return f"{permit.title} does not cover namespace {', '.join(outside)}"
 
@@ -156,6 +158,10 @@ class Door:
                 f"{', '.join(keys)} of Namespace {name} decides about consent, and is never written"
             )
         return ""
+
+
+def _empties(permit: Permit, namespace: str) -> bool:
+    return permit.nodes and namespace not in PROTECTED - permit.evicts_in
 
 
 def _not_locked(permit: Permit) -> str:

@@ -66,6 +66,7 @@ class Consent:
             namespaces=self.reach.namespaces,
             makes=self.named,
             nodes=self.reach.nodes,
+            evicts_in=PROTECTED & frozenset(self.target.namespaces if self.target else ()),
             cluster_scoped=self.listed,
             guarded=self.guarded,
             lost=lost,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -229,6 +230,15 @@ def test_whoever_may_empty_nodes_may_evict_from_them_but_not_the_systems_own() -
     assert asked("POST", "/api/v1/namespaces/bank/pods/a/eviction", {}, NAMED) == ""
     assert asked("POST", "/api/v1/namespaces/kube-system/pods/a/eviction", {}, NAMED)
     assert asked("DELETE", "/api/v1/namespaces/bank/pods/a", None, NAMED)
+
+
+def test_system_pods_are_evicted_from_nodes_only_where_a_target_names_their_namespace() -> None:
+    permit = replace(NAMED, evicts_in=frozenset({"kube-system"}))
+    system = "/api/v1/namespaces/kube-system/pods/a"
+    assert asked("POST", f"{system}/eviction", {}, permit) == ""
+    assert asked("DELETE", system, None, permit)
+    assert asked("POST", "/api/v1/namespaces/kube-public/pods/a/eviction", {}, permit)
+    assert asked("POST", f"{system}/eviction", {}, replace(permit, nodes=False))
 
 
 @pytest.mark.parametrize(

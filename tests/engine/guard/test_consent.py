@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from resilience.cluster.access.embedded import Embedded
-from resilience.cluster.interface import LEASES, NAMESPACES, SERVICES
+from resilience.cluster.interface import DEPLOYMENTS, LEASES, NAMESPACES, SERVICES
 from resilience.cluster.transport import HttpCluster
 from tests.real_cluster import applied, scenarios
 from tests.spaces import serving, space
@@ -49,7 +49,7 @@ TARGET = """
 [targets.staging]
 context = "sandbox"
 cluster = "%s"
-namespaces = ["shop"]
+namespaces = [%s]
 """
 
 
@@ -110,9 +110,9 @@ def shop(folder: Path, admin: HttpCluster) -> Path:
     return folder
 
 
-def targeted(folder: Path, admin: HttpCluster, more: str) -> None:
+def targeted(folder: Path, admin: HttpCluster, more: str, names: str = '"shop"') -> None:
     uid = admin.get(NAMESPACES, "kube-system")["metadata"]["uid"]
-    (folder / "resilience.toml").write_text(TARGET % uid + more + "\n")
+    (folder / "resilience.toml").write_text(TARGET % (uid, names) + more + "\n")
 
 
 def asked(folder: Path, action: str) -> None:
@@ -181,6 +181,36 @@ def test_nodes_take_a_targets_word_and_a_lock_of_their_own(
         refused(shop, real, admin, told, "--resilience-lock-wait=0s")
     finally:
         admin.delete(LEASES, "nodes", JOURNAL)
+
+
+SYSTEM = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: names, namespace: kube-system}
+spec:
+  selector: {matchLabels: {app: names}}
+  template:
+    metadata: {labels: {app: names}}
+    spec:
+      nodeSelector: {kubernetes.io/hostname: node-1}
+      terminationGracePeriodSeconds: 0
+      containers: [{name: c, image: "registry.k8s.io/pause:3.10"}]
+"""
+
+
+def test_a_drain_evicts_system_pods_where_the_target_names_their_namespace(
+    shop: Path, real: Path, admin: HttpCluster
+) -> None:
+    applied(admin, SYSTEM)
+    serving(admin, "kube-system", 1)
+    asked(shop, "drain: {node: node-1, overflow: true}")
+    targeted(shop, admin, "nodes = true")
+    refused(shop, real, admin, "list it in `namespaces` of target staging")
+    targeted(shop, admin, "nodes = true", names='"shop", "kube-system"')
+    run = scenarios(shop, real, ".")
+    admin.delete(DEPLOYMENTS, "names", "kube-system")
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"kube-system/names-\S+: evicted", run.stdout), run.stdout
 
 
 def test_actions_keep_to_the_pace_that_a_target_sets(
