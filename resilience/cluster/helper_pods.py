@@ -29,8 +29,8 @@ PURPOSE = "resilience/helper"
 """Label of every helper Pod; the value is its purpose."""
 
 CPU_LIMIT = "500m"
-"""Far above what helpers use, and below what a quota usually leaves: at its limit, a process is
-stopped for the rest of each 100 ms, and neither its node nor the service is to blame then."""
+"""Far above what most helpers use, and below what a quota usually leaves: at its limit, a process
+is stopped for the rest of each 100 ms, and neither its node nor the service is to blame then."""
 
 HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
@@ -80,6 +80,7 @@ class HelperPod:
     grace: int = 0
     lifetime: int = 600
     cpu: str = "50m"
+    cpu_limit: str = CPU_LIMIT
     memory: str = "64Mi"
     mounts: Sequence[Mount] = ()
     node: str = ""
@@ -124,7 +125,7 @@ class HelperPod:
             "name": self.purpose,
             "image": self.image,
             "command": list(self.command),
-            "resources": {"requests": asked, "limits": {**asked, "cpu": CPU_LIMIT}},
+            "resources": {"requests": asked, "limits": {**asked, "cpu": self.cpu_limit}},
             "securityContext": self._container_security(),
         }
         if self.mounts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
 from resilience.model.values import RunId
 from resilience.probes.prober.incluster import Site
+from resilience.probes.prober.program import ASKER
 
 SPEC: dict[str, Any] = {
     "containers": [
@@ -42,6 +44,7 @@ def everything() -> dict[str, Object]:
     site = Site(namespace="shop", name="p1", run=RunId("r1"))
     return {
         "prober": site.pod(3),
+        "prober with a library": replace(site, program=ASKER).pod(3),
         "canary": canary("shop", "python:3"),
         "volume": helper("data", "shop", image="python:3", run="r", writing=False),
         "volume as its user": helper(
@@ -56,7 +59,8 @@ def test_every_helper_states_what_a_quota_counts(which: str) -> None:
     [container] = everything()[which]["spec"]["containers"]
     sizes = container["resources"]
     assert set(sizes["requests"]) == {"cpu", "memory"}
-    assert sizes["limits"] == {**sizes["requests"], "cpu": "500m"}, "held back, it measures late"
+    held_back = "1" if which == "prober with a library" else "500m"
+    assert sizes["limits"] == {**sizes["requests"], "cpu": held_back}, "at it, a prober sends late"
 
 
 @pytest.mark.parametrize("which", sorted(everything()))

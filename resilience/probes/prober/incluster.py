@@ -80,6 +80,7 @@ class Site:
             command=self.program.command,
             image=self.image,
             cpu=self.program.cpu,
+            cpu_limit=self.program.cpu_limit,
             memory=self.program.memory,
             labels={RUN: self.run},
             grace=grace,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience import __version__
+from resilience.cluster.helper_pods import CPU_LIMIT
 from resilience.model.masks import MASKS
 
 MOUNTED = "/probe"
@@ -28,6 +29,7 @@ class Program:
     flags: tuple[str, ...]
     cpu: str
     memory: str
+    cpu_limit: str = CPU_LIMIT
     packaged: bool = False
 
     @property
@@ -57,6 +59,7 @@ AGENT = Program(
 )  # fmt: skip
 ASKER = Program(
     folder="inside", files=("asking_pod.py",), flags=("-I",), cpu="250m", memory="256Mi",
-    packaged=True,
+    cpu_limit="1", packaged=True,
 )  # fmt: skip
-"""More of both: it imports a client library, and asks from several threads."""
+"""More of both: it imports a client library, and asks from several threads. A whole CPU is all that
+one Python process can use."""
