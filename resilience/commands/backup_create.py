@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.backup.catalog.catalog import Listed, opened
+from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
 from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import BackupError, BadRequest, Busy
+from resilience.backup.format.errors import BackupError, BadRequest, Busy, Exists
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans import cli_data, cli_output
@@ -25,9 +26,10 @@ from resilience.backup.plans.lifecycle import Keys, RunReport, due, plan_store, 
 from resilience.backup.plans.naming import under_free_name
 from resilience.backup.plans.pruning import unfinished
 from resilience.backup.store import Store, open_store
-from resilience.backup.take.data_request import Inside, acted_in, with_data
+from resilience.backup.take.continued import Shard, continued, create_saving, save_shard
+from resilience.backup.take.data_request import Inside, acted_in, of_part, with_data
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, create
+from resilience.backup.take.snapshot import Request
 from resilience.backup.take.snapshot_warnings import volume_warnings
 from resilience.commands import CommandError
 from resilience.commands.admission import admitted
@@ -44,11 +46,14 @@ from resilience.commands.saying import warn
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 from resilience.model.step_reach import Reach
+from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
 
 CLOCK = SystemClock()
+_MOST_SHARDS = 1000
+_LOOK = 2.0
 
 
 def by_hand(options: argparse.Namespace) -> int:
@@ -59,18 +64,21 @@ def by_hand(options: argparse.Namespace) -> int:
     store = plan_store(plan, options.store) if plan else open_store(options.store)
     inside = _inside(options, plan)
     keys_read(options)
+    if options.shard and not _last_of_shards(options, plan, store, inside):
+        return 0
+    left = [each for each in unfinished(store) if each.name != options.name]
     with _acting(options, _scope(options, plan), inside) as cluster:
         given = keys(options, cluster)
         extend = _with_data(cluster, inside)
 
         def make(name: str) -> Manifest:
             request = extend(_requested(name, options, plan, given))
-            return create(request, cluster, store, clock=CLOCK)
+            act = continued if options.continue_ else create_saving
+            return act(request, cluster, store, clock=CLOCK, holder=_holder())
 
-        left = unfinished(store)
-        base = plan.id if plan else options.namespace[0].strip("*?") or "all"
-        stamped = stamped_name(base, CLOCK.now())
-        manifest = make(options.name) if options.name else under_free_name(store, stamped, make)
+        manifest = _named(options, plan, store, make)
+    if manifest is None:
+        return 0
     snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
     record(snapshot, verify(snapshot), CLOCK.now())
     answer(options.output, cli_data.made(manifest), lambda: cli_output.made(manifest))
@@ -83,14 +91,94 @@ def by_hand(options: argparse.Namespace) -> int:
     return 0
 
 
+def _named(
+    options: argparse.Namespace, plan: Plan | None, store: Store, make: Callable[[str], Manifest]
+) -> Manifest | None:
+    """Made under the name that is given, or under a free one; None if another shard did it."""
+    if options.shard:
+        return _by_one_shard(options, store, make)
+    if options.name:
+        return make(options.name)
+    base = plan.id if plan else options.namespace[0].strip("*?") or "all"
+    return under_free_name(store, stamped_name(base, CLOCK.now()), make)
+
+
+def _by_one_shard(
+    options: argparse.Namespace, store: Store, make: Callable[[str], Manifest]
+) -> Manifest | None:
+    """Shards that end at the same moment all find the others done. One completes the snapshot; if
+    it dies, its lock ends, and the next one does."""
+    told = ""
+    while True:
+        try:
+            return make(options.name)
+        except Exists as problem:
+            if not has_marker(store, options.name):
+                raise
+            _told_of_shard(options, _shard_of(options), str(problem))
+            return None
+        except Busy as problem:
+            if not told:
+                warn(told := f"waiting for another shard: {problem}")
+            CLOCK.wait(_LOOK)
+
+
 def _started_over(left: Listed, name: str) -> str:
     newest = f"{left.newest:%Y-%m-%d at %H:%M:%S}"
     return (
         f"snapshot {left.name} is unfinished, last written to on {newest}: "
-        f"its run was killed, or is still running. {name} does not continue it, but "
-        "started from the beginning; `resilience backup prune` deletes what nothing was written "
-        "to for a day"
+        f"its run was killed, or is still running. {name} started from the beginning; "
+        f"`resilience backup create --continue {left.name}` with the same plan completes the other "
+        "one without reading the volumes again that it has, and `resilience backup prune` deletes "
+        "what nothing was written to for a day"
     )
+
+
+def _last_of_shards(
+    options: argparse.Namespace, plan: Plan | None, store: Store, inside: Inside
+) -> bool:
+    """Save the volumes of a shard; whether the snapshot is now to be completed here."""
+    shard = _shard_of(options)
+    if not inside.volumes:
+        raise BadRequest(
+            "--shard divides the reading of volumes, and this snapshot takes none: add --volumes, "
+            "or `volumes:` to the plan, or leave --shard out"
+        )
+    with cluster_of(options) as reading:
+        scope = shard.scope(reading, _scope(options, plan))
+        part = of_part(inside, reading, scope.namespaces)
+    try:
+        with _acting(options, scope, part) as cluster:
+            asked = _requested(options.name, options, plan, keys(options, cluster))
+            request = _with_data(cluster, part)(replace(asked, scope=scope))
+            last = save_shard(request, shard, cluster, store, clock=CLOCK, holder=_holder())
+    except Exists as problem:  # a Pod that is started again after its Job is done
+        _told_of_shard(options, shard, str(problem))
+        return False
+    options.continue_ = True
+    namespaces = many(len(scope.namespaces), "namespace")
+    told = f"{options.name}: {shard} has saved the volumes of {namespaces}"
+    if last:
+        warn(f"{told}; all shards are done, and this one completes the snapshot")
+        return True
+    _told_of_shard(options, shard, told)
+    return False
+
+
+def _told_of_shard(options: argparse.Namespace, shard: Shard, text: str) -> None:
+    answer(options.output, {"name": options.name, "shard": str(shard), "text": text}, lambda: text)
+
+
+def _shard_of(options: argparse.Namespace) -> Shard:
+    number, _, of = options.shard.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of) <= _MOST_SHARDS):
+        raise BadRequest(
+            f"--shard {options.shard}: expected NUMBER/SHARDS with numbers from 0, for example "
+            f"0/8 to 7/8, and at most {_MOST_SHARDS} shards"
+        )
+    if not options.name:
+        raise BadRequest("--shard needs --name: all shards save volumes for one snapshot")
+    return Shard(int(number), int(of))
 
 
 def _one_source(options: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from resilience.backup.data.claim_users import ClaimUsers
 from resilience.backup.data.container_stream import Counted, Ended, Exec, last_words, packed, proven
 from resilience.backup.data.helper.claim_mounts import TRIES, ClaimMounts
 from resilience.backup.data.helper.helper_pod import MOUNT, uses
+from resilience.backup.data.saved_before import again, identity
 from resilience.backup.data.snapshot_clones import StandIns
 from resilience.backup.data.volume_decisions import (
     Act,
@@ -51,7 +52,8 @@ class TarVolumes:
     """Takes claims and restores them. `name` is the snapshot's or the restore's.
 
     `mode` is for existing claims; `local` are claims restored from VolumeSnapshots; `users` are
-    stand-ins for the Pods of the snapshot that mount a target's claim.
+    stand-ins for the Pods of the snapshot that mount a target's claim; `frozen` says whether hooks
+    run around the reading of a namespace.
     """
 
     cluster: Cluster
@@ -63,6 +65,7 @@ class TarVolumes:
     local: Collection[tuple[str, str]] = ()
     users: dict[tuple[str, str], StandIn] = field(default_factory=dict)
     wanted: Volumes = field(default_factory=Volumes)
+    frozen: Callable[[str], bool] = lambda namespace: False
 
     @property
     def mounts(self) -> ClaimMounts:
@@ -80,24 +83,33 @@ class TarVolumes:
         bound = [(namespace, claim) for namespace, claim, volume in claims if volume]
         for namespace in sorted({namespace for namespace, _ in bound}):
             stand_ins.sweep(namespace)
+        have = again(self, files.saved, bound) if files.saved is not None else frozenset()
         records: list[VolumeRecord] = []
         with track("save volumes", total=len(bound), unit="volume") as done:
             for each in bound:
-                records += self._both(files, stand_ins, *each)
+                if self.wanted.local:
+                    records.append(self._local(files, stand_ins, *each))
+                if each in have:
+                    records.append(files.saved_before(*each))
+                else:
+                    records.append(self._anew(files, stand_ins, *each))
                 done(1)
         return records
 
-    def _both(
-        self, files: Files, stand_ins: StandIns, namespace: str, claim: str
-    ) -> Iterator[VolumeRecord]:
-        """Take the stream, which is the backup, and also the fast local layer if requested."""
-        if self.wanted.local:
-            kept = stand_ins.keep(namespace, claim)
-            files.on_failure(lambda: stand_ins.take_back(kept))
-            files.on_success(lambda: stand_ins.thin(namespace, claim))
-            yield kept
+    def _local(self, files: Files, stand_ins: StandIns, namespace: str, claim: str) -> VolumeRecord:
+        """The fast layer that stays on the cluster."""
+        kept = stand_ins.keep(namespace, claim)
+        files.on_failure(lambda: stand_ins.take_back(kept))
+        files.on_success(lambda: stand_ins.thin(namespace, claim))
+        return kept
+
+    def _anew(self, files: Files, stand_ins: StandIns, namespace: str, claim: str) -> VolumeRecord:
+        """The stream, which is the backup."""
+        began, found = self.clock.now(), identity(self.claim(namespace, claim) or {})
         with stand_ins.of(namespace, claim) as mounted:
-            yield self._take(files, namespace, claim, mounted)
+            record = self._take(files, namespace, claim, mounted)
+        files.saved_now(record, found, began)
+        return record
 
     def _take(self, files: Files, namespace: str, claim: str, mounted: str) -> VolumeRecord:
         """A stream whose helper was lost leaves nothing behind, so it is started again."""
@@ -110,7 +122,7 @@ class TarVolumes:
         key = layout.volume(self.name, namespace, claim)
         what = f"volume {namespace}/{claim}"
         with self.mounts.mounted(namespace, mounted, writing=False) as pod:
-            hint = size_of(self._claim(namespace, mounted) or {})
+            hint = size_of(self.claim(namespace, mounted) or {})
             with (
                 files.data(key, size_hint=hint) as write,
                 track(f"save {what}", unit="byte") as done,
@@ -163,7 +175,7 @@ class TarVolumes:
             each.title: claim
             for each in decisions
             if each.act not in (Act.LEAVE, Act.REFUSE)
-            and (claim := self._claim(each.namespace, each.record.claim))
+            and (claim := self.claim(each.namespace, each.record.claim))
             and not is_going(claim)
         }
         recorded = dict(self._recorded(snapshot)) if there else {}
@@ -183,14 +195,15 @@ class TarVolumes:
         if (record.namespace, record.claim) in self.local:
             why = "its claim is restored from its VolumeSnapshot"
             return Decision(record, namespace, Act.LEAVE, why)
-        claim, user = self._claim(namespace, record.claim), ""
+        claim, user = self.claim(namespace, record.claim), ""
         if claim is not None:
             pods = self.cluster.list(PODS, namespace)
             using = [pod for pod in pods if uses(pod, record.claim) and not objects.is_ours(pod)]
             user = objects.name(using[0]) if using else ""
         return decide(record, namespace, claim, user, restore=self.name, mode=self.mode)
 
-    def _claim(self, namespace: str, claim: str) -> Object | None:
+    def claim(self, namespace: str, claim: str) -> Object | None:
+        """A claim as it is now, None where there is none."""
         try:
             return self.cluster.get(CLAIMS, claim, namespace)
         except NotFound:
@@ -221,7 +234,7 @@ class TarVolumes:
         if decision.act not in (Act.FILL, Act.REFILL):
             return str(decision)
         namespace, record = decision.namespace, decision.record
-        claim = self._claim(namespace, record.claim)
+        claim = self.claim(namespace, record.claim)
         if claim is None or is_going(claim):
             why = "its claim was not restored"
             return str(Decision(record, namespace, Act.LEAVE, why))

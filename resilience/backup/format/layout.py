@@ -107,7 +107,7 @@ def is_ours(key: str) -> bool:
     name = snapshot_of(key)
     plain = key.removesuffix(".age")
     known = (objects(name), manifest(name), signature(name), sealed_marker(name))
-    below = (f"{BACKUPS}{name}/volumes/", f"{BACKUPS}{name}/dumps/")
+    below = (f"{BACKUPS}{name}/volumes/", f"{BACKUPS}{name}/dumps/", saved(name))
     return bool(name) and (plain != key or plain in known or plain.startswith(below))
 
 
@@ -121,14 +121,34 @@ def dump(name: str, namespace: str, pod: str, what: str) -> str:
     return f"{BACKUPS}{name}/dumps/{namespace}/{pod}/{what}"
 
 
-def lock(name: str, number: int) -> str:
-    """One link in the chain of records of a lock."""
-    return f"{OURS}locks/{name}/{number:012d}.json"
+def saved(name: str) -> str:
+    """The prefix of what is known about an unfinished snapshot; gone when it is complete."""
+    return f"{BACKUPS}{name}/saved/"
+
+
+def saved_volume(name: str, namespace: str, claim: str) -> str:
+    """The record of a volume that an unfinished snapshot has."""
+    return f"{saved(name)}volumes/{namespace}/{claim}.json"
+
+
+def is_saved_volume(key: str) -> bool:
+    """Whether a key is such a record."""
+    return key.startswith(f"{saved(snapshot_of(key))}volumes/")
+
+
+def saved_shard(name: str, shard: int, shards: int) -> str:
+    """Exists once a shard has saved all of its volumes."""
+    return f"{saved(name)}shards/{shard}-of-{shards}"
 
 
 def locks(name: str) -> str:
     """The prefix of a lock's records."""
     return f"{OURS}locks/{name}/"
+
+
+def own_locks(name: str, what: str) -> str:
+    """The prefix of the records of a lock that is needed until a snapshot is complete."""
+    return f"{saved(name)}locks/{what}/"
 
 
 def clock_probe(token: str) -> str:

@@ -9,8 +9,10 @@ none began within the plan's grace.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from resilience.backup.catalog.catalog import Listed, Snapshot, listed, opened
@@ -30,12 +32,13 @@ from resilience.backup.plans.own_snapshots import (
     others,
     own,
 )
-from resilience.backup.plans.plan_snapshots import named_for, of_plan
-from resilience.backup.plans.pruning import is_this_programs, prune
+from resilience.backup.plans.plan_snapshots import belongs, named_for, of_plan
+from resilience.backup.plans.pruning import is_this_programs, prune, unfinished
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
+from resilience.backup.take.continued import continued, create_saving
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, cluster_uid, create
+from resilience.backup.take.snapshot import Request, cluster_uid
 from resilience.cluster.interface import Cluster
 from resilience.kube.cron import Cron
 from resilience.model.scenario import Plan
@@ -144,6 +147,10 @@ Extend = Callable[[Request], Request]
 """Adds hooks and volumes to a request: they need access to containers, which a caller may have."""
 
 
+Making = Callable[..., Manifest]
+"""`create_saving` or `continued`."""
+
+
 def as_it_is(request: Request) -> Request:
     """Objects only."""
     return request
@@ -172,19 +179,43 @@ def run_due(
         )  # another run may have taken it before this run got the lock
         if not fire:
             return report
-        name = _free_name(store, layout.stamped_name(plan.id, clock.now()))
-        report.made = make(
+        report.made = _continued_or_made(
             plan,
             cluster,
             store,
-            name=name,
+            fire,
             clock=clock,
             keys=keys,
             extend=lambda request: replace(extend(request), before_commit=lock.require),
+            holder=holder,
         )
         report.verified = True
         report.pruned = prune(plan, store, clock=clock).lines
     return report
+
+
+def _continued_or_made(
+    plan: Plan,
+    cluster: Cluster,
+    store: Store,
+    fire: datetime,
+    *,
+    clock: Clock,
+    keys: Keys,
+    extend: Extend,
+    holder: str,
+) -> Manifest:
+    """A run that was killed after `fire` is continued, if it has saved a volume."""
+    with_keys = partial(
+        make, plan, cluster, store, clock=clock, keys=keys, extend=extend, holder=holder
+    )
+    since = layout.stamped_name(plan.id, fire)
+    for each in unfinished(store):
+        begun = belongs(each.name, plan.id) and _stamp(plan, each) >= since
+        if begun and any(layout.is_saved_volume(entry.key) for entry in each.entries):
+            with suppress(Retained):  # what is in the way cannot be deleted: another one is taken
+                return with_keys(name=each.name, act=continued)
+    return with_keys(name=_free_name(store, layout.stamped_name(plan.id, clock.now())))
 
 
 def make(
@@ -196,6 +227,8 @@ def make(
     clock: Clock,
     keys: Keys,
     extend: Extend = as_it_is,
+    holder: str = "another run",
+    act: Making = create_saving,
 ) -> Manifest:
     """Take one snapshot of a plan, verify it and record that."""
     request = Request(
@@ -205,7 +238,7 @@ def make(
         signer=keys.signer,
         recipients=keys.recipients or plan.recipients,
     )
-    manifest = create(extend(request), cluster, store, clock=clock)
+    manifest = act(extend(request), cluster, store, clock=clock, holder=holder)
     snapshot = opened(store, name, keys.identities, trusted=keys.trusted)
     record(snapshot, verify(snapshot), clock.now())
     return manifest

@@ -14,9 +14,10 @@ from typing import Protocol
 
 from resilience.backup.format import encrypt, layout
 from resilience.backup.format.errors import BackupError, StoreError
-from resilience.backup.format.manifest import FileRecord
+from resilience.backup.format.manifest import FileRecord, VolumeRecord
 from resilience.backup.format.pipe import Feed, Stage
 from resilience.backup.store import Store, Upload
+from resilience.backup.store.unfinished.saved_volumes import SavedVolumes
 from resilience.cluster.errors import ClusterError
 
 
@@ -44,10 +45,13 @@ class Files:
         recipients: Sequence[str] = (),
         retain_until: datetime | None = None,
         repository: Repository | None = None,
+        saved: SavedVolumes | None = None,
     ) -> None:
         self._store, self._recipients, self._retain_until = store, recipients, retain_until
         self._repository = repository
-        self._undo, self._then = list[Callable[[], object]](), list[Callable[[], object]]()
+        self._undo = list[tuple[str, Callable[[], object]]]()
+        self._then = list[Callable[[], object]]()
+        self.saved = saved
         self.records: list[FileRecord] = []
 
     @property
@@ -62,12 +66,26 @@ class Files:
         most bytes that can come, 0 if unknown."""
         if not self._repository:
             return self.streamed(key, size_hint=size_hint)
-        self.on_failure(partial(self._repository.forget, [key]))
+        self.on_failure(partial(self._repository.forget, [key]), key)
         return self._repository.streamed(key)
 
-    def on_failure(self, undo: Callable[[], object]) -> None:
-        """Register another stream to delete together with the files."""
-        self._undo.append(undo)
+    def on_failure(self, undo: Callable[[], object], key: str = "") -> None:
+        """Register another stream to delete together with the files; one that is saved under its
+        `key` stays with them."""
+        self._undo.append((key, undo))
+
+    def saved_now(self, volume: VolumeRecord, claim: tuple[str, str], began: datetime) -> None:
+        """Record that a volume is complete; `claim` is its uid and its disk."""
+        if self.saved is not None:
+            files = [each for each in self.records if each.key.startswith(volume.key)][-1:]
+            self.saved.add(volume, [] if self._repository else files, claim, began)
+
+    def saved_before(self, namespace: str, claim: str) -> VolumeRecord:
+        """Take over a volume that this snapshot has saved in an earlier run."""
+        assert self.saved is not None
+        found = self.saved.use((namespace, claim))
+        self.records += found.files
+        return found.volume
 
     def on_success(self, then: Callable[[], object]) -> None:
         """What to do once the snapshot is complete."""
@@ -125,10 +143,14 @@ class Files:
     def take_back(self) -> None:
         """Delete what was written, newest first; files that the store refuses to delete stay
         invisible, because the marker was never written."""
-        for undo in reversed(self._undo):
-            with suppress(BackupError, ClusterError):
-                undo()
+        stay = self.saved.keys if self.saved is not None and self.saved.stays else set()
+        for key, undo in reversed(self._undo):
+            if key not in stay:
+                with suppress(BackupError, ClusterError):
+                    undo()
         for record in reversed(self.records):
+            if record.key in stay:
+                continue
             try:
                 self._store.delete(record.key)
             except StoreError:

@@ -47,7 +47,8 @@ class _Record:
 
 
 class Lock:
-    """A named lock in a store; `ttl` is how long others wait for a dead holder."""
+    """A named lock in a store; `ttl` is how long others wait for a dead holder. Its records are
+    `below` a prefix, by default the one of its name."""
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class Lock:
         *,
         clock: Clock,
         ttl: timedelta = timedelta(minutes=10),
+        below: str = "",
     ) -> None:
         self._store, self._name, self._holder = store, name, holder
+        self._below = below or layout.locks(name)
         self._clock, self._ttl = clock, ttl
         self._number = 0
         self._until = datetime.max.replace(tzinfo=UTC)
@@ -69,6 +72,12 @@ class Lock:
         """Hold the lock while the block runs, and keep renewing it; `Busy` names the current
         holder."""
         self.take()
+        with self.kept():
+            yield
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep renewing a lock that was taken, and release it at the end."""
         done = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(done,), daemon=True)
         keeper.start()
@@ -98,13 +107,17 @@ class Lock:
 
     def take(self) -> None:
         """`Busy` when another holds it or was faster."""
+        self._append(self.require_free() + 1, self._clock.now() + self._ttl)
+
+    def require_free(self) -> int:
+        """`Busy` when someone holds it; the number of its last record."""
         last = self._last()
         if last and last.held(self._clock.now()):
             raise Busy(
                 f"{self._name} is locked by {last.holder}; the lock ends at "
                 f"{last.until:%Y-%m-%d %H:%M:%S} UTC at the latest"
             )
-        self._append((last.number if last else 0) + 1, self._clock.now() + self._ttl)
+        return last.number if last else 0
 
     def renew(self) -> None:
         """Renew the lock for another `ttl`; `Busy` when it was lost."""
@@ -121,7 +134,7 @@ class Lock:
     def _append(self, number: int, until: datetime | None) -> None:
         document = {"holder": self._holder, "until": until.isoformat() if until else None}
         try:
-            self._store.put(layout.lock(self._name, number), json.dumps(document).encode())
+            self._store.put(f"{self._below}{number:012d}.json", json.dumps(document).encode())
         except Exists:
             raise Busy(f"{self._name}: someone else took its lock at the same moment") from None
         self._number = number
@@ -138,7 +151,7 @@ class Lock:
                 continue
 
     def _keys(self) -> list[str]:
-        return [entry.key for entry in self._store.list(layout.locks(self._name))]
+        return [entry.key for entry in self._store.list(self._below)]
 
     def _last(self) -> _Record | None:
         for _ in range(_LOOKS):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
+from resilience.backup.data.command_pods import living, serving
 from resilience.backup.data.container_stream import Exec
 from resilience.backup.data.dumps import Dumps
 from resilience.backup.data.hooks import around, wants_hooks
@@ -55,6 +56,24 @@ def acted_in(cluster: Cluster, scope: Scope, inside: Inside) -> frozenset[str]:
     return frozenset(name for name in names if wants_hooks(cluster, name))
 
 
+def of_part(inside: Inside, cluster: Cluster, namespaces: Sequence[str]) -> Inside:
+    """What concerns the volumes of some of the namespaces. A hook or the sentinel whose Pods are in
+    the others is theirs; dumps and `local` are taken when the snapshot is completed."""
+    hooks = [
+        each for each in inside.hooks if any(living(cluster, n, each.pods) for n in namespaces)
+    ]
+    sentinel, volumes = inside.sentinel, inside.volumes
+    if sentinel and not any(serving(cluster, each, sentinel.pods) for each in namespaces):
+        sentinel = None
+    return replace(
+        inside,
+        hooks=hooks,
+        sentinel=sentinel,
+        volumes=volumes and replace(volumes, local=0),
+        dumps=(),
+    )
+
+
 def with_data(
     request: Request,
     cluster: Cluster,
@@ -87,6 +106,7 @@ def with_data(
             name=request.name,
             wanted=inside.volumes or Volumes(),
             image=inside.helper_image,
+            frozen=lambda namespace: bool(inside.hooks) or wants_hooks(cluster, namespace),
         )
         dumps = Dumps(
             cluster=cluster, exec=exec_, clock=clock, name=request.name, wanted=inside.dumps
@@ -97,4 +117,12 @@ def with_data(
         ]
 
     used = inside.engine if inside.volumes or inside.dumps else ""
-    return replace(request, hooks=prepared, volumes=take, sentinels=planted, engine=used)
+    return replace(
+        request,
+        hooks=prepared,
+        volumes=take,
+        sentinels=planted,
+        engine=used,
+        saves=bool(inside.volumes),
+        tell=tell,
+    )

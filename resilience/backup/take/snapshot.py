@@ -27,6 +27,7 @@ from resilience.backup.format.sign import Signer, seal
 from resilience.backup.store import Store
 from resilience.backup.store.create_only import require_create_only
 from resilience.backup.store.snapshot_files import Files, Repository
+from resilience.backup.store.unfinished.saved_volumes import SavedVolumes
 from resilience.backup.take.collect import Collected, collect
 from resilience.backup.take.recheck import Recheck
 from resilience.backup.take.scope import Scope
@@ -52,7 +53,9 @@ def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What to take. `plan` is "" for a snapshot by hand. `engine` keeps what `volumes` writes.
-    `before_commit` is called last and may still refuse."""
+    `before_commit` is called last and may still refuse. `saves` says that volumes are read, and
+    `saved` has those that an earlier run of the same snapshot has saved; `tell` receives what could
+    not be used of it."""
 
     name: str
     plan: str = ""
@@ -66,18 +69,23 @@ class Request:
     sentinels: tuple[str, ...] = ()
     engine: str = ""
     before_commit: Callable[[], None] = lambda: None
+    saves: bool = False
+    saved: SavedVolumes | None = None
+    tell: Callable[[str], None] = lambda text: None
 
 
 def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) -> Manifest:
     """Take it and return its manifest; `Incomplete` when the coverage does not suffice."""
     layout.checked_name(request.name)
     require_create_only(store)
-    _require_unused(store, request.name)
+    if request.saved is None:
+        _require_unused(store, request.name)
     files = Files(
         store,
         recipients=request.recipients,
         retain_until=request.retain_until,
-        repository=_repository(request, store, clock),
+        repository=repository(request, store, clock),
+        saved=request.saved,
     )
     try:
         made = _Making(request, cluster, store, files, clock).run()
@@ -90,7 +98,7 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     return made
 
 
-def _repository(request: Request, store: Store, clock: Clock) -> Repository | None:
+def repository(request: Request, store: Store, clock: Clock) -> Repository | None:
     """The destination of volumes and dumps if `engine` sets one, "" for the snapshot's own
     files."""
     from resilience.backup.restic import restic
@@ -128,6 +136,8 @@ class _Making:
             with self._request.hooks():
                 found = self._archive(lines)
                 volumes = tuple(self._request.volumes(self._files, sorted(found.claims)))
+            if self._files.saved is not None:  # nothing that was read is older than this
+                started = self._files.saved.since(started)
             self._require_coverage(found.coverage)
             self._require_content()
             coverage = self._rechecked(found.coverage, lines)

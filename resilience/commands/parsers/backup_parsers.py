@@ -60,11 +60,37 @@ def _create(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS, help="same as --namespace '*'",
     )  # fmt: skip
     parser.add_argument("--name", help="default: PLAN-YYYYMMDDhhmmss")
+    _unfinished(parser)
     _what_to_take(parser)
     _data_to_take(parser)
     add_store(parser)
     add_cluster(parser)
     add_keys(parser, writing=True)
+
+
+def _unfinished(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--continue",
+        action=_Continue,
+        dest="name",
+        metavar="NAME",
+        help="complete an unfinished snapshot: volumes that it has saved are not read again",
+    )
+    parser.add_argument(
+        "--shard",
+        default="",
+        metavar="I/N",
+        help="save the volumes of a share of the namespaces, I from 0, for the snapshot --name; "
+        "the shard that finds all N done completes it",
+    )
+    parser.set_defaults(continue_=False)
+
+
+class _Continue(argparse.Action):
+    """Gives the name, and says that the snapshot has been begun."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        namespace.name, namespace.continue_ = values, True
 
 
 def _what_to_take(parser: argparse.ArgumentParser) -> None:

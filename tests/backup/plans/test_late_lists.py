@@ -118,7 +118,7 @@ def test_data_of_a_snapshot_that_is_not_listed_is_kept(monkeypatch: pytest.Monke
 
 def test_a_lock_record_that_is_only_listed_ends_in_one_line() -> None:
     store = Late()
-    store.gone = [layout.lock("plan-p", 7)]
+    store.gone = [f"{layout.locks('plan-p')}{7:012d}.json"]
     with pytest.raises(StoreUnreachable, match=r"000007.json, the record of a lock, but does not"):
         Lock(store, "plan-p", "me", clock=FakeClock()).take()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,15 +12,20 @@ import pytest
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
+from resilience.backup.format import layout
 from resilience.backup.format.errors import (
     BackupError,
     Busy,
     StoreError,
 )
-from resilience.backup.plans.lifecycle import due, make, newest
+from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.plans.lifecycle import RunReport, due, make, newest, run_due
 from resilience.backup.plans.plan_judge import fresh
 from resilience.backup.plans.plan_snapshots import of_plan
+from resilience.backup.store.memory import MemoryStore
+from resilience.backup.store.snapshot_files import Files
 from resilience.backup.store.store_lock import Lock
+from resilience.backup.take.snapshot import Request
 from resilience.model.scenario import Exclude
 from resilience.model.verdict import Result
 from tests.backup.fakes import config_map, shop
@@ -152,3 +159,68 @@ def test_a_lock_that_is_held_is_told_with_its_holder() -> None:
     with Lock(store, "plan-shop", "pod-7", clock=clock).held():
         with pytest.raises(BackupError, match="by pod-7"):
             due_run(shop(), store, clock)
+
+
+class _Saving:
+    """Takes one volume, and is killed `times` times once it has saved it."""
+
+    def __init__(self, store: MemoryStore, times: int) -> None:
+        self.store, self.times, self.read = store, times, 0
+
+    def extend(self, request: Request) -> Request:
+        self.name = request.name
+        return replace(request, volumes=self.take, saves=True)
+
+    def take(self, files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
+        saved = files.saved
+        assert saved is not None
+        if saved.claims:
+            return [files.saved_before("shop", "data")]
+        self.read += 1
+        key = layout.volume(self.name, "shop", "data")
+        with files.data(key) as write:
+            write(b"data")
+        digest = hashlib.sha256(b"data").hexdigest()
+        record = VolumeRecord(namespace="shop", claim="data", key=key, bytes=4, sha256=digest)
+        files.saved_now(record, ("u", "pv"), clocked()[0].now())
+        if self.times:
+            self.times -= 1
+            self.left = dict(self.store.files)
+            raise _KilledError
+        return [record]
+
+
+class _KilledError(BaseException):
+    """The process ends here: what it would still do is undone by `left`."""
+
+
+def killed_and_run_again(days: float) -> tuple[_Saving, RunReport]:
+    clock, store = clocked()
+    saving = _Saving(store, times=1)
+
+    def run() -> RunReport:
+        return run_due(
+            PLAN, shop(), store, clock=clock, keys=KEYS, holder="a", extend=saving.extend
+        )
+
+    with pytest.raises(_KilledError):
+        run()
+    for key in list(store.files):
+        store.delete(key)
+    for key, data in saving.left.items():
+        store.put(key, data)
+    clock.wait(timedelta(days=days).total_seconds() + 900)
+    return saving, run()
+
+
+def test_a_scheduled_run_that_was_killed_is_continued_under_its_name() -> None:
+    saving, report = killed_and_run_again(days=0)
+    assert report.made
+    assert (report.made.name, saving.read) == ("shop-20260301020000", 1)
+    assert len(report.made.volumes) == 1
+
+
+def test_the_next_scheduled_run_is_a_new_snapshot() -> None:
+    saving, report = killed_and_run_again(days=1)
+    assert report.made
+    assert (report.made.name, saving.read) == ("shop-20260302021500", 2)

@@ -1,0 +1,1 @@
+"""What is known about a snapshot that is not complete yet."""
