@@ -44,6 +44,7 @@ TOGETHER = 80.0
 def from_namespace(options: argparse.Namespace) -> int:
     """Read, ask, write; prints what was written and what comes next."""
     from resilience.cluster import open_context
+    from resilience.cluster.permit.door import Permit
     from resilience.commands.audit import from_cluster
     from resilience.config.settings import replaced
 
@@ -54,7 +55,8 @@ def from_namespace(options: argparse.Namespace) -> int:
     with open_context(given.context, given.kubeconfig) as cluster:
         context = _options(cluster.access.context, given.kubeconfig)
         place = _place(cluster, inventory, given)
-        subjects = _asked(cluster, inventory, place, float(options.baseline))
+        permit = Permit(title="resilience init", asks=frozenset({place.namespace}))
+        subjects = _asked(cluster.under(permit), inventory, place, float(options.baseline))
         target = "" if cluster.is_sandbox else _target(cluster, place)
     files = drafts(inventory, subjects, place, options.folder, context)
     if target and not Path("resilience.toml").exists():

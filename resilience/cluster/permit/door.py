@@ -25,6 +25,7 @@ from resilience.cluster.interface import NAMESPACES, grouped
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
 from resilience.cluster.permit.consent_keys import PROTECTED, adds_owner, changed
 from resilience.cluster.permit.grants import GROUP, OPENSHIFT, PLURALS, Live, excess
+from resilience.cluster.permit.service_questions import is_question
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 REVIEWS = frozenset(
@@ -61,7 +62,7 @@ class Permit:
     but of the system's own only in those of `evicts_in`. `cluster_scoped` holds `RESOURCE.GROUP` or
     `RESOURCE.GROUP/NAME`. `as_recorded` allows restoring Roles and bindings of a snapshot
     regardless of what they grant, and objects of deployment tools wherever they install; manifests
-    of scenarios never get this.
+    of scenarios never get this. `asks`: the namespaces whose Services may be sent a GET by proxy.
     `journal` makes it the permit for this project's own records, which covers nothing else: Leases
     and journals in that namespace, and its creation.
     `guarded` are label keys of Namespaces that decide about consent. `lost` says why the locks are
@@ -75,6 +76,7 @@ class Permit:
     evicts_in: frozenset[str] = frozenset()
     cluster_scoped: frozenset[str] = frozenset()
     as_recorded: bool = False
+    asks: frozenset[str] = frozenset()
     journal: str = ""
     guarded: frozenset[str] = frozenset()
     lost: Callable[[], str] = _held
@@ -90,7 +92,8 @@ class Door:
 
     def check(self, method: str, path: str, query: Mapping[str, str], body: Any) -> None:
         """NotCovered unless the request changes nothing, or a permit covers it now."""
-        if self.free or is_read(method, path) or path.startswith(SANDBOX):
+        asked = any(is_question(method, path, permit.asks) for permit in self.permits)
+        if self.free or asked or is_read(method, path) or path.startswith(SANDBOX):
             return
         try:
             act = Act.of(method, path, query, body)
@@ -138,9 +141,8 @@ class Door:
         if not permit.as_recorded:
             placed |= installs_into(act.body, act.group)
         outside = sorted(placed - permit.namespaces)
-        if not outside or (act.evicts and _empties(permit, act.namespace)):
-            return ""
-        return f"{permit.title} does not cover namespace {', '.join(outside)}"
+        covered = not outside or (act.evicts and _empties(permit, act.namespace))
+        return "" if covered else f"{permit.title} does not cover namespace {', '.join(outside)}"
 
     def _namespace(self, act: Act, permit: Permit) -> str:
         name = act.name
