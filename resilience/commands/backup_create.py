@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resilience.backup.catalog.catalog import Listed, opened
+from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
@@ -24,7 +24,7 @@ from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.enough import untaken
 from resilience.backup.plans.lifecycle import Keys, RunReport, due, plan_store, run_due, scope
 from resilience.backup.plans.naming import under_free_name
-from resilience.backup.plans.pruning import unfinished
+from resilience.backup.plans.started_over import StartedOver
 from resilience.backup.store import Store, open_store
 from resilience.backup.take.continued import Shard, continued, create_saving, save_shard
 from resilience.backup.take.data_request import Inside, acted_in, of_part, with_data
@@ -43,6 +43,7 @@ from resilience.commands.backup_means import (
 )
 from resilience.commands.outputs import Answers, answer
 from resilience.commands.saying import warn
+from resilience.kube.clock import ahead, told
 from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
 from resilience.model.step_reach import Reach
@@ -66,9 +67,10 @@ def by_hand(options: argparse.Namespace) -> int:
     keys_read(options)
     if options.shard and not _last_of_shards(options, plan, store, inside):
         return 0
-    left = [each for each in unfinished(store) if each.name != options.name]
+    started_over = StartedOver(store)
     with _acting(options, _scope(options, plan), inside) as cluster:
         given = keys(options, cluster)
+        _warn_of_clocks(cluster)
         extend = _with_data(cluster, inside)
 
         def make(name: str) -> Manifest:
@@ -82,8 +84,8 @@ def by_hand(options: argparse.Namespace) -> int:
     snapshot = opened(store, manifest.name, given.identities, trusted=given.trusted)
     record(snapshot, verify(snapshot), CLOCK.now())
     answer(options.output, cli_data.made(manifest), lambda: cli_output.made(manifest))
-    for each in left:
-        warn(f"warning: {_started_over(each, manifest.name)}")
+    for line in started_over.lines(manifest.name):
+        _warn(line)
     if text := untaken(manifest):
         warn(f"warning: {text}")
     for warning in volume_warnings(manifest.volumes):
@@ -121,17 +123,6 @@ def _by_one_shard(
             if not told:
                 warn(told := f"waiting for another shard: {problem}")
             CLOCK.wait(_LOOK)
-
-
-def _started_over(left: Listed, name: str) -> str:
-    newest = f"{left.newest:%Y-%m-%d at %H:%M:%S}"
-    return (
-        f"snapshot {left.name} is unfinished, last written to on {newest}: "
-        f"its run was killed, or is still running. {name} started from the beginning; "
-        f"`resilience backup create --continue {left.name}` with the same plan completes the other "
-        "one without reading the volumes again that it has, and `resilience backup prune` deletes "
-        "what nothing was written to for a day"
-    )
 
 
 def _last_of_shards(
@@ -249,6 +240,12 @@ def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Requ
     )
 
 
+def _warn_of_clocks(cluster: HttpCluster) -> None:
+    """A snapshot is named and dated by this machine's clock."""
+    if skew := ahead(cluster.now(), CLOCK.now().timestamp()):
+        _warn(f"{told(skew)}. Snapshots are dated by this machine's")
+
+
 def _warn(text: str) -> None:
     warn(f"warning: {text}")
 
@@ -277,6 +274,7 @@ def by_schedule(options: argparse.Namespace) -> int:
     keys_read(options)
     with cluster_of(options) as cluster:
         given = keys(options, cluster)
+        _warn_of_clocks(cluster)
         for plan in plans:
             try:
                 report = _made_if_due(plan, cluster, plan_store(plan, options.store), given)
@@ -287,6 +285,8 @@ def by_schedule(options: argparse.Namespace) -> int:
                 failed = failed_plan(plan, problem, answers)
             else:
                 answers.add(_report(report), _lines(report))
+                for line in report.started_over:
+                    _warn(line)
                 _warn_of_untaken(plan, report)
     answers.end()
     return failed

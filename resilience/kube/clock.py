@@ -13,6 +13,25 @@ STEPPED = 2.0
 """Seconds that a Date may lag behind the expected one: the header is cut to whole seconds, and an
 answer takes time. A larger difference is a clock that was set back."""
 
+APART = 60.0
+"""Seconds between two clocks beyond which one of them is wrong: more than whole seconds, slow
+answers and a correction under way explain."""
+
+
+def ahead(server: float, ours: float) -> float:
+    """Seconds by which the server's clock is ahead of this machine's, less than 0 if it is behind;
+    0 if they agree."""
+    return server - ours if abs(server - ours) > APART else 0.0
+
+
+def told(seconds: float) -> str:
+    """What `ahead` found, for a message."""
+    where = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"the API server's clock is {abs(seconds):.0f} s {where} this machine's; correct the wrong "
+        "one"
+    )
+
 
 class ServerClock:
     """The server's time from the answers so far. Between answers it advances with a monotonic

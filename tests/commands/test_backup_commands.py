@@ -24,6 +24,7 @@ from resilience import cluster as room
 from resilience.backup.catalog.catalog import snapshots
 from resilience.backup.data.command_pods import serving
 from resilience.backup.data.snapshot_clones import SNAPSHOTS
+from resilience.backup.format import layout
 from resilience.backup.store import open_store
 from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import CLAIMS, CONFIGMAPS, NAMESPACES, PODS, Resource
@@ -147,6 +148,15 @@ def test_an_api_server_that_is_in_trouble_for_a_moment_is_waited_for(
         desk.types("restore", name, "--store", "file:data", "--dry-run")
     finally:
         desk.cluster.send(Request("DELETE", faults))
+
+
+def test_a_scheduled_run_names_what_it_does_not_continue(desk: Desk) -> None:
+    plan = desk.plan()
+    desk.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    desk.types("backup", "create", plan, "--name", "cut")
+    (desk.home / "data" / layout.marker("cut")).unlink()
+    assert "warning: snapshot cut is unfinished" in desk.run("backup", "run", "--due", plan).stderr
+    assert "unfinished" not in desk.run("backup", "run", "--due", plan).stderr  # nothing is due
 
 
 def test_the_life_of_a_plans_snapshots_as_it_is_typed(desk: Desk) -> None:

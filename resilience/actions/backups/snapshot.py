@@ -105,6 +105,7 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
     from resilience.backup.plans.lifecycle import make, plan_store
     from resilience.backup.plans.naming import under_free_name
     from resilience.backup.plans.pruning import prune
+    from resilience.backup.plans.started_over import StartedOver
     from resilience.backup.take.data_request import Inside
 
     plan, clock = context.plan(snapshot.plan), BorrowedClock(context.clock)
@@ -121,10 +122,12 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
             extend=lambda request: _extended(request, Inside.of(plan), context, clock),
         )
 
-    stamped = stamped_name(plan.id, clock.now())
+    stamped, started_over = stamped_name(plan.id, clock.now()), StartedOver(store)
     made = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
     for line in prune(plan, store, clock=clock).lines:
         context.note(What.NOTE, f"retention: {line}")
+    for line in started_over.lines(made.name):
+        context.note(What.NOTE, line)
     return made, store.url
 
 
@@ -136,6 +139,7 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
     from resilience.backup.format.layout import stamped_name
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.plans.naming import under_free_name
+    from resilience.backup.plans.started_over import StartedOver
     from resilience.backup.store import open_store
     from resilience.backup.take.data_request import Inside
     from resilience.backup.take.scope import Scope
@@ -157,10 +161,12 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
         request = _extended(request, inside, context, clock)
         return create(request, context.cluster, store, clock=clock)
 
-    stamped = stamped_name(context.namespace, clock.now())
+    stamped, started_over = stamped_name(context.namespace, clock.now()), StartedOver(store)
     manifest = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
     made = opened(store, manifest.name, keys.identities, trusted=keys.trusted)
     record(made, verify(made), clock.now())
+    for line in started_over.lines(manifest.name):
+        context.note(What.NOTE, line)
     return manifest, store.url
 
 

@@ -34,6 +34,7 @@ from resilience.backup.plans.own_snapshots import (
 )
 from resilience.backup.plans.plan_snapshots import belongs, named_for, of_plan
 from resilience.backup.plans.pruning import is_this_programs, prune, unfinished
+from resilience.backup.plans.started_over import StartedOver
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
 from resilience.backup.take.continued import continued, create_saving
@@ -135,12 +136,14 @@ def missed(
 
 @dataclass(slots=True)
 class RunReport:
-    """The result of `run_due`. `made` is None if nothing was due."""
+    """The result of `run_due`. `made` is None if nothing was due. `started_over` has a line for
+    each unfinished snapshot that it does not continue."""
 
     plan: str
     made: Manifest | None = None
     verified: bool = False
     pruned: list[str] = field(default_factory=list)
+    started_over: list[str] = field(default_factory=list)
 
 
 Extend = Callable[[Request], Request]
@@ -179,6 +182,7 @@ def run_due(
         )  # another run may have taken it before this run got the lock
         if not fire:
             return report
+        started_over = StartedOver(store)
         report.made = _continued_or_made(
             plan,
             cluster,
@@ -191,6 +195,7 @@ def run_due(
         )
         report.verified = True
         report.pruned = prune(plan, store, clock=clock).lines
+        report.started_over = started_over.lines(name)
     return report
 
 

@@ -18,6 +18,7 @@ from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import Ended
 from resilience.backup.data.sentinel import line
 from resilience.backup.data.volumes import TarVolumes
+from resilience.backup.format import layout
 from resilience.backup.format.errors import Exists
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans.naming import under_free_name
@@ -68,6 +69,15 @@ def test_a_snapshot_is_made_verified_and_its_proof_says_so(tmp_path: Path) -> No
     (made,) = snapshots(DirectoryStore(tmp_path / "data"))
     assert made.name == BASE
     assert one.proofs[0].startswith(f"snapshot {BASE} of ")
+
+
+def test_it_says_what_it_does_not_continue(tmp_path: Path) -> None:
+    cut = context(tmp_path)
+    run(Snapshot(store="file:./data", name="cut"), cut)  # type: ignore[arg-type]
+    (tmp_path / "data" / layout.marker("cut")).unlink()
+    one = context(tmp_path)
+    run(Snapshot(store="file:./data"), one)  # type: ignore[arg-type]
+    assert [note for note in one.notes if "snapshot cut is unfinished" in note]
 
 
 @pytest.mark.parametrize("given", [Snapshot(store="file:./data"), Snapshot(plan="shop")])

@@ -7,11 +7,14 @@ from datetime import timedelta
 import pytest
 
 from resilience.backup.format import layout
+from resilience.backup.plans.lifecycle import make
 from resilience.backup.plans.pruning import unfinished
+from resilience.backup.plans.started_over import StartedOver
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from tests.backup.fakes import FakeClock, shop
+from tests.backup.plans.shop_plan import KEYS, PLAN, clocked, due_run
 
 
 @pytest.fixture
@@ -45,3 +48,30 @@ def test_only_what_was_not_written_to_since_then(store: MemoryStore) -> None:
     newest = unfinished(store)[0].newest
     assert unfinished(store, newest) == []
     assert len(unfinished(store, newest + timedelta(microseconds=1))) == 1
+
+
+def test_a_scheduled_run_says_what_it_does_not_continue() -> None:
+    clock, scheduled = clocked()
+    make(PLAN, shop(), scheduled, name="cut", clock=clock, keys=KEYS)
+    scheduled.delete(layout.marker("cut"))
+    clock.wait(600)
+    report = due_run(shop(), scheduled, clock)
+    assert report.made
+    [line] = report.started_over
+    assert line.startswith("snapshot cut is unfinished, last written to on ")
+    assert f"{report.made.name} started from the beginning" in line
+    assert due_run(shop(), scheduled, clock).started_over == []  # nothing was due
+
+
+def test_what_was_deleted_since_is_not_told_as_unfinished(store: MemoryStore) -> None:
+    store.delete(layout.marker("a"))
+    before = StartedOver(store)
+    assert len(before.lines("b")) == 1
+    for entry in list(store.list(layout.directory("a"))):
+        store.delete(entry.key)
+    assert before.lines("b") == []
+
+
+def test_one_whose_own_name_was_taken_again_was_not_left(store: MemoryStore) -> None:
+    store.delete(layout.marker("a"))
+    assert StartedOver(store).lines("a") == []
