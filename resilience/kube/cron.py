@@ -31,6 +31,9 @@ _ALIASES = {
 _LAST_WITH_STEP = re.compile(r"(?:^|,)\d+/\d+")
 """`59/1`: cron programs disagree whether it means minute 59 or every minute from 59 on."""
 
+_ZONED = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.+)")
+"""The zone before the fields, as robfig/cron reads it."""
+
 
 def zone(name: str) -> ZoneInfo:
     """The IANA zone with that name; ValueError with an example otherwise."""
@@ -51,6 +54,8 @@ class Cron:
     def parse(cls, text: str, zone_name: str = "UTC") -> Self:
         """ValueError says what was expected, also for a date that never occurs."""
         fields = _fields(text)
+        if other := otherwise(text):
+            raise ValueError(other)
         if len(fields) != 5:
             raise ValueError(
                 "a cron expression of five fields, such as 0 2 * * * or */15 9-17 * * 1-5"
@@ -150,6 +155,18 @@ class Cron:
             return found
 
         return step
+
+
+def otherwise(text: str) -> str:
+    """What is expected instead of what other programs have in a schedule; "" for anything else."""
+    if found := _ZONED.fullmatch(text.strip()):
+        return f"the zone as `timezone: {found[1]}`, and the schedule without it: {found[2]}"
+    if text.strip().lower().startswith("@every"):
+        return "fixed times, such as 0 * * * * or */15 * * * *: no run of an interval can be missed"
+    fields = text.split()
+    if len(fields) == 6 and fields[0] == "0":
+        return f"five fields, without seconds: {' '.join(fields[1:])}"
+    return ""
 
 
 def _fields(text: str) -> list[str]:

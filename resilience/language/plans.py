@@ -13,7 +13,7 @@ from typing import Any
 
 from yaml.nodes import Node
 
-from resilience.kube.cron import Cron
+from resilience.kube.cron import Cron, otherwise
 from resilience.language.shape.reading import Reading, child
 from resilience.language.text.near import nearest, quoted
 from resilience.model.inside import Dump, PlanHook
@@ -71,6 +71,9 @@ def schedule(node: Node, text: str, reading: Reading) -> None:
     if text in _NICKNAMES:
         return
     fields = text.split()
+    if other := otherwise(text):
+        reading.wrong(node, f"`schedule` is {quoted(text)}", other)
+        return
     if text.startswith("@") or len(fields) != len(_FIELDS):
         reading.wrong(node, f"`schedule` is {quoted(text)}", _CRON, nearest(text, _NICKNAMES))
         return

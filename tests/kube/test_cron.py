@@ -77,6 +77,10 @@ def test_a_window_is_half_open_on_the_wall_clock(window: str, moment: str, insid
     [
         ("0 2 * *", "five fields"),
         ("0 0 2 * * *", "five fields"),
+        ("CRON_TZ=America/New_York 0 3 * * *", "`timezone: America/New_York`.* it: 0 3"),
+        ("TZ=UTC @daily", "`timezone: UTC`, and the schedule without it: @daily"),
+        ("@every 1h", "fixed times"),
+        ("0 0/5 2 * * *", r"without seconds: 0/5 2 \* \* \*"),
         ("", "five fields"),
         ("nonsense", "five fields"),
         ("0 25 * * *", "in range"),

@@ -45,6 +45,7 @@ def test_a_schedule_that_cron_reads(schedule: str) -> None:
         ("0 3 31 2 *", "`schedule` is `0 3 31 2 *`"),
         ("0 3 30 feb *", "`schedule` is `0 3 30 feb *`"),
         ("0 3 31 4,6 *", "`schedule` is `0 3 31 4,6 *`"),
+        ("CRON_TZ=Europe/Paris 0 3 * * *", "`schedule` is `CRON_TZ=Europe/Paris 0 3 * * *`"),
         ("60 2 * * *", "the minute of the schedule is `60`"),
         ("0 24 * * *", "the hour of the schedule is `24`"),
         ("0 2 0 * *", "the day of the month of the schedule is `0`"),
