@@ -116,6 +116,14 @@ def test_the_jobs_of_a_release_with_a_long_name_keep_their_own_names_and_account
     }
 
 
+@pytest.mark.parametrize("length", range(32, 39))
+def test_a_long_name_with_a_dot_is_cut_to_a_name(length: int) -> None:
+    """`a.-1f2e3d-backup` is no name: each part of one ends with a letter or digit."""
+    for each in of_kind(helm_template(release="r" * length + "." + "s" * 14), "CronJob"):
+        parts = each["metadata"]["name"].split(".")
+        assert all(re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", part) for part in parts), parts
+
+
 def test_a_file_in_a_folder_is_not_left_out_silently(tmp_path: Path) -> None:
     chart = tmp_path / "chart"
     shutil.copytree(CHART, chart)

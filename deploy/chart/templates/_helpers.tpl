@@ -2,7 +2,7 @@
 {{- define "resilience.name" -}}
 {{- $release := .root.Release.Name -}}
 {{- if gt (add (len $release) (len .job) 1) 52 -}}
-{{- $release = printf "%s-%s" (trunc (int (sub 44 (len .job))) $release) (sha256sum $release | trunc 6) -}}
+{{- $release = printf "%s-%s" (trunc (int (sub 44 (len .job))) $release | trimAll "-.") (sha256sum $release | trunc 6) -}}
 {{- end -}}
 {{- printf "%s-%s" $release .job -}}
 {{- end -}}
