@@ -1,8 +1,9 @@
 """Distributes items to workers of pytest-xdist by group (`resilience.harness.distributed.groups`).
 
 xdist's own LoadScopeScheduling does the distribution; this says which items belong together, keeps
-the group ALONE back until every other worker has finished, and never repeats an item whose worker
-died, because its fault may have been injected.
+the group ALONE back until every other worker has finished, begins with the largest, because the
+longest at the end would leave the other workers idle, and never repeats an item whose worker died,
+because its fault may have been injected.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """`groups` maps ids of items to groups; all others are handed out as `dist` says."""
 
     def __init__(self, config: Any, log: Any, groups: Mapping[str, str], dist: str) -> None:
-        config.option.loadscopereorder = False
+        config.option.loadscopereorder = True
         super().__init__(config, log)
         self._groups, self._dist = groups, dist
         self._waiting: Any = None

@@ -141,6 +141,14 @@ def test_other_tests_are_handed_out_as_dist_says(dist: str, *, together: bool) -
     assert scopes[0] != scopes[2]
 
 
+def test_the_largest_group_begins_first() -> None:
+    """What takes longest, at the end, would leave the other workers idle."""
+    items = ["a", "b", "plan::fresh", "plan::intact", "plan::drill"]
+    groups = {"a": "a", "b": "b", **dict.fromkeys(items[2:], "plan")}
+    farm = Farm(items, groups, 2, "load")
+    assert [item for _, item in farm.begun()] == ["plan::fresh", "a"]
+
+
 def test_xdist_groups_stay_together() -> None:
     farm = Farm(["a.py::one@x", "b.py::two@x", "c.py::three[a@b]"], {}, 2, "loadgroup")
     scopes = [farm.scheduler._split_scope(item) for item in farm.items]
