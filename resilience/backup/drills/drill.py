@@ -156,10 +156,12 @@ class _Drill:
             with self._record.timed(WALL):
                 for source in self._targets.namespaces:
                     stack.enter_context(walls.scratch(source))
+                walls.ask()
             with self._record.timed("create"):
                 restored = self._restored(walls.ask_again)
-            self._report.seconds["create"] -= walls.seconds_again
-            self._report.seconds[WALL] += walls.seconds_again
+            waited = restored.seconds.get("guard", 0.0)  # volumes were filled meanwhile
+            self._report.seconds["create"] -= waited
+            self._report.seconds[WALL] += waited
             if restored.complete:
                 self._proven(walls, prove)
             self._rto()

@@ -65,8 +65,9 @@ class Item:
 
 @dataclass(slots=True)
 class RestoreReport:
-    """A whole restore. `seconds` is by part: verify, ask, create. `hooks` are hooks of Pods that
-    did not run; `notes` are further remarks."""
+    """A whole restore. `seconds` is by part: verify, ask, create, of which guard was
+    spent waiting for `before_workloads` alone. `hooks` are hooks of Pods that did not run; `notes`
+    are further remarks."""
 
     name: str
     snapshot: str

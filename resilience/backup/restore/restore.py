@@ -38,6 +38,7 @@ from resilience.backup.restore.rehearsal.dry_run_answers import DryRunAnswers
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.served_kinds import Kinds, MissingKind
 from resilience.backup.restore.server_refusals import is_hook_away
+from resilience.backup.restore.side_by_side import side_by_side
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.model.progress import Done, nobody, track
@@ -78,7 +79,6 @@ class _Restore:
         self._asking = False
         self._unasked = frozenset[tuple[str, str, str]]()
         self._only: frozenset[tuple[str, str, str]] | None = None
-        self._guarded = False
         self._claims = ClaimsToFill(request, snapshot, self._chosen)
         owners = KeptOwners(request, cluster, self._links)
         self._preparation = Preparation(request, self._kinds, owners)
@@ -224,12 +224,11 @@ class _Restore:
             self._kinds.wait_until_served()
 
     def _fill_before(self, stage: RestoreStage) -> None:
-        """Once, when all claims exist and nothing mounts them."""
+        """Once, when all claims and policies exist and nothing mounts or obeys them."""
         if not self._asking and not self._claims.filled and stage.wave > order.CLAIMS:
-            self._report.volumes = self._claims.fill()
-        if not self._asking and not self._guarded and stage.wave >= order.WORKLOADS:
-            self._guarded = True
-            self._request.before_workloads()
+            self._report.volumes, self._report.seconds["guard"] = side_by_side(
+                self._claims.fill, self._request.before_workloads, self._clock
+            )
 
     def _one(self, found: Found, obj: Object, act: Act, crew: Crew) -> None:
         kind, old = found.address.resource, obj["metadata"].get("uid", "")

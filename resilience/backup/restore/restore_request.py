@@ -63,10 +63,11 @@ class RestoreRequest:
     `allocations`: which cluster IPs and node ports are restored. `status`: globs of custom
     resources (`widgets.example.com`) whose status is written back. With `outside_owners`, owners
     outside the snapshot are kept if they exist. `on_begin` is called once everything was checked
-    and nothing is written yet; `before_workloads` once, before the first Pod or workload is
-    created. `modify` changes objects on request. `mapped_only`: an object in a namespace that
-    `targets` does not map refuses the restore. `without_volume_data` accepts that volumes stay
-    empty whose data only Velero can read.
+    and nothing is written yet; `before_workloads` once, in another thread, when policies and claims
+    exist and before the first Pod or workload is created, while volumes are filled. `modify`
+    changes objects on request. `mapped_only`: an object in a namespace that `targets` does not map
+    refuses the restore. `without_volume_data` accepts that volumes stay empty whose data only
+    Velero can read.
     """
 
     name: str

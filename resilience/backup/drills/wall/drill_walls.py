@@ -6,7 +6,8 @@ and at last in the guise of what runs there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -29,11 +30,11 @@ from resilience.model.scenario import Plan
 
 TTL = timedelta(hours=4)
 WALL = "wall"
+_AT_ONCE = 8
 
 
 class DrillWalls:
-    """`holder` names the run, `leave` gets volumes that stay; `seconds_again` is what the
-    second test took."""
+    """`holder` names the run, `leave` gets volumes that stay."""
 
     def __init__(
         self,
@@ -55,11 +56,10 @@ class DrillWalls:
         self._custom = plan.drill.custom if plan.drill else ()
         self._known: dict[str, set[Guise]] = {}
         self._stands_in: dict[str, StandIn] = {}
-        self.seconds_again = 0.0
 
     @contextmanager
     def scratch(self, source: str) -> Iterator[str]:
-        """A scratch namespace that nothing gets out of, for as long as the block runs."""
+        """A scratch namespace with a wall, for as long as the block runs; `ask` tests it."""
         origin = Origin(
             plan=self._plan.id,
             store=self._snapshot.store.url,
@@ -78,8 +78,18 @@ class DrillWalls:
             leave=self._leave,
         ) as name:
             self._stands_in[name] = self._stand_in(source, name)
-            self._ask(name, (PLAIN,))
             yield name
+
+    def ask(self) -> None:
+        """Test the walls while the namespaces are empty."""
+        self._each(lambda scratch: self._ask(scratch, (PLAIN,)))
+
+    def _each(self, ask: Callable[[str], None]) -> None:
+        """All namespaces at once: a canary that is kept in waits most of its time."""
+        names = [self._targets.namespace(source) for source in self._sources]
+        with ThreadPoolExecutor(_AT_ONCE, "resilience-wall") as pool:
+            for _ in pool.map(ask, names):
+                pass
 
     def _stand_in(self, source: str, scratch: str) -> StandIn:
         """Where the recorded workloads run, and with what their images are pulled."""
@@ -105,16 +115,16 @@ class DrillWalls:
     def ask_again(self) -> None:
         """Test the wall with the restored policies in force, with the labels and account of each
         workload."""
-        began = self._clock.monotonic()
         found: dict[str, set[Guise]] = {source: set() for source in self._sources}
         for each in objects(self._snapshot):
             if each.address.namespace in found:
                 found[each.address.namespace].update(guises([each.parsed()]))
-        for source, held in found.items():
-            scratch = self._targets.namespace(source)
-            self._known[scratch] = held
-            self._ask(scratch, sorted(held), lease(self._cluster, scratch))
-        self.seconds_again = self._clock.monotonic() - began
+        self._known = {self._targets.namespace(source): held for source, held in found.items()}
+        self._each(
+            lambda scratch: self._ask(
+                scratch, sorted(self._known[scratch]), lease(self._cluster, scratch)
+            )
+        )
 
     def ask_at_last(self) -> None:
         """Test the wall for Pods without a recorded template, and for all Pods if there are custom

@@ -15,7 +15,7 @@ from resilience.backup.drills.wall.canary import NAME, canary
 from resilience.backup.drills.wall.canary_guises import Guise, guises
 from resilience.backup.drills.wall.egress_wall import WALL, wall
 from resilience.backup.format.errors import NoWall, RestoreRefused
-from resilience.backup.plans.lifecycle import newest
+from resilience.backup.plans.lifecycle import make, newest
 from resilience.cluster.interface import PODS, Object, Resource
 from resilience.model.scenario import Drill
 from resilience.model.verdict import Result
@@ -146,6 +146,37 @@ def test_each_workload_is_asked_for_before_any_exists() -> None:
     canaries(cluster, note)
     assert drilled(cluster).passed
     assert asked == [("", "", False), ("checkout", "", False), ("mailer", "postman", False)]
+
+
+def test_the_namespaces_of_a_plan_are_asked_at_once() -> None:
+    """A canary here ends only once the other namespace has one of its number, too."""
+    cluster, met = lived_in(), set[str]()
+    cluster.on_create = lambda obj: None
+    cluster.add(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bank"}},
+        deployment("teller", "bank"),
+    )
+
+    def started(obj: Object) -> None:
+        if not obj["metadata"]["name"].startswith(NAME):
+            running(obj, cluster)
+
+    def ends(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) != ("get", "pods") or not name.startswith(NAME):
+            return
+        if all(("pods", each, name) in cluster.objects for each in ("bank-drill", "shop-drill")):
+            met.add(name)
+        if name in met:
+            state = {"terminated": {"exitCode": 0}}
+            there = cluster.objects["pods", namespace, name]
+            there["status"] = {"containerStatuses": [{"state": state}]}
+
+    cluster.on_create = started
+    cluster.faults.append(ends)
+    clock, store = clocked()
+    plan = replace(PLAN, namespaces=("shop", "bank"))
+    make(plan, cluster, store, name="shop-20260301020000", clock=clock, keys=KEYS)
+    assert run(plan, newest(store, plan), cluster, clock=clock, keys=KEYS).passed
 
 
 def test_canaries_run_where_the_workloads_do_and_pull_with_their_secrets() -> None:
