@@ -98,6 +98,6 @@ def refused(
         return
     agreed = consent.consent_to(cluster, targets, touched)
     wall = datetime.now(UTC).timestamp
-    Limits(agreed.target, cluster, {namespace}, wall).open_now()
+    Limits(agreed.target, cluster, {namespace}, wall, server=cluster.now).open_now()
     asking = agreed.given_to(cluster, "doctor")
     preflight.ask(asking, scenario, namespace, given.journal_namespace)

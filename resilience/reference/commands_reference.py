@@ -30,6 +30,7 @@ Start, stop and inspect the embedded cluster.
 | command | what it does |
 |---|---|
 | `up [--nodes N] [--kubeconfig FILE] [--detach] [--ttl 1h] [--time-scale X] \
+[--clock-ahead 1h] \
 [--images FILE] [--json]` \
 | starts a sandbox; with `--detach` in the background, where it ends by itself |
 | `down [ID] [--kubeconfig FILE] [--all]` | ends a sandbox that runs in the background |

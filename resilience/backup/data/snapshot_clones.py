@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from resilience.backup.format.backup_clock import Clock
@@ -99,10 +99,11 @@ class StandIns:
             self.cluster.delete(SNAPSHOTS, record.key, record.namespace)
 
     def sweep(self, namespace: str) -> None:
-        """Delete leftovers of killed runs; no stream takes longer than a day."""
+        """Delete leftovers of killed runs; no stream takes longer than a day. Their age counts by
+        the clock that dated them, the API server's."""
         if self.wanted.from_ == "live":
             return
-        before = self.clock.now() - _LEFT_FOR
+        before = datetime.fromtimestamp(self.cluster.now(), UTC) - _LEFT_FOR
         for resource in (CLAIMS, SNAPSHOTS):
             with suppress(NotFound):  # the kind itself; its first use reports that better
                 for each in self._ours(resource, namespace, _PASSING):

@@ -22,6 +22,7 @@ from resilience.backup.plans.lifecycle import Keys, missed, newest
 from resilience.backup.plans.own_snapshots import Here, advice, others, why_not
 from resilience.backup.plans.plan_snapshots import named_for, of_plan
 from resilience.backup.store import Store
+from resilience.kube.clock import told
 from resilience.model.scenario import Plan
 from resilience.model.values import Duration
 from resilience.model.verdict import Figure, Finding, Reason, Result, Unit
@@ -33,13 +34,17 @@ UNOPENED = "unopened"
 _ADVICE = f"set RESILIENCE_IDENTITY, or accept it by `accept: [{UNOPENED}]`"
 
 
-def fresh(plan: Plan, store: Store, *, clock: Clock, cluster: str = "") -> list[Finding]:
+def fresh(
+    plan: Plan, store: Store, *, clock: Clock, cluster: str = "", skew: float = 0.0
+) -> list[Finding]:
     """Whether the newest verified snapshot is younger than the RPO, and no scheduled run was
-    missed. `cluster` is the uid of the kube-system whose snapshots count, "" for any."""
+    missed. `cluster` is the uid of the kube-system whose snapshots count, "" for any; `skew` the
+    seconds by which its clock is ahead of this one."""
     now = clock.now()
     here = Here(cluster=cluster, now=now)
     verified = _newest_verified(plan, store, here)
-    findings = [_age(plan, verified, store, here), *_early(plan, store, now)]
+    age = _age(plan, verified, store, now, skew) if verified else _no_age(plan, store, here)
+    findings = [age, *_early(plan, store, now)]
     if plan.schedule:
         findings.append(_fires(plan, store, here))
     return findings
@@ -92,34 +97,45 @@ def _candidates(plan: Plan, store: Store) -> list[Listed]:
     return of_plan(store, plan.id) or named_for(store, plan.id)
 
 
-def _age(plan: Plan, verified: _Newest | None, store: Store, here: Here) -> Finding:
+def _promised(plan: Plan) -> str:
     rpo = plan.objective.rpo
-    promised = f"a verified snapshot younger than {rpo}" if rpo else "a verified snapshot"
-    if not verified:
-        found = _candidates(plan, store)
-        lines = others(store, found, here)
-        measured = "no snapshot at all"
-        if found and len(lines) == len(found):
-            measured = f"none of {many(len(found), 'snapshot')} counts: {lines[-1]}{advice(lines)}"
-        elif found and all(is_empty(Snapshot(store, each)) for each in found):
-            measured = f"{many(len(found), 'snapshot')}, none with an object"
-        elif found:
-            measured = f"none of {len(found)} snapshots was ever verified"
-        return Finding(
-            name="rpo",
-            figure=Figure.RPO,
-            result=Result.FAILED,
-            promised=promised,
-            measured=measured,
-            detail=(f"store {store.url}",),
-            place=plan.place,
-        )
-    now = here.now or verified.started
+    return f"a verified snapshot younger than {rpo}" if rpo else "a verified snapshot"
+
+
+def _no_age(plan: Plan, store: Store, here: Here) -> Finding:
+    found = _candidates(plan, store)
+    lines = others(store, found, here)
+    measured = "no snapshot at all"
+    if found and len(lines) == len(found):
+        measured = f"none of {many(len(found), 'snapshot')} counts: {lines[-1]}{advice(lines)}"
+    elif found and all(is_empty(Snapshot(store, each)) for each in found):
+        measured = f"{many(len(found), 'snapshot')}, none with an object"
+    elif found:
+        measured = f"none of {len(found)} snapshots was ever verified"
+    return Finding(
+        name="rpo",
+        figure=Figure.RPO,
+        result=Result.FAILED,
+        promised=_promised(plan),
+        measured=measured,
+        detail=(f"store {store.url}",),
+        place=plan.place,
+    )
+
+
+def _age(plan: Plan, verified: _Newest, store: Store, now: datetime, skew: float) -> Finding:
+    """By bounds: the snapshot was dated by this clock or by that of a host of the cluster."""
+    rpo = plan.objective.rpo
     age = (now - verified.started).total_seconds()
-    good = rpo is None or age <= rpo.seconds
+    least, most = age + min(0.0, skew), age + max(0.0, skew)
     measured = f"{verified.name} is {_text(age)} old"
-    result, reason = Result.PASSED if good else Result.FAILED, None
-    if good and not verified.opened and UNOPENED not in plan.accept:
+    result, reason = Result.PASSED, None
+    if rpo and least > rpo.seconds:
+        result = Result.FAILED
+    elif rpo and most > rpo.seconds:
+        result, reason = Result.NOT_MEASURED, Reason.UNOBSERVED
+        measured += f", or {_text(age + skew)} if the cluster's clock dated it"
+    elif not verified.opened and UNOPENED not in plan.accept:
         result, reason = Result.NOT_MEASURED, Reason.UNOBSERVED
         measured += f"; no snapshot of the plan was ever opened with its identity ({_ADVICE})"
     return Finding(
@@ -127,13 +143,17 @@ def _age(plan: Plan, verified: _Newest | None, store: Store, here: Here) -> Find
         figure=Figure.RPO,
         result=result,
         reason=reason,
-        promised=promised,
+        promised=_promised(plan),
         limit=rpo.seconds if rpo else None,
         value=age,
         unit=Unit.SECONDS,
         measured=measured,
         place=plan.place,
-        detail=(f"started {verified.started:%Y-%m-%d %H:%M:%S} UTC", f"store {store.url}"),
+        detail=(
+            f"started {verified.started:%Y-%m-%d %H:%M:%S} UTC",
+            f"store {store.url}",
+            *([told(skew)] if skew else ()),
+        ),
     )
 
 

@@ -16,8 +16,10 @@ from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
 from resilience.cluster.permit.consent_keys import PAUSED, PROTECTED
 from resilience.config.targets import Target
+from resilience.config.windows import Windows
 from resilience.engine.guard import gate
 from resilience.kube import objects
+from resilience.kube.clock import ahead, told
 from resilience.model.scenario import Step
 from resilience.model.verb import Family, Phase
 from resilience.model.words import many
@@ -64,7 +66,7 @@ def _by_namespace(pods: Iterable[Object]) -> dict[str, set[str]]:
 class Limits:
     """What a run may still do. `target` is None if consent came from a label, which sets no limits.
     `namespaces` are those that the run's file acts in; others count as soon as one of their Pods is
-    chosen."""
+    chosen. `wall` is this machine's clock, `server` the API server's, where windows ask both."""
 
     def __init__(
         self,
@@ -73,11 +75,12 @@ class Limits:
         namespaces: Iterable[str],
         wall: Callable[[], float],
         fetch: gate.Fetch = gate.fetch,
+        server: Callable[[], float] | None = None,
     ) -> None:
         self._target = target
         self._cluster = cluster
         self._namespaces = frozenset(namespaces)
-        self._wall = wall
+        self._wall, self._server = wall, server or wall
         self._fetch = fetch
         self._harmed: dict[str, set[str]] = {}
         self._nodes: set[str] = set()
@@ -98,11 +101,21 @@ class Limits:
         """Raise Refused outside of the windows, or if the gate does not allow the action."""
         if self._target is None:
             return
-        closed = self._target.windows.closed(datetime.fromtimestamp(self._wall(), UTC))
-        if closed:
+        if closed := self._closed(self._target.windows):
             raise Refused(f"target {self._target.name} is closed: {closed}")
         if self._target.gate is not None:
             gate.require(self._target.gate, self._fetch)
+
+    def _closed(self, windows: Windows) -> str:
+        """If one of the two clocks is wrong, it is unknown which: a window is open by both."""
+        if not windows.open and not windows.blackouts:
+            return ""
+        ours = self._wall()
+        if closed := windows.closed(datetime.fromtimestamp(ours, UTC)):
+            return closed
+        skew = ahead(self._server(), ours)
+        closed = windows.closed(datetime.fromtimestamp(ours + skew, UTC)) if skew else ""
+        return f"{closed} ({told(skew)})" if closed else ""
 
     def may_harm(self, chosen: Sequence[Object]) -> None:
         """Count these Pods or nodes, or refuse all of them. Finished Pods count only in system

@@ -16,6 +16,7 @@ from resilience.cluster.errors import ClusterError
 from resilience.engine.guard.plan_permissions import of_drill
 from resilience.engine.plan import scenario_reach
 from resilience.engine.plan.scratch_steps import asked
+from resilience.kube.clock import ahead
 from resilience.model.scenario import Plan
 from resilience.model.step_reach import Reach, union
 from resilience.model.timeline import DRILLED, What
@@ -90,8 +91,18 @@ def _fresh(plan: Plan, context: CheckContext) -> Sequence[Finding]:
     from resilience.backup.plans.plan_judge import fresh
 
     return fresh(
-        plan, _store(plan), clock=BorrowedClock(context.clock), cluster=_cluster(plan, context)
+        plan,
+        _store(plan),
+        clock=BorrowedClock(context.clock),
+        cluster=_cluster(plan, context),
+        skew=_skew(plan, context),
     )
+
+
+def _skew(plan: Plan, context: CheckContext) -> float:
+    """Seconds by which the clock of the cluster that is judged is ahead; another one's is
+    unknown."""
+    return 0.0 if plan.source_cluster else ahead(context.cluster.now(), context.clock.wall())
 
 
 def _intact(plan: Plan, context: CheckContext) -> Sequence[Finding]:

@@ -7,6 +7,7 @@ continue.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from resilience.config.fleet import Member
 from resilience.engine.guard.identity import identity
 from resilience.harness.fleet.clusters import same
 from resilience.harness.fleet.of_member import environment_of
+from resilience.kube.clock import ahead
+from resilience.kube.clock import told as told_clock
 from resilience.model.words import told
 
 AT_ONCE = 32
@@ -32,24 +35,30 @@ class BadFleet(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """`uid` of its kube-system, or "" and why it could not be read."""
+    """`uid` of its kube-system, or "" and why it could not be read. `ahead` says by how much its
+    clock is wrong, or this machine's."""
 
     name: str
     uid: str = ""
     why: str = ""
+    ahead: float = 0.0
 
 
 def survey(members: Sequence[Member]) -> list[str]:
-    """A line for each cluster that cannot be reached. BadFleet."""
+    """A line for each cluster that cannot be reached, or whose clock is wrong. BadFleet."""
     _require_contexts(members)
     seen = [each for batch in _batches(members) for each in _look(batch)]
     _require_different(seen)
-    return [
-        f"cluster {each.name} of the fleet does not answer, and nothing will be measured there:"
-        f" {each.why}"
-        for each in seen
-        if each.why
-    ]
+    return [*filter(None, map(_line, seen))]
+
+
+def _line(seen: Seen) -> str:
+    if seen.why:
+        return (
+            f"cluster {seen.name} of the fleet does not answer, and nothing will be measured there:"
+            f" {seen.why}"
+        )
+    return f"cluster {seen.name} of the fleet: {told_clock(seen.ahead)}" if seen.ahead else ""
 
 
 def _require_contexts(members: Iterable[Member]) -> None:
@@ -87,7 +96,8 @@ def _look(batch: Sequence[Member]) -> list[Seen]:
 def _seen(member: Member) -> Seen:
     try:
         with open_context(member.context, member.kubeconfig) as cluster:
-            return Seen(name=member.name, uid=identity(cluster))
+            uid = identity(cluster)
+            return Seen(name=member.name, uid=uid, ahead=ahead(cluster.now(), time.time()))
     except ClusterError as error:
         return Seen(name=member.name, why=str(error))
 

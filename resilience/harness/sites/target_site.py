@@ -71,7 +71,7 @@ class TargetSite:
         reach = of_scenario(scenario, namespace)
         target = consent.target_of(cluster, self.targets)
         acting = {namespace, *reach.namespaces}
-        guard = LimitsOnly(Limits(target, cluster, acting, self.clock.wall))
+        guard = LimitsOnly(Limits(target, cluster, acting, self.clock.wall, server=cluster.now))
         try:
             agreed = consent.consent_to(cluster, self.targets, reach)
         except Refused:
@@ -93,7 +93,7 @@ class TargetSite:
         calm = cluster.through(patient(clock, settings.lock_wait, shared.tell))
         agreed = consent.consent_to(calm, self.targets, reach)
         acted_in = {wanted.namespace, *agreed.reach.namespaces}
-        limits = Limits(agreed.target, calm, acted_in, self.clock.wall)
+        limits = Limits(agreed.target, calm, acted_in, self.clock.wall, server=calm.now)
         limits.open_now()
         books, journal = self._books(cluster), settings.journal_namespace
         ensure_namespace(books, journal)
@@ -110,7 +110,7 @@ class TargetSite:
         def again(run: Wanted) -> Guarded | None:
             if run.reach != wanted.reach:
                 return None
-            fresh = Limits(agreed.target, calm, acted_in, self.clock.wall)
+            fresh = Limits(agreed.target, calm, acted_in, self.clock.wall, server=calm.now)
             fresh.open_now()
             return under_locks(run, fresh)
 

@@ -38,12 +38,13 @@ async def _main(arguments: ProcessArguments) -> None:
         loop.add_signal_handler(number, stop.set)
     config = arguments.config
     Health(config.sick_file("apiserver"), "API server").attend(loop)
-    clock = LoopClock(loop, config.time_scale, config.started)
+    clock = LoopClock(loop, config.time_scale, config.started, ahead=config.clock_ahead)
     registry = Registry(clock, network=config.network, images=config.images)
     server = Server(config, registry)
     if arguments.listener is None:
         raise ValueError("the API server needs a listener")
-    runner = await listen(server, arguments.listener, config)
+    told = clock if config.time_scale != 1 or config.clock_ahead else None
+    runner = await listen(server, arguments.listener, config, told)
     from resilience.sandbox import controllers
 
     end_controllers = controllers.start(

@@ -42,14 +42,20 @@ class LoopClock:
     """The running loop's time, `scale` times as fast; `call_later` needs that loop."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, scale: float = 1.0, started: float = 0.0
+        self,
+        loop: asyncio.AbstractEventLoop,
+        scale: float = 1.0,
+        started: float = 0.0,
+        *,
+        ahead: float = 0.0,
     ) -> None:
-        """`started` is the wall time at which scaled time began, so that processes agree on it."""
+        """`started` is the wall time at which scaled time began, so that processes agree on it;
+        `ahead` the seconds by which this clock is set wrong."""
         self._loop = loop
         self._scale = scale
         now = time.time()
         began = started or now
-        self._wall = began
+        self._wall = began + ahead
         self._started = time.monotonic() - (now - began)
 
     def now(self) -> float:

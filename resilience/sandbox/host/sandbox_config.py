@@ -37,6 +37,8 @@ class SandboxConfig:
     slot: int
     nodes: int = 3
     time_scale: float = 1.0
+    clock_ahead: float = 0.0
+    """Seconds by which the API server's clock, and it alone, is wrong."""
     started: float = 0.0
     """Wall time when the owner started: where every process' scaled clock begins."""
     tokens: dict[str, Identity] = field(repr=False)

@@ -83,6 +83,13 @@ def _add_up(up: argparse.ArgumentParser) -> None:
         metavar="X",
         help="run the controllers' clock X times as fast",
     )
+    up.add_argument(
+        "--clock-ahead",
+        type=_ahead,
+        default=0.0,
+        metavar="1h",
+        help="set the API server's clock ahead by this time, or behind: -1h",
+    )
     up.add_argument("--json", action="store_true", help="print one JSON line once it is ready")
     up.add_argument(
         "--owner-stdin", action="store_true", help="like --json, and end when stdin closes"
@@ -155,6 +162,10 @@ def _duration(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
+def _ahead(text: str) -> float:
+    return -_duration(text[1:]) if text.startswith("-") else _duration(text)
+
+
 def _up(options: argparse.Namespace) -> int:
     if options.detach:
         from resilience.sandbox.owner import detached
@@ -166,6 +177,7 @@ def _up(options: argparse.Namespace) -> int:
     wanted = supervisor.Options(
         nodes=options.nodes,
         time_scale=options.time_scale,
+        clock_ahead=options.clock_ahead,
         kubeconfig=options.kubeconfig,
         ttl=options.ttl,
         lifeline=options.owner_stdin,

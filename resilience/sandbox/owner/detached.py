@@ -26,6 +26,8 @@ def start(options: argparse.Namespace) -> int:
     ttl = options.ttl or DEFAULT_TTL
     command = [sys.executable, "-m", "resilience.sandbox", "up", "--json", f"--ttl={ttl}s"]
     command += ["--background", f"--nodes={options.nodes}", f"--time-scale={options.time_scale}"]
+    if options.clock_ahead:
+        command.append(f"--clock-ahead={options.clock_ahead}s")
     if options.kubeconfig is not None:
         command.append(f"--kubeconfig={options.kubeconfig.absolute()}")
     command += [f"--images={path.absolute()}" for path in options.images]

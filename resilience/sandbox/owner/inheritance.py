@@ -27,7 +27,7 @@ class Inheritance:
         """As one JSON line."""
         config = {
             name: getattr(self.config, name)
-            for name in ("id", "slot", "nodes", "time_scale", "started")
+            for name in ("id", "slot", "nodes", "time_scale", "clock_ahead", "started")
         }
         config["directory"] = str(self.config.directory)
         config["tokens"] = {

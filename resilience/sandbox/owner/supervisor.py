@@ -41,6 +41,7 @@ class Options:
 
     nodes: int = 3
     time_scale: float = 1.0
+    clock_ahead: float = 0.0
     kubeconfig: Path | None = None
     ttl: float | None = None
     lifeline: bool = False
@@ -109,6 +110,7 @@ def _make_config(
         slot=slot,
         nodes=options.nodes,
         time_scale=options.time_scale,
+        clock_ahead=options.clock_ahead,
         started=time.time(),
         tokens=tokens,
         images=options.images,

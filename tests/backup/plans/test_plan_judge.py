@@ -54,6 +54,32 @@ def test_an_old_snapshot_and_a_missed_fire_are_named() -> None:
     assert found["missed"].detail == ("no snapshot began within 1h of 2026-03-02 02:00 UTC",)
 
 
+@pytest.mark.parametrize(
+    ("hours", "skew", "result"),
+    [
+        (5, 3600, Result.PASSED),
+        (25.5, 3600, Result.NOT_MEASURED),
+        (25.5, -3600, Result.PASSED),
+        (26.5, 3600, Result.FAILED),
+        (26.5, -3600, Result.NOT_MEASURED),
+        (27.5, -3600, Result.FAILED),
+    ],
+)
+def test_an_age_between_two_clocks_is_judged_by_both(
+    hours: float, skew: float, result: Result
+) -> None:
+    """A host of the cluster may have dated the snapshot; the RPO is 26 h."""
+    clock, store = clocked()
+    due_run(shop(), store, clock)
+    clock.wait(3600 * hours)
+    [rpo] = [each for each in fresh(PLAN, store, clock=clock, skew=skew) if each.name == "rpo"]
+    assert rpo.result is result
+    where = "ahead of" if skew > 0 else "behind"
+    assert f"the API server's clock is 3600 s {where} this machine's" in rpo.detail[-1]
+    if result is Result.NOT_MEASURED:
+        assert "if the cluster's clock dated it" in rpo.measured
+
+
 def test_no_snapshot_at_all_is_a_failure_and_says_so() -> None:
     clock, store = clocked()
     assert findings(fresh(PLAN, store, clock=clock))["rpo"] == (Result.FAILED, "no snapshot at all")

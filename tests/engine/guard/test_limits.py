@@ -219,6 +219,19 @@ def test_pods_of_the_system_are_harmed_only_where_it_is_named(cluster: FakeClust
     limits(cluster, target(namespaces=("kube-system",))).may_harm([pod("dns", "kube-system")])
 
 
+@pytest.mark.parametrize(("skew", "why"), [(3600, "3600 s ahead of"), (-3600, "3600 s behind")])
+def test_a_window_is_open_by_both_clocks_where_they_differ(
+    cluster: FakeCluster, skew: float, why: str
+) -> None:
+    windows = Windows.parse(["* 10 * * *"], [], "UTC")
+    ours = limits(cluster, target(windows=windows), OPEN, server=lambda: OPEN + skew)
+    with pytest.raises(Refused, match=rf"outside the windows.*API server's clock is {why}"):
+        ours.open_now()
+    limits(cluster, target(windows=windows), OPEN, server=lambda: OPEN + 59).open_now()
+    wide = Windows.parse(["* 9-11 * * *"], [], "UTC")
+    limits(cluster, target(windows=wide), OPEN, server=lambda: OPEN + skew).open_now()
+
+
 def test_consent_by_label_sets_no_limits(cluster: FakeCluster) -> None:
     limits(cluster, None).may_harm([pod(str(number)) for number in range(100)])
 

@@ -12,6 +12,8 @@ import logging
 import os
 import socket
 import ssl
+from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from resilience.sandbox.apiserver.http import body
 from resilience.sandbox.apiserver.http.server import Server
 from resilience.sandbox.host.sandbox_config import SandboxConfig
+from resilience.sandbox.kube.api import Clock
 
 _BACKLOG = 1024
 _SHUTDOWN_SECONDS = 1.0
@@ -29,12 +32,16 @@ _CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 
 
 async def listen(
-    server: Server, listener: socket.socket | None, config: SandboxConfig
+    server: Server,
+    listener: socket.socket | None,
+    config: SandboxConfig,
+    clock: Clock | None = None,
 ) -> web.ServerRunner:
-    """Accept HTTPS on `listener` (if given) and HTTP on the config's unix socket."""
+    """Accept HTTPS on `listener` (if given) and HTTP on the config's unix socket. Answers are dated
+    by `clock`, or by the host's."""
     low = web.Server(
         server.handle,
-        request_factory=_request,
+        request_factory=_factory(clock),
         access_log=None,
         logger=_logger(),
         keepalive_timeout=3600.0,
@@ -62,17 +69,24 @@ def tls(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+class _Dated(web.BaseRequest):
+    """Its answer says the time that stamps of objects have, where that is not the host's."""
+
+    clock: Clock
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers["Date"] = formatdate(self.clock.now(), usegmt=True)
+
+
+def _factory(clock: Clock | None) -> Callable[..., web.BaseRequest]:
     """aiohttp's own factory with Kubernetes' limit on bodies."""
-    return web.BaseRequest(
-        message,
-        payload,
-        protocol,
-        writer,
-        task,
-        asyncio.get_running_loop(),
-        client_max_size=body.LIMIT,
-    )
+    kind = type("_DatedByClock", (_Dated,), {"clock": clock}) if clock else web.BaseRequest
+
+    def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return kind(message, payload, protocol, writer, task, loop, client_max_size=body.LIMIT)
+
+    return request
 
 
 def _logger() -> logging.Logger:
