@@ -24,12 +24,13 @@ from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.enough import untaken
 from resilience.backup.plans.lifecycle import Keys, RunReport, due, plan_store, run_due, scope
 from resilience.backup.plans.naming import under_free_name
+from resilience.backup.plans.own_snapshots import Here
 from resilience.backup.plans.started_over import StartedOver
 from resilience.backup.store import Store, open_store
 from resilience.backup.take.continued import Shard, continued, create_saving, save_shard
 from resilience.backup.take.data_request import Inside, acted_in, of_part, with_data
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request
+from resilience.backup.take.snapshot import Request, cluster_uid
 from resilience.backup.take.snapshot_warnings import volume_warnings
 from resilience.commands import CommandError
 from resilience.commands.admission import admitted
@@ -308,7 +309,8 @@ def _warn_of_untaken(plan: Plan, report: RunReport) -> None:
 
 
 def _made_if_due(plan: Plan, cluster: HttpCluster, store: Store, given: Keys) -> RunReport:
-    if not due(plan, store, CLOCK.now()):
+    here = Here(cluster=cluster_uid(cluster))  # another cluster's snapshot answers no run of this
+    if not due(plan, store, CLOCK.now(), here):
         return RunReport(plan.id)
     inside = Inside.of(plan)
     with _allowed(cluster, scope(plan), inside) as allowed:
