@@ -37,6 +37,7 @@ from resilience.backup.plans.pruning import is_this_programs, prune, unfinished
 from resilience.backup.plans.started_over import StartedOver
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
+from resilience.backup.store.unfinished.saved_volumes import begun_on
 from resilience.backup.take.continued import continued, create_saving
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, cluster_uid
@@ -195,7 +196,7 @@ def run_due(
         )
         report.verified = True
         report.pruned = prune(plan, store, clock=clock).lines
-        report.started_over = started_over.lines(name)
+        report.started_over = started_over.lines(report.made.name)
     return report
 
 
@@ -214,10 +215,10 @@ def _continued_or_made(
     with_keys = partial(
         make, plan, cluster, store, clock=clock, keys=keys, extend=extend, holder=holder
     )
-    since = layout.stamped_name(plan.id, fire)
+    since, here = layout.stamped_name(plan.id, fire), cluster_uid(cluster)
     for each in unfinished(store):
         begun = belongs(each.name, plan.id) and _stamp(plan, each) >= since
-        if begun and any(layout.is_saved_volume(entry.key) for entry in each.entries):
+        if begun and begun_on(store, [entry.key for entry in each.entries]) == here:
             with suppress(Retained):  # what is in the way cannot be deleted: another one is taken
                 return with_keys(name=each.name, act=continued)
     return with_keys(name=_free_name(store, layout.stamped_name(plan.id, clock.now())))

@@ -29,7 +29,7 @@ from resilience.backup.store.store_lock import Lock
 from resilience.backup.store.unfinished.saved_volumes import SavedVolumes, tidied
 from resilience.backup.take.collect import collect
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, create, repository
+from resilience.backup.take.snapshot import Request, cluster_uid, create, repository
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 
 _WHOLE = "whole"
@@ -75,7 +75,7 @@ def create_saving(
             f"was interrupted; choose another name, continue it with `--continue {request.name}`, "
             "or sweep it with `resilience backup prune`"
         )
-    saved = _saved(request, store, stays=False)
+    saved = _saved(request, cluster, store, stays=False)
     try:
         return _locked(request, saved, cluster, store, clock, holder)
     except _Taken as problem:
@@ -98,7 +98,13 @@ def continued(
         )
     _require_unfinished(store, request.name)
     return _locked(
-        request, _saved(request, store, stays=True), cluster, store, clock, holder, resume=True
+        request,
+        _saved(request, cluster, store, stays=True),
+        cluster,
+        store,
+        clock,
+        holder,
+        resume=True,
     )
 
 
@@ -162,7 +168,7 @@ def save_shard(
     layout.checked_name(request.name)
     require_create_only(store)
     _require_unfinished(store, request.name)
-    saved = _saved(request, store, stays=True)
+    saved = _saved(request, cluster, store, stays=True)
     names = request.scope.namespaces
     with _lock(store, request.name, str(shard).replace(" ", "-"), holder, clock).held():
         _lock(store, request.name, _WHOLE, holder, clock).require_free()
@@ -220,10 +226,11 @@ def _claims(request: Request, cluster: Cluster, clock: Clock) -> Sequence[tuple[
     return found.claims
 
 
-def _saved(request: Request, store: Store, *, stays: bool) -> SavedVolumes:
+def _saved(request: Request, cluster: Cluster, store: Store, *, stays: bool) -> SavedVolumes:
     return SavedVolumes(
         store,
         request.name,
+        cluster=cluster_uid(cluster),
         signer=request.signer,
         recipients=request.recipients,
         engine=request.engine,

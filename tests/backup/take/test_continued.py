@@ -35,7 +35,7 @@ from resilience.backup.take.continued import Shard, continued, create_saving, sa
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request
 from resilience.cluster.errors import Forbidden
-from resilience.cluster.interface import CLAIMS
+from resilience.cluster.interface import CLAIMS, NAMESPACES
 from tests.backup.data.local_volumes import LocalExec, volumes
 from tests.backup.fakes import FakeClock, FakeCluster
 
@@ -232,6 +232,16 @@ def test_a_first_run_that_fails_takes_everything_back(shop: Shop) -> None:
     with pytest.raises(VolumeFailed):
         create_saving(shop.request(), shop.cluster, shop.store, clock=shop.clock, holder=HOLDER)
     assert not [key for key in shop.store.files if key.startswith("backups/")]
+
+
+def test_a_snapshot_of_another_cluster_is_not_continued_here(shop: Shop) -> None:
+    shop.killed(2)
+    before = dict(shop.left.files)
+    shop.cluster.objects[NAMESPACES.full_name, "", "kube-system"]["metadata"]["uid"] = "another"
+    with pytest.raises(BadRequest, match=r"begun on another cluster .* here it is another"):
+        shop.go_on()
+    volumes_ = {key: data for key, data in before.items() if "/volumes/" in key}
+    assert volumes_.items() <= shop.left.files.items()
 
 
 @pytest.fixture

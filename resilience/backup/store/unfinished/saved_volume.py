@@ -26,9 +26,10 @@ _FORM = "volume of an unfinished snapshot, 1"
 class SavedVolume:
     """`uid` and `disk` are the claim's. `began` is when its reading began; `sitting` is shared by
     the volumes that were read between the same hooks. `files` is empty where an engine keeps the
-    data."""
+    data. `cluster` is the uid of the cluster, "" if it could not be read."""
 
     snapshot: str
+    cluster: str
     uid: str
     disk: str
     began: datetime

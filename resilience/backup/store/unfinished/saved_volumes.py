@@ -13,7 +13,14 @@ from contextlib import suppress
 from datetime import datetime
 
 from resilience.backup.format import layout, limited
-from resilience.backup.format.errors import Exists, Missing, Retained, StoreError, Tampered
+from resilience.backup.format.errors import (
+    BadRequest,
+    Exists,
+    Missing,
+    Retained,
+    StoreError,
+    Tampered,
+)
 from resilience.backup.format.manifest import FileRecord, VolumeRecord
 from resilience.backup.format.sign import Signer
 from resilience.backup.store.base import Store
@@ -32,6 +39,7 @@ class SavedVolumes:
         store: Store,
         name: str,
         *,
+        cluster: str = "",
         signer: Signer | None = None,
         recipients: Collection[str] = (),
         engine: str = "",
@@ -39,6 +47,7 @@ class SavedVolumes:
     ) -> None:
         self._store, self._name, self._signer = store, name, signer
         self._recipients, self._engine = tuple(recipients), engine
+        self._cluster = cluster
         self._sitting = secrets.token_hex(8)
         self._found: dict[Claim, SavedVolume] = {}
         self._used: list[datetime] = []
@@ -83,6 +92,12 @@ class SavedVolumes:
         except (Tampered, Missing) as problem:
             self.refused.append(str(problem))
             return
+        if found.cluster != self._cluster:
+            raise BadRequest(
+                f"snapshot {self._name} was begun on another cluster (its kube-system has uid "
+                f"{found.cluster or 'unknown'}, here it is {self._cluster or 'unknown'}); continue "
+                "it there, or take another snapshot"
+            )
         means = (found.recipients, found.volume.engine) == (self._recipients, self._engine)
         whole = all(there.get(each.key) == each.size for each in found.files)
         if means and whole and (self._engine or found.files):
@@ -114,6 +129,7 @@ class SavedVolumes:
         """Record a volume whose data is in the store. `claim` is its uid and its disk."""
         found = SavedVolume(
             snapshot=self._name,
+            cluster=self._cluster,
             uid=claim[0],
             disk=claim[1],
             began=began,
@@ -141,6 +157,17 @@ class SavedVolumes:
                 f"snapshot {self._name} cannot be continued: {key} has to be written again, but "
                 f"{problem}; take another snapshot"
             ) from problem
+
+
+def begun_on(store: Store, keys: Iterable[str]) -> str | None:
+    """The uid of the cluster that an unfinished snapshot with these files was begun on; None if it
+    has saved no volume, or none whose record can be read."""
+    for key in filter(layout.is_saved_volume, keys):
+        with suppress(Tampered, Missing):
+            data = limited.read(store, key, limited.MARKER)
+            name = layout.snapshot_of(key)
+            return SavedVolume.decoded(data, key, snapshot=name, trusted="").cluster
+    return None
 
 
 def tidied(store: Store, name: str) -> None:
