@@ -25,7 +25,7 @@ from resilience.backup.plans.enough import untaken
 from resilience.backup.plans.lifecycle import Keys, RunReport, due, plan_store, run_due, scope
 from resilience.backup.plans.naming import under_free_name
 from resilience.backup.plans.own_snapshots import Here
-from resilience.backup.plans.started_over import StartedOver
+from resilience.backup.plans.pruning import StartedOver
 from resilience.backup.store import Store, open_store
 from resilience.backup.take.continued import Shard, continued, create_saving, save_shard
 from resilience.backup.take.data_request import Inside, acted_in, of_part, with_data

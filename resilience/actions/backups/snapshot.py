@@ -104,8 +104,7 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.plans.lifecycle import make, plan_store
     from resilience.backup.plans.naming import under_free_name
-    from resilience.backup.plans.pruning import prune
-    from resilience.backup.plans.started_over import StartedOver
+    from resilience.backup.plans.pruning import StartedOver, prune
     from resilience.backup.take.data_request import Inside
 
     plan, clock = context.plan(snapshot.plan), BorrowedClock(context.clock)
@@ -139,7 +138,7 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
     from resilience.backup.format.layout import stamped_name
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.plans.naming import under_free_name
-    from resilience.backup.plans.started_over import StartedOver
+    from resilience.backup.plans.pruning import StartedOver
     from resilience.backup.store import open_store
     from resilience.backup.take.data_request import Inside
     from resilience.backup.take.scope import Scope

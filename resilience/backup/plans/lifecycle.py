@@ -33,8 +33,7 @@ from resilience.backup.plans.own_snapshots import (
     own,
 )
 from resilience.backup.plans.plan_snapshots import belongs, named_for, of_plan
-from resilience.backup.plans.pruning import is_this_programs, prune, unfinished
-from resilience.backup.plans.started_over import StartedOver
+from resilience.backup.plans.pruning import StartedOver, is_this_programs, prune, unfinished
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
 from resilience.backup.store.unfinished.saved_volumes import begun_on

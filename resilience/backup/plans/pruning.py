@@ -140,3 +140,27 @@ def remove(store: Store, name: str, dry_run: bool = False) -> str:
     except Retained as problem:
         return f"kept: {problem}"
     return "deleted"
+
+
+class StartedOver:
+    """Says of a snapshot that it did not continue a killed one, by hand, by schedule and by
+    the verb `snapshot`. Made before the snapshot is taken."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._left = unfinished(store)
+
+    def lines(self, name: str) -> list[str]:
+        """One for each that is still there once the snapshot `name` has been taken; what pruning
+        deleted since has a line there."""
+        there = [each for each in self._left if any(self._store.list(layout.directory(each.name)))]
+        return [
+            f"snapshot {each.name} is unfinished, last written to on "
+            f"{each.newest:%Y-%m-%d at %H:%M:%S}: "
+            f"its run was killed, or is still running. {name} started from the beginning; "
+            f"`resilience backup create --continue {each.name}` with the same plan completes the "
+            "other one without reading the volumes again that it has, and `resilience backup "
+            "prune` deletes what nothing was written to for a day"
+            for each in there
+            if each.name != name
+        ]

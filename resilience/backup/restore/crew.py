@@ -1,12 +1,16 @@
-"""The workers of a restore."""
+"""The workers of a restore, and two of its parts at the same time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
+from resilience.backup.format.backup_clock import Clock
 from resilience.backup.restore.writing import Written
 from resilience.cluster.interface import Object
+
+T = TypeVar("T")
 
 Context = tuple[str, Object, str, Mapping[str, list[str]]]
 """The kind, the object, its uid in the snapshot, and the rules that changed it."""
@@ -36,3 +40,16 @@ class Crew:
         ready, self._under_way = self._under_way[:count], self._under_way[count:]
         for future, context in ready:
             self._done(future.result(), context)
+
+
+def side_by_side(
+    work: Callable[[], T], other: Callable[[], object], clock: Clock
+) -> tuple[T, float]:
+    """The result of `work`, and the seconds that `other` took beyond it. Both have ended when this
+    returns or raises; what `work` raises comes first."""
+    with ThreadPoolExecutor(1, "resilience-beside") as pool:
+        running = pool.submit(other)
+        result = work()
+        ended = clock.monotonic()
+        running.result()
+        return result, clock.monotonic() - ended

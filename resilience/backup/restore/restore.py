@@ -26,7 +26,7 @@ from resilience.backup.objects.short_lived import goes_with_owner, recreated_own
 from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.claims_to_fill import ClaimsToFill
-from resilience.backup.restore.crew import Context, Crew
+from resilience.backup.restore.crew import Context, Crew, side_by_side
 from resilience.backup.restore.ground import defined_kinds, is_ground, missing_namespaces, take_back
 from resilience.backup.restore.kept_owners import KeptOwners
 from resilience.backup.restore.leaving import require_settled
@@ -38,7 +38,6 @@ from resilience.backup.restore.rehearsal.dry_run_answers import DryRunAnswers
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.served_kinds import Kinds, MissingKind
 from resilience.backup.restore.server_refusals import is_hook_away
-from resilience.backup.restore.side_by_side import side_by_side
 from resilience.backup.restore.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.model.progress import Done, nobody, track

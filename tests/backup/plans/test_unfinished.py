@@ -8,8 +8,7 @@ import pytest
 
 from resilience.backup.format import layout
 from resilience.backup.plans.lifecycle import make
-from resilience.backup.plans.pruning import unfinished
-from resilience.backup.plans.started_over import StartedOver
+from resilience.backup.plans.pruning import StartedOver, unfinished
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create

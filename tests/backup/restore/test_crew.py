@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from resilience.backup.restore.side_by_side import side_by_side
+from resilience.backup.restore.crew import side_by_side
 from tests.backup.fakes import FakeClock
 
 
