@@ -93,11 +93,18 @@ BY_ERRNO = {
     errno.ENOMEM: UNSENT,
 }
 
+# zlib's word for each coding: gzip's header, or zlib's. `deflate` means zlib's (RFC 9110, 8.4.1.2).
+WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
+
 Address = tuple[Any, ...]  # the arguments of connect(): host and port, and two more for IPv6
 
 
 class NotHttp(Exception):
     """The answer breaks HTTP/1.1."""
+
+
+class NotDecoded(Exception):
+    """The body has a coding (RFC 9110, section 8.4) that is unknown here, or breaks it."""
 
 
 class Plan:
@@ -262,6 +269,23 @@ class Response:
         """Whether a close is the proper end of what was fed."""
         return bool(self.headers) and self._left is None and not self._chunked
 
+    def text(self) -> bytes:
+        """The body as it was before it was compressed for the transfer. NotDecoded where that
+        cannot be told."""
+        coding = self.headers.get(b"content-encoding", b"").strip().lower()
+        if coding in (b"", b"identity"):
+            return bytes(self.body)
+        windows = WINDOWS.get(coding)
+        if windows is None:
+            name = coding.decode("ascii", "replace")
+            raise NotDecoded(f"the body is encoded as {name}; expected gzip, deflate or none")
+        import zlib
+
+        try:
+            return zlib.decompressobj(windows).decompress(self.body, BODY_LIMIT)
+        except zlib.error as error:
+            raise NotDecoded(f"the body is not {coding.decode('ascii')}: {error}") from None
+
     def _head(self, text: bytes) -> None:
         first, *lines = text.split(b"\r\n")
         parts = first.split(None, 2)
@@ -286,7 +310,7 @@ class Response:
         self.reusable = (
             parts[0] != b"HTTP/1.0"
             and self._left is not None
-            and (headers.get(b"connection", b"").lower() != b"close")
+            and b"close" not in _options(headers.get(b"connection", b""))
         )
 
     def _plain(self) -> bool:
@@ -315,6 +339,11 @@ class Response:
             return False
         self.reusable = False
         return True
+
+
+def _options(text: bytes) -> set[bytes]:
+    """The options of a Connection header; their case does not matter (RFC 9110, section 7.6.1)."""
+    return {option.strip() for option in text.lower().split(b",")}
 
 
 def _hex(line: bytearray) -> int:
@@ -691,17 +720,25 @@ class SendLoop:
         if not any(low <= response.status <= high for low, high in plan.statuses):
             self.writer.note(STATUS, f"status {response.status}")
             return STATUS
-        if plan.contains in response.body and (
-            not plan.matches or plan.matches.search(response.body)
-        ):
-            wrong = _mismatch(bytes(response.body), plan.json) if plan.json else ""
-            if not wrong:
-                return GOOD
-            self.writer.note(BODY, wrong)
-            return BODY
-        # At most four bytes per character, and as much again for a secret that begins within SEEN.
-        self.writer.note(BODY, bytes(response.body[: 8 * SEEN]).decode("utf-8", "replace"))
+        wrong = self._wrong_body(response)
+        if not wrong:
+            return GOOD
+        self.writer.note(BODY, wrong)
         return BODY
+
+    def _wrong_body(self, response: Response) -> str:
+        """What the body is instead of the expected one; "" if it is as expected."""
+        plan = self.plan
+        if not (plan.contains or plan.matches or plan.json):
+            return ""
+        try:
+            body = response.text()
+        except NotDecoded as error:
+            return str(error)
+        if plan.contains in body and (not plan.matches or plan.matches.search(body)):
+            return _mismatch(body, plan.json) if plan.json else ""
+        # At most four bytes per character, and as much again for a secret that begins within SEEN.
+        return body[: 8 * SEEN].decode("utf-8", "replace") or "the body is empty"
 
     def _end(self, exchange: Exchange, answer: int) -> None:
         now = time.monotonic()
@@ -735,8 +772,14 @@ class SendLoop:
     def _by(self, response: Response) -> str:
         said = response.headers.get(self.plan.by_header, b"")
         if not said and self.plan.by_body and response.status == 200:
-            said = bytes(response.body[: BY_LIMIT + 1]).strip()
+            said = self._start_of(response).strip()
         return said.decode("ascii", "replace") if len(said) <= BY_LIMIT else ""
+
+    def _start_of(self, response: Response) -> bytes:
+        try:
+            return response.text()[: BY_LIMIT + 1]
+        except NotDecoded:
+            return b""
 
     def _close(self, exchange: Exchange) -> None:
         if self.open.pop(exchange.fd, None) is not None:
