@@ -1,7 +1,8 @@
 """The gate of a target: a query to Prometheus or Alertmanager before each action.
 
 `unless` describes trouble. Matching alerts, or a query with a result, refuse the action. If the
-gate cannot be reached or gives an unexpected answer, the action is refused as well.
+gate cannot be reached or gives an unexpected answer, the action is refused as well. So it is if
+nothing is found and the answer carries a warning: what is missing may be the trouble.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from resilience.config.targets import Gate
+from resilience.model.query_answers import warning
 from resilience.verbs.context import Refused
 
 TIMEOUT = 5.0
@@ -57,6 +59,10 @@ def _series(answer: Any) -> str:
     if data["resultType"] == "scalar":
         raise ValueError("a scalar; expected a query whose result is empty when all is well")
     result = data["result"]
+    if not isinstance(result, list):
+        raise ValueError("no list of series")
+    if not result and (warned := warning(answer)):
+        raise ValueError(f"it warns that data may be missing: {warned}")
     return f"{len(result)} series" if result else ""
 
 

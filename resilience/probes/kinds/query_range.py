@@ -2,7 +2,8 @@
 one at the end.
 
 The API is https://prometheus.io/docs/prometheus/latest/querying/api/. Any other answer, for
-instance the HTML of a login page, is not measured, and its beginning is quoted.
+instance the HTML of a login page, is not measured, and its beginning is quoted. An answer with a
+warning may lack the very series that broke the limit: it can fail the service, but not pass it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from resilience.model.masks import excerpt
+from resilience.model.query_answers import warning
 from resilience.model.report import ProbeRecord
 from resilience.model.scenario import Step
 from resilience.model.verdict import Finding, Result, Window
@@ -49,6 +51,14 @@ class Point:
     series: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The values of an answer, and why they may be incomplete ("" if they are not)."""
+
+    points: Sequence[Point] = ()
+    warning: str = ""
+
+
 class QueryProbe:
     """`resilience.verbs.context.RunningProbe` and `Concluding`."""
 
@@ -57,6 +67,7 @@ class QueryProbe:
         self._promised = promised
         self._began = context.clock.monotonic()
         self._points: Sequence[Point] = ()
+        self._warning = ""
         self._trouble = "the run ended before Prometheus was queried"
         namespace = what.namespace or context.namespace
         self._base = what.url.rstrip("/")
@@ -79,14 +90,15 @@ class QueryProbe:
             nonlocal told
             now = self._context.clock.monotonic()
             try:
-                points = self._ask(now - BEFORE, now)
+                answer = self._ask(now - BEFORE, now)
             except NoAnswer as error:
                 told = str(error)
                 return False
-            newest = {point.series: point for point in sorted(points, key=lambda each: each.at)}
+            ordered = sorted(answer.points, key=lambda each: each.at)
+            newest = {point.series: point for point in ordered}
             bad = [point for point in newest.values() if not self._good(point.value)]
-            told = _told(bad[0]) if bad else "no data"
-            return bool(newest) and not bad
+            told = _told(bad[0]) if bad else answer.warning or "no data"
+            return bool(newest) and not bad and not answer.warning
 
         while not steady():
             if self._context.clock.monotonic() >= deadline:
@@ -107,7 +119,8 @@ class QueryProbe:
     def conclude(self) -> None:
         """Ask for the whole time."""
         try:
-            self._points = self._ask(self._began, self._context.clock.monotonic())
+            answer = self._ask(self._began, self._context.clock.monotonic())
+            self._points, self._warning = answer.points, answer.warning
             self._trouble = ""
         except NoAnswer as error:
             self._trouble = str(error)
@@ -128,6 +141,8 @@ class QueryProbe:
         if gap > 2 * self._what.resolution.seconds + 1:
             text = f"no data for {span(gap)} of the {span(window.length)} that are judged"
             return [self._finding(Result.NOT_MEASURED, text)]
+        if self._warning:
+            return [self._finding(Result.NOT_MEASURED, self._warning)]
         low, high = min(each.value for each in inside), max(each.value for each in inside)
         text = f"{len(inside)} values of {len(series)} time series, from {low:g} to {high:g}"
         return [self._finding(Result.PASSED, text)]
@@ -152,7 +167,7 @@ class QueryProbe:
     def _finding(self, result: Result, measured: str) -> Finding:
         return watched(self.name, "values", result, promised=self._promised, measured=measured)
 
-    def _ask(self, since: float, until: float) -> list[Point]:
+    def _ask(self, since: float, until: float) -> Answered:
         """Values between two moments of the monotonic clock."""
         clock = self._context.clock
         apart = clock.wall() - clock.monotonic()
@@ -160,14 +175,12 @@ class QueryProbe:
         step = max(step, math.ceil((until - since) / MOST_POINTS))
         answer = self._get({"query": self._what.query, "start": f"{since + apart:.3f}",
                             "end": f"{until + apart:.3f}", "step": f"{step:g}"})  # fmt: skip
-        found = []
-        for series in _matrix(answer):
-            name = json.dumps(series.get("metric") or {}, sort_keys=True)
-            for at, text in series.get("values") or ():
-                value = float(text)
-                if not math.isnan(value):  # 0/0: no value
-                    found.append(Point(at=float(at) - apart, value=value, series=name))
-        return found
+        warned = warning(answer)
+        why = f"Prometheus warns that data may be missing: {warned}" if warned else ""
+        try:
+            return Answered(_points(_matrix(answer), apart), why)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise NoAnswer(f"the time series of {self._base} cannot be read: {error}") from error
 
     def _get(self, fields: Mapping[str, str]) -> Any:
         import urllib3
@@ -210,6 +223,18 @@ def _matrix(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         raise NoAnswer("the answer holds no time series")
     series: Sequence[Mapping[str, Any]] = data.get("result") or ()
     return series
+
+
+def _points(matrix: Sequence[Mapping[str, Any]], apart: float) -> list[Point]:
+    """TypeError, ValueError or AttributeError for anything but time series."""
+    found = []
+    for series in matrix:
+        name = json.dumps(series.get("metric") or {}, sort_keys=True)
+        for at, text in series.get("values") or ():
+            value = float(text)
+            if not math.isnan(value):  # 0/0: no value
+                found.append(Point(at=float(at) - apart, value=value, series=name))
+    return found
 
 
 def _gap(points: Sequence[Point], window: Window) -> float:

@@ -65,12 +65,26 @@ def test_only_alerts_that_are_active_are_asked_for() -> None:
         ({"status": "error", "data": {"resultType": "vector", "result": []}}, "no success"),
         ({"status": "success", "data": {"resultType": "scalar", "result": [0, "0"]}},
          "a scalar; expected a query whose result is empty"),
+        ({"status": "success", "data": {"resultType": "vector", "result": None}},
+         "no list of series"),
+        ({"status": "success", "data": {"resultType": "vector", "result": []},
+          "warnings": ["store-2: connection refused"]},
+         "data may be missing: store-2: connection refused"),
     ],
 )  # fmt: skip
 def test_an_answer_that_says_nothing_of_trouble_shuts_the_gate(answer: Any, told: str) -> None:
     with pytest.raises(Refused, match="gives no usable answer") as found:
         require(PROMETHEUS, lambda url: json.dumps(answer).encode())
     assert told in str(found.value)
+
+
+def test_what_was_found_beside_a_warning_is_told_and_a_note_on_style_is_none() -> None:
+    nothing = {"status": "success", "data": {"resultType": "vector", "result": []}}
+    require(PROMETHEUS, lambda url: json.dumps({**nothing, "infos": ["not a counter"]}).encode())
+    found = {"resultType": "vector", "result": [{"metric": {}, "value": [0, "1"]}]}
+    answer = {"status": "success", "data": found, "warnings": ["store-2: gone"]}
+    with pytest.raises(Refused, match="finds `up == 0`: 1 series"):
+        require(PROMETHEUS, lambda url: json.dumps(answer).encode())
 
 
 def test_a_list_is_asked_of_alertmanager() -> None:

@@ -47,9 +47,11 @@ def serving(answer: Callable[[dict[str, str], str], Answer]) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def series(value: Callable[[float], str | None], **labels: str) -> Callable[..., Answer]:
@@ -106,6 +108,9 @@ def test_one_value_beyond_the_limit_in_the_window_fails() -> None:
          "refuses the query: parse error"),
         (lambda fields, token: (200, b'{"status": "success", "data": {"resultType": "scalar"}}'),
          "holds no time series"),
+        (lambda fields, token: (200, b'{"status": "success", "data": {"resultType": "matrix",'
+                                     b' "result": [7]}}'), "cannot be read: 'int' object"),
+        (series(lambda at: "many"), "cannot be read: could not convert string to float: 'many'"),
         (lambda fields, token: (302, b""), "is not a Prometheus server: status 302"),
     ],
 )  # fmt: skip
@@ -113,6 +118,42 @@ def test_what_says_nothing_is_not_measured(answer: Callable[..., Answer], says: 
     found = judged(answer)
     assert found.result is Result.NOT_MEASURED
     assert says in found.measured
+
+
+def with_notes(answer: Callable[..., Answer], **notes: object) -> Callable[..., Answer]:
+    """The same answer, with further fields."""
+
+    def noted(fields: dict[str, str], token: str) -> Answer:
+        status, body = answer(fields, token)
+        return status, json.dumps({**json.loads(body), **notes}).encode()
+
+    return noted
+
+
+PARTIAL = {"warnings": ["receive series from store-2: connection refused"]}
+
+
+def test_an_answer_with_a_warning_can_fail_but_not_pass() -> None:
+    """What Thanos left out may be the series that broke the limit."""
+    found = judged(with_notes(series(lambda at: "1"), **PARTIAL))
+    assert found.result is Result.NOT_MEASURED
+    assert "data may be missing: receive series from store-2" in found.measured
+    assert judged(with_notes(series(lambda at: "9"), **PARTIAL)).result is Result.FAILED
+    notes: list[dict[str, Any]] = [
+        {"warnings": []},
+        {"warnings": None},
+        {"infos": ["not a counter"]},
+    ]
+    for harmless in notes:
+        assert judged(with_notes(series(lambda at: "1"), **harmless)).result is Result.PASSED
+
+
+def test_nothing_is_broken_while_prometheus_warns() -> None:
+    with (
+        serving(with_notes(series(lambda at: "1"), **PARTIAL)) as url,
+        pytest.raises(NotMet, match="observed Prometheus warns that data may be missing"),
+    ):
+        probe(url).wait_steady(time.monotonic())
 
 
 def test_a_token_ends_with_its_line_and_no_part_of_it_is_quoted(
