@@ -55,7 +55,7 @@ class Deck:
     def start(self, steps: tuple[Step, ...]) -> None:
         """Start every probe; each begins to measure at once."""
         for step in steps:
-            deadline = self._state.clock.monotonic() + self._state.options.steady_within
+            deadline = self._state.clock.monotonic() + self._patience(step)
             context = StepContext(self._state, step, deadline, _NoFlow())
             try:
                 probe = step.verb.run(step, context)
@@ -68,13 +68,17 @@ class Deck:
     def wait_steady(self) -> None:
         """Return once all probes are steady; raise NotSteady with the reason of the first that is
         not."""
-        deadline = self._state.clock.monotonic() + self._state.options.steady_within
+        began = self._state.clock.monotonic()
         for member in self._members:
             try:
-                self._wait_for(member.probe, deadline)
+                self._wait_for(member.probe, began + self._patience(member.step))
             except NotMet as error:
                 raise NotSteady(f"{member.probe.name}: {error}") from error
             self._note(member.probe, "steady")
+
+    def _patience(self, step: Step) -> float:
+        """Seconds in which a probe has to be steady: `within` next to it, or the default."""
+        return step.within.seconds if step.within_given else self._state.options.steady_within
 
     def _wait_for(self, probe: RunningProbe, deadline: float) -> None:
         """Wait until the probe is steady; after a while report the reason for the delay."""

@@ -17,7 +17,8 @@ class StepKeys:
 
     name: str = parameter("The step's title in reports.", default="", example="lose a third")
     within: Duration | None = parameter(
-        f"The step's deadline; {DEFAULT_WITHIN} by default.",
+        f"The step's deadline; {DEFAULT_WITHIN} by default. A probe under `while:` must be steady "
+        "within it; 30s by default.",
         default=None,
         example="60s",
     )

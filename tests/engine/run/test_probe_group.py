@@ -15,6 +15,7 @@ from resilience.model.scenario import Step
 from resilience.model.timeline import Entry
 from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
 from resilience.verbs.context import Concluding
 from tests.engine.helpers import World, step, world
 from tests.engine.toyprobe import Script, ToyProbe
@@ -97,3 +98,19 @@ def test_an_aborted_run_concludes_nothing(here: World) -> None:
     sleep = step(SLEEP, Phase.WHEN, 1, duration=Duration.of(10))
     here.run(probes=[step(script.verb, Phase.WHILE)], when=[KILLED, sleep])
     assert Concluded.events == ["stop"]
+
+
+def test_a_probe_has_to_be_steady_within_its_own_time(here: World) -> None:
+    """Whatever the default is, which other probes keep."""
+    for within, expected in ((4.0, 4.0), (90.0, 90.0), (None, 30.0)):
+        script, other = Script(), Script()
+        script.unsteady = True
+        here.entries.clear()
+        record = here.run(
+            probes=[step(other.verb, Phase.WHILE), step(script.verb, Phase.WHILE, within=within)],
+            when=[KILLED],
+        )
+        started = [each.monotonic for each in here.entries if each.text == "toy started"]
+        stopped = [each.monotonic for each in here.entries if each.text == "toy stopped"]
+        assert record.outcome is Outcome.NOT_MEASURED
+        assert stopped[0] - started[0] == pytest.approx(expected, abs=0.5)
