@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from resilience.model.values import Duration
@@ -41,6 +41,20 @@ def of_expression(field: str, text: str) -> Iterator[Complaint]:
     except re.error as error:
         yield Complaint(field=field, message=f"`{field}` is not a regular expression: {error}",
                         expected="Python's syntax")  # fmt: skip
+
+
+BODILESS = frozenset({204, 205, 304})
+"""Statuses of answers without a body (RFC 9110, sections 6.4.1 and 15.3.6), besides 1xx."""
+
+
+def without_body(method: str, statuses: Sequence[int]) -> str:
+    """Why an answer that is good has no body, so nothing can be expected of it; "" if it may have
+    one. `statuses` are the expected ones, empty for any success."""
+    if method == "HEAD":
+        return "an answer to HEAD has no body"
+    if statuses and all(code < 200 or code in BODILESS for code in statuses):
+        return f"an answer with status {statuses[0]} has no body"
+    return ""
 
 
 def of_source(field: str, credential: Source | None) -> Iterator[Complaint]:

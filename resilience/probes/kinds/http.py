@@ -20,7 +20,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
-from resilience.probes.complaints import of_expression
+from resilience.probes.complaints import of_expression, without_body
 from resilience.probes.kinds.web import http_trust, json_place
 from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
 from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
@@ -111,17 +111,19 @@ class Http:
 
 
 def _check(http: Http) -> Sequence[Complaint]:
-    found = [*_target_complaints(http), *_text_complaints(http), *_json_complaints(http)]
+    found = [*_target_complaints(http), *_text_complaints(http), *_body_complaints(http)]
     return found or [*http_trust.complaints(http, tls=_is_tls(http))]
 
 
-def _json_complaints(http: Http) -> Iterator[Complaint]:
+def _body_complaints(http: Http) -> Iterator[Complaint]:
     for place in http.json:
         if json_place.steps(place) is None:
             yield Complaint(field="json", message=f"{place!r} is not a path in a document",
                             expected="keys and indexes, such as `items[0].name`")  # fmt: skip
-    if http.json and http.method == "HEAD":
-        yield Complaint(field="json", message="an answer to HEAD has no body")
+    if why := without_body(http.method, _statuses(http)):
+        for field in ("contains", "matches", "json"):
+            if getattr(http, field):
+                yield Complaint(field=field, message=why)
 
 
 def _target_complaints(http: Http) -> Iterator[Complaint]:

@@ -20,7 +20,7 @@ from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, union
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
-from resilience.probes.complaints import of_agents, of_source, of_timeout
+from resilience.probes.complaints import of_agents, of_source, of_timeout, without_body
 from resilience.probes.kinds.web import json_place
 from resilience.probes.kinds.web.json_place import USE
 from resilience.probes.kinds.web.redirects import READS
@@ -128,6 +128,9 @@ def _wrong(stop: Stop, kept: set[str]) -> Iterator[str]:
             yield f"{place!r} is not a path in a document, such as `items[0].id`"
     if any(re.search(r"[\r\n\0]", text) for text in stop.headers.values()):
         yield "a header cannot be sent"
+    statuses = (stop.status,) if isinstance(stop.status, int) else stop.status
+    if (stop.contains or stop.json or stop.keep) and (why := without_body(stop.method, statuses)):
+        yield why
 
 
 def _describe(journey: Journey) -> str:

@@ -252,6 +252,10 @@ def test_a_body_that_is_no_json_is_wrong(body: bytes) -> None:
     [
         ({"json": {"a..b": "c"}}, "json"),
         ({"json": {"a": "c"}, "method": "HEAD"}, "json"),
+        ({"contains": "x", "method": "HEAD"}, "contains"),
+        ({"matches": "x", "method": "HEAD", "status": 200}, "matches"),
+        ({"contains": "x", "status": 204}, "contains"),
+        ({"json": {"a": "c"}, "status": (304, 205)}, "json"),
         ({"certificate": Certificate(expires_in=Duration.of(60))}, "certificate"),
         ({"client_certificate": ClientCertificate(secret="x")}, "client_certificate"),
         ({"ca_from": Authorities(configmap="x")}, "ca_from"),
@@ -264,6 +268,11 @@ def test_a_body_that_is_no_json_is_wrong(body: bytes) -> None:
 )
 def test_what_does_not_fit_together_is_told_at_its_key(given: dict[str, Any], field: str) -> None:
     assert [each.field for each in VERB.check(Http(service="checkout", **given))] == [field]
+
+
+def test_a_body_can_be_expected_where_one_good_answer_has_one() -> None:
+    for given in ({"method": "HEAD"}, {"contains": "x", "status": (200, 204)}, {"status": 204}):
+        assert VERB.check(Http(service="checkout", **given)) == []
 
 
 def test_secrets_are_read_by_name_and_nothing_else() -> None:

@@ -317,6 +317,8 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         ({"steps": (Stop(name="a", path="/", keep={"a b": "x"}),)}, "is not a path"),
         ({"steps": (Stop(name="a", path="/", json={"a..b": "x"}),)}, "'a..b' is not a path"),
         ({"steps": (Stop(name="a", path="/", headers={"a": "b\r\nc"}),)}, "a header cannot"),
+        ({"steps": (Stop(name="a", path="/", method="HEAD", contains="x"),)}, "HEAD has no body"),
+        ({"steps": (Stop(name="a", path="/", status=204, keep={"b": "c"}),)}, "204 has no body"),
     ],
 )
 def test_a_journey_that_cannot_run_is_a_complaint(given: dict[str, Any], says: str) -> None:
