@@ -18,6 +18,10 @@ from resilience.ledger.records import Found
 
 PAGE = 500
 
+RESP2 = 2
+"""The protocol that every server knows. redis-py 8 begins with HELLO, which Redis 5, and proxies in
+front of newer ones, refuse."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisStore:
@@ -113,7 +117,7 @@ class RedisSession:
             host=host, port=port, db=store.database, single_connection_client=False,
             username=store.username or None, password=store.place.secrets.get("password"),
             socket_timeout=store.place.timeout, socket_connect_timeout=store.place.timeout,
-            retry=None, max_connections=1,
+            retry=None, max_connections=1, protocol=RESP2,
         )  # fmt: skip
         try:
             self._by = str(client.info("server").get("run_id", ""))[:8]

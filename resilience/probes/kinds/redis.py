@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers.redis_driver import RESP2
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
@@ -86,11 +87,13 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     def connected() -> Any:
         if kept:
             return kept.pop()
-        return module.Redis(
+        client = module.Redis(
             host=given["host"], port=given["port"], username=given["username"] or None,
             password=given["password"], socket_timeout=seconds, socket_connect_timeout=seconds,
-            retry=None, max_connections=1, decode_responses=True,
+            retry=None, max_connections=1, decode_responses=True, protocol=RESP2,
         )  # fmt: skip
+        client.response_callbacks.clear()  # the answer itself, not what the library makes of it
+        return client
 
     def ask() -> Reply:
         client = connected()
@@ -117,7 +120,7 @@ def _answered(client: Any, given: Mapping[str, Any], errors: Any) -> Reply:
         return Reply(Answer.REFUSED if refused else Answer.RESET, str(error))
     except (errors.RedisError, OSError, ValueError) as error:
         return Reply(Answer.WRONG, str(error))
-    text = "PONG" if said is True else str(said)
+    text = str(said)
     if given["expect"] and text != given["expect"]:
         return Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")
     return Reply(Answer.GOOD)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import socketserver
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -51,6 +54,44 @@ def test_redis_answers_as_expected_or_says_what_came(
     assert "s3cret" not in told
     server.kill()
     assert "connection refused" in failing(redis, Redis(**at(server, password=password)))
+
+
+def test_redis_answers_are_taken_as_the_server_gives_them(redis_server: Start) -> None:
+    """Not as the client library turns them into times and mappings."""
+    server = redis_server()
+    for command, expected in ((("PING",), "PONG"), (("EXISTS", "x"), "0"), (("TYPE", "x"), "none"),
+                              (("SISMEMBER", "x", "y"), "0")):  # fmt: skip
+        told = redis.ask(Redis(**at(server, command=command, expect=expected)), Context())
+        assert "answered" in told
+    told = failing(redis, Redis(**at(server, command=("LASTSAVE",), expect="x")))
+    assert re.search(r"answered '\d{9,}'", told)
+
+
+class OldRedis(socketserver.StreamRequestHandler):
+    """A Redis before version 6: it does not know HELLO."""
+
+    def handle(self) -> None:
+        while head := self.rfile.readline():
+            words = []
+            for _ in range(int(head[1:])):
+                size = int(self.rfile.readline()[1:])
+                words.append(self.rfile.read(size + 2).strip().upper())
+            known = words[0] in (b"PING", b"INFO")
+            self.wfile.write(b"+PONG\r\n" if known else b"-ERR unknown command\r\n")
+
+
+def test_a_redis_that_does_not_know_hello_is_asked_as_well() -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldRedis) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        port = server.server_address[1]
+        wanted = Redis(host="127.0.0.1", port=port, timeout=Duration.of(5), expect="PONG")
+        try:
+            told = redis.ask(wanted, Context())
+        finally:
+            server.shutdown()
+            thread.join()
+    assert "answered" in told
 
 
 def test_a_redis_probe_reads_only() -> None:
