@@ -82,9 +82,10 @@ def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
     try:
         return resource, context.cluster.get(resource, name, context.namespace)
     except NotFound as error:
-        there = instead(context.cluster, resource, context.namespace)
-        raise ActionFailed(f"{text} does not exist in namespace {context.namespace}{there}. "
-                           "Nothing was deleted") from error  # fmt: skip
+        there = instead(context.cluster, resource, context.namespace, name)
+        raise ActionFailed(
+            f"nothing was deleted: {text} does not exist in namespace {context.namespace}{there}"
+        ) from error
 
 
 def _resource(kind: str, cluster: Cluster) -> Resource:

@@ -14,7 +14,7 @@ from resilience.actions.selection import eligible, roots, wide
 from resilience.actions.selection.choice import PodChoice, WideChoice
 from resilience.actions.selection.select import select
 from resilience.actions.selection.victim_filters import Surroundings
-from resilience.actions.shared.workload import RESOURCES
+from resilience.actions.shared.workload import RESOURCES, read
 from resilience.cluster.interface import (
     DEPLOYMENTS,
     PODS,
@@ -175,10 +175,9 @@ def own_pod(environment: Mapping[str, str]) -> tuple[str, str] | None:
 def _owners(choice: PodChoice, context: ActionContext) -> frozenset[str]:
     if choice.owner is None:
         return frozenset()
-    resource = RESOURCES[choice.owner.kind]
-    owner = context.cluster.get(resource, choice.owner.name, context.namespace)
+    owner = read(choice.owner, context)
     uids = {objects.uid(owner)}
-    if resource == DEPLOYMENTS:
+    if RESOURCES[choice.owner.kind] == DEPLOYMENTS:
         uids |= {
             objects.uid(rs)
             for rs in context.cluster.list(REPLICASETS, context.namespace)

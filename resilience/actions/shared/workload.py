@@ -20,6 +20,7 @@ from resilience.cluster.interface import (
     Resource,
 )
 from resilience.kube import objects
+from resilience.model.nearest import did_you_mean
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint
 from resilience.verbs.context import ActionFailed, Context
@@ -43,20 +44,22 @@ def read(reference: Reference, context: Context) -> Object:
     try:
         return context.cluster.get(resource, reference.name, context.namespace)
     except NotFound as error:
-        there = instead(context.cluster, resource, context.namespace, f"{reference.kind}/")
+        there = instead(context.cluster, resource, context.namespace, reference)
         raise ActionFailed(
             f"{reference} does not exist in namespace {context.namespace}{there}"
         ) from error
 
 
-def instead(cluster: Cluster, resource: Resource, namespace: str, prefix: str = "") -> str:
-    """The existing objects of a kind, as the end of a message; "" without permission to list them.
-    A hint alone does not justify requiring that permission."""
+def instead(cluster: Cluster, resource: Resource, namespace: str, wanted: str | Reference) -> str:
+    """The existing objects of a kind, as the end of a message, and the one that was probably meant;
+    "" without permission to list them. A hint alone does not justify requiring that permission."""
     try:
         there = cluster.list(resource, namespace)
     except Forbidden:
         return ""
-    return "; there are: " + (", ".join(prefix + objects.name(obj) for obj in there) or "none")
+    prefix = f"{wanted.kind}/" if isinstance(wanted, Reference) else ""
+    names = [prefix + objects.name(obj) for obj in there]
+    return "; there are: " + (", ".join(names) or "none") + did_you_mean(str(wanted), names)
 
 
 def only(reference: Reference, kinds: Sequence[str], field: str) -> Sequence[Complaint]:

@@ -45,6 +45,15 @@ def evictions(here: World) -> int:
     return sum(path.endswith("/eviction") for _, path in here.cluster.calls)
 
 
+def test_an_owner_that_does_not_exist_is_told_with_what_there_is(here: World) -> None:
+    record = here.run(when=[step(EVICT, Phase.WHEN, owner=Reference.parse("deployment/wbe"))])
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert (
+        "deployment/wbe does not exist in namespace shop; there are: deployment/web; "
+        "did you mean `deployment/web`?" in record.message
+    )
+
+
 def test_an_eviction_without_a_budget_goes_at_once(here: World) -> None:
     record = here.run(when=[step(EVICT, Phase.WHEN, pods=APP, count=2)],
                       then=[step(RECOVERED, Phase.THEN, within=10)])  # fmt: skip
