@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from resilience.cluster.interface import Object, WatchEvent
 from resilience.kube import objects
+from resilience.model.verdict import Window
 
 Key = tuple[str, str]
 """Namespace and name of a budget."""
@@ -74,6 +75,13 @@ def readings(events: Iterable[WatchEvent]) -> dict[Key, list[Reading]]:
         if event.type != "DELETED" and is_current(event.object):
             series.append(reading(event.object, event.received))
     return found
+
+
+def within(series: Sequence[Reading], window: Window) -> list[Reading]:
+    """The readings that were true at some time in the window: the last one before it as well. While
+    `given` sets everything up, a budget has no healthy Pod yet."""
+    before = [each for each in series if each.at <= window.since]
+    return [*before[-1:], *(each for each in series if window.since < each.at <= window.until)]
 
 
 def breaches(series: Sequence[Reading], deeds: Sequence[Deed]) -> list[Breach]:

@@ -29,6 +29,7 @@ from resilience.probes.healthy import (
     is_current,
     reading,
     readings,
+    within,
 )
 from resilience.verbs.context import NotMet, ProbeContext
 
@@ -208,8 +209,9 @@ class BudgetProbe:
     def _held(self, found: Mapping[Key, Sequence[Breach]], window: Window) -> Finding:
         alone = [f"{self._span(key, each)}, not by our doing"
                  for key, spans in sorted(found.items()) for each in spans]  # fmt: skip
-        spare = {key: min(each.healthy - each.desired for each in series)
-                 for key, series in readings(self._events).items() if series}  # fmt: skip
+        spare = {key: min(each.healthy - each.desired for each in inside)
+                 for key, series in readings(self._events).items()
+                 if (inside := within(series, window))}  # fmt: skip
         alone += [f"{text}: not measured" for text in self._without]
         if any(found.values()):
             return self._finding(Result.PASSED, alone[0], alone)

@@ -12,7 +12,7 @@ from resilience.actions.pods.kill import VERB as KILL
 from resilience.actions.pods.quarantine import VERB as QUARANTINE
 from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.checks.ready import VERB as READY
-from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, PODS
+from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, PODS, Resource, WatchEvent
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.report import RunRecord
@@ -20,12 +20,13 @@ from resilience.model.scenario import Step
 from resilience.model.timeline import Entry
 from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
-from resilience.model.verdict import Outcome
+from resilience.model.verdict import Outcome, Window
 from resilience.probes.healthy import Deed, Reading, breaches
-from resilience.probes.kinds.budget_watch import COMING
+from resilience.probes.kinds.budget_watch import COMING, BudgetProbe
 from resilience.probes.kinds.disruption_budget import VERB as BUDGET
 from tests.actions.pods.test_pod_actions import let_go
 from tests.engine.fake_budgets import Disruptions
+from tests.engine.fakes import FakeClock
 from tests.engine.helpers import World, step, world
 
 APP = Selector.parse("app=web")
@@ -78,6 +79,39 @@ def test_a_kill_within_the_budget_passes_and_says_what_was_left(here: World) -> 
     assert record.findings[0].measured == (
         "1 budget kept; smallest margin: 0 at shop/web")  # fmt: skip
     assert record.findings[0].value == 0.0
+
+
+class Seen:
+    """A context whose watches have seen a Pod, and a budget with so many healthy Pods at a time."""
+
+    victims = changes = ()
+    namespace = "shop"
+
+    def __init__(self, *healthy: tuple[float, int]) -> None:
+        self.clock = FakeClock()
+        labels = {"app": "web"}
+        pod = {"metadata": {"name": "web-0", "namespace": "shop", "uid": "p", "labels": labels}}
+        self.seen = {PODS: [WatchEvent(type="ADDED", object=pod, received=0.0)], BUDGETS: [
+            WatchEvent(type="MODIFIED", received=at, object={
+                "metadata": {"name": "web", "namespace": "shop", "uid": "b", "resourceVersion": at},
+                "spec": {"selector": {"matchLabels": labels}},
+                "status": {"currentHealthy": count, "desiredHealthy": 2}})
+            for at, count in healthy]}  # fmt: skip
+
+    def view(self, resource: Resource, namespace: str) -> None: ...
+
+    def history(self, resource: Resource) -> list[WatchEvent]:
+        return self.seen[resource]
+
+
+def test_the_margin_is_that_of_the_judged_time() -> None:
+    """Before it, while the Pods became ready, the budget lacked some."""
+    context: Any = Seen((1.0, 0), (5.0, 4), (8.0, 3), (20.0, 2))
+    probe = BudgetProbe(step(BUDGET, Phase.WHILE), context, None, "shop")
+    probe.stop()
+    for window, margin in (((6.0, 10.0), 1), ((6.0, 7.0), 2), ((6.0, 30.0), 0)):
+        [finding] = probe.judge(Window(since=window[0], until=window[1]))
+        assert finding.measured == f"1 budget kept; smallest margin: {margin} at shop/web"
 
 
 def test_evictions_never_break_what_they_honour(here: World) -> None:
