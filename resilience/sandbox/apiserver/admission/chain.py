@@ -21,6 +21,7 @@ from resilience.sandbox.apiserver.admission import (
     pod_plugins,
     pod_updates,
     runtime_classes,
+    topology_labels,
     workload_defaults,
 )
 from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
@@ -72,6 +73,7 @@ class Chain:
                 limit_ranges.default_pod,
                 pod_plugins.admit,
                 runtime_classes.admit,
+                topology_labels.admit,
             ),
             ("", "services"): (addresses.admit,),
             ("", "nodes"): (cluster_plugins.new_node,),

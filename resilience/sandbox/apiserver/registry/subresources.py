@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from resilience.sandbox.apiserver.admission import topology_labels
 from resilience.sandbox.apiserver.registry import patching
 from resilience.sandbox.apiserver.tables import custom_tables
 from resilience.sandbox.host.sandbox_clock import stamp
@@ -171,6 +172,7 @@ class Subresources:
         annotations = (body.get("metadata") or {}).get("annotations") or {}
         if annotations:
             fresh["metadata"].setdefault("annotations", {}).update(annotations)
+        topology_labels.put(fresh, self._registry, str(node))
         _scheduled(fresh, stamp(self._registry.clock.now()))
         fresh["status"].pop("nominatedNodeName", None)
         self._registry.replace(resource, old, fresh, call, "binding")

@@ -166,6 +166,28 @@ def test_a_pod_is_bound_once(api: Registry) -> None:
         api.update(pods, binding, "binding")
 
 
+def test_a_pod_carries_the_zone_of_its_node_whether_it_is_bound_or_made_there(
+    api: Registry,
+) -> None:
+    zone, region = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
+    labels = {zone: "a", region: "eu", "pool": "spot"}
+    make(api, "nodes", {"metadata": {"name": "node-1", "labels": labels}})
+    bound, there = pod("bound"), pod("there")
+    bound["metadata"]["labels"] = {"app": "web", zone: "mine"}
+    there["spec"]["nodeName"] = "node-1"
+    make(api, "pods", bound)
+    make(api, "pods", there)
+    pods = api.resource("pods")
+    target = {"metadata": {"name": "bound", "namespace": "default"}, "target": {"name": "node-1"}}
+    api.update(pods, target, "binding")
+    told = api.get(pods, "default", "bound")["metadata"]["labels"]
+    assert told == {"app": "web", zone: "a", region: "eu"}
+    assert api.get(pods, "default", "there")["metadata"]["labels"][zone] == "a"
+    lost = pod("lost")
+    lost["spec"]["nodeName"] = "no-such-node"
+    assert make(api, "pods", lost)["metadata"]["labels"] == {"app": "lost"}
+
+
 def test_controlled_objects_are_found_by_owner_and_dependents_by_any(api: Registry) -> None:
     for name, controller in (("mine", True), ("theirs", False)):
         body = pod(name)
