@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from resilience.sandbox.apiserver.access import escalation
 from resilience.sandbox.apiserver.admission import (
     cluster_plugins,
-    condition_warnings,
     defaults,
-    image_warnings,
     limit_ranges,
     namespace_lifecycle,
     pod_plugins,
     pod_updates,
     runtime_classes,
+    sandbox_warnings,
     topology_labels,
     workload_defaults,
 )
@@ -54,8 +53,8 @@ _DEFINITIONS: dict[tuple[str, str], tuple[Callable[[Request], None], ...]] = {
     ("apiextensions.k8s.io", "customresourcedefinitions"): (definition_rules.prepare,),
     (_GROUP, "validatingadmissionpolicies"): (validating_policies.prepare,),
     (_GROUP, "mutatingadmissionpolicies"): (mutating_policies.prepare,),
-    (_GROUP, "mutatingwebhookconfigurations"): (condition_warnings.warn,),
-    (_GROUP, "validatingwebhookconfigurations"): (condition_warnings.warn,),
+    (_GROUP, "mutatingwebhookconfigurations"): (sandbox_warnings.of_conditions,),
+    (_GROUP, "validatingwebhookconfigurations"): (sandbox_warnings.of_conditions,),
 }
 _LENIENT = Call(user=SYSTEM.user, validation="Ignore")
 Plugin = Callable[[Request], None]
@@ -115,7 +114,7 @@ class Chain:
         if request.key in _LIMITED:
             limit_ranges.check(request)
         pod_security.check(request)
-        image_warnings.warn(request, self._images)
+        sandbox_warnings.of_images(request, self._images)
         self.judge(_attempt(request, "CREATE"))
         self._quotas.admit(request)
 
@@ -147,7 +146,7 @@ class Chain:
         escalation.check(request)
         self._validate(request)
         pod_security.check(request)
-        image_warnings.warn(request, self._images)
+        sandbox_warnings.of_images(request, self._images)
         self._quotas.admit(request)
 
     def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:
