@@ -20,8 +20,8 @@ REFERRED = (
 )
 """Kinds without a namespace that objects in one refer to (`resilience.backup.objects.related`)."""
 
-HELPER = (("get", "pods"), ("create", "pods"), ("delete", "pods"),
-          ("get", "pods/exec"), ("create", "pods/exec"))  # fmt: skip
+HELPER = (("get", "persistentvolumeclaims"), ("get", "pods"), ("create", "pods"),
+          ("delete", "pods"), ("get", "pods/exec"), ("create", "pods/exec"))  # fmt: skip
 """For the content of volumes and Pods: a Pod that reads a claim, and commands in Pods."""
 
 
