@@ -117,6 +117,7 @@ class PostgresSession:
             connection = self._psycopg.connect(
                 host=host, port=port, dbname=store.database, user=store.user, autocommit=True,
                 password=store.place.secrets.get("password"), application_name="resilience-ledger",
+                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
                 connect_timeout=max(2, round(store.place.timeout)), options=options,
                 tcp_user_timeout=milliseconds,
             )  # fmt: skip

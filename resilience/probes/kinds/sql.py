@@ -83,6 +83,7 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
                 host=given["host"], port=given["port"], dbname=given["database"],
                 user=given["user"], password=given["password"], autocommit=False,
                 application_name="resilience-probe",
+                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
                 connect_timeout=max(2, round(seconds)), tcp_user_timeout=milliseconds,
                 options=f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on",
             ) as connection:  # fmt: skip

@@ -24,7 +24,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from resilience.ledger import reading
+from resilience.ledger import reading, values
 from resilience.ledger.analysis import Analysis, analyse
 from resilience.ledger.drivers.postgres_driver import PostgresStore
 from resilience.ledger.drivers.redis_driver import RedisStore
@@ -331,3 +331,21 @@ def test_the_runs_table_is_dropped_and_the_login_is_checked(postgres: Postgres) 
     session.close()
     with pytest.raises(Unusable, match="refuses the login"):
         PostgresStore(place=place(postgres.port), database="no_such")().put("k", "v")
+
+
+def plain_database(server: Postgres) -> str:
+    """One whose texts have no encoding, as `initdb --locale=C` makes them."""
+    with psycopg.connect(
+        host="127.0.0.1", port=server.port, user="postgres", autocommit=True
+    ) as made:
+        made.execute("CREATE DATABASE plain ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'")
+    return "plain"
+
+
+def test_a_database_without_an_encoding_is_read_as_text(postgres: Postgres) -> None:
+    session = PostgresStore(place=place(postgres.port), database=plain_database(postgres))()
+    key = f"{START}00000001"
+    session.put(key, values.value(key, 1.0, 64))
+    assert session.get(key).values == {key: 1}
+    assert session.every().values == {key: 1}
+    session.close()

@@ -111,6 +111,9 @@ def test_sql_answers_as_expected_or_says_what_came(postgres_server: real.Postgre
         sql, Sql(**at(server, query="CREATE TABLE x (y int)"))
     )
     assert "does not exist" in failing(sql, Sql(**at(server, database="no_such")))
+    plain = Sql(**at(server, database=real.plain_database(server), query="SELECT 'yes'",
+                     expect="yes"))  # fmt: skip
+    assert "answered" in sql.ask(plain, Context())
     slow = {**at(server, query="SELECT pg_sleep(60)"), "timeout": Duration.of(2)}
     assert "timed out" in failing(sql, Sql(**slow))
     server.kill()
