@@ -193,6 +193,7 @@ UNASKED: dict[str, Unasked] = {
         *HELPER,
         ("get", "pods/exec"),
         ("create", "pods/exec"),
+        ("get", "persistentvolumeclaims"),
         *(("get", each) for _, each in REFERRED),
     },  # no claims, and nothing refers to any
     "http-by-agents": {("create", "pods"), ("get", "pods")},  # tried before; asked if one ends
