@@ -25,6 +25,7 @@ from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.snapshot_files import Files
 from resilience.backup.store.store_lock import Lock
+from resilience.backup.store.unfinished.saved_volumes import SavedVolumes
 from resilience.backup.take.snapshot import Request
 from resilience.cluster.interface import NAMESPACES
 from resilience.model.scenario import Exclude
@@ -237,3 +238,19 @@ def test_what_another_cluster_began_is_left_to_it() -> None:
     assert (report.made.name, saving.read) == ("shop-20260301021500", 2)
     first = layout.volume("shop-20260301020000", "shop", "data")
     assert first in saving.store.files
+
+
+def test_what_another_plan_began_is_left_to_it() -> None:
+    clock, store = clocked()
+    saving, name = _Saving(store, times=0), "zoo-20260301020500"
+    cluster = shop()
+    uid = cluster.get(NAMESPACES, "kube-system")["metadata"]["uid"]
+    key = layout.volume(name, "shop", "data")
+    store.put(key, b"data")
+    record = VolumeRecord(namespace="shop", claim="data", key=key, bytes=4, sha256="")
+    SavedVolumes(store, name, cluster=uid).add(record, [], ("u", "pv"), clock.now())
+    clock.wait(900)
+    report = run_due(PLAN, cluster, store, clock=clock, keys=KEYS, holder="a", extend=saving.extend)
+    assert report.made
+    assert report.made.name == "shop-20260301021500"
+    assert key in store.files

@@ -424,6 +424,44 @@ def test_while_another_run_works_on_it_nothing_is_touched(shop: Shop) -> None:
     assert shop.left.files == before
 
 
+def lock_ends_and(shop: Shop, then: Callable[[], None]) -> None:
+    """While the first volume is read, the store is away for longer than the lock lasts."""
+
+    def away(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        if len(shop.exec.calls) == 1:
+            shop.clock.wait(3600)
+            then()
+        return out, ended
+
+    shop.exec.after = away
+    create_saving(shop.request(), shop.cluster, shop.store, clock=shop.clock, holder=HOLDER)
+
+
+def test_a_lock_that_ended_while_the_store_was_away_is_still_the_own_one(shop: Shop) -> None:
+    lock_ends_and(shop, lambda: None)
+    assert verify(opened(shop.store, "one")).intact
+
+
+def test_a_run_whose_lock_another_took_ends_and_leaves_everything_to_it(shop: Shop) -> None:
+    below = layout.own_locks("one", "whole")
+
+    def another() -> None:
+        Lock(shop.store, "x", "there", clock=shop.clock, below=below).take()
+
+    with pytest.raises(Busy):
+        lock_ends_and(shop, another)
+    assert layout.marker("one") not in shop.store.files
+    assert RECORD in shop.store.files
+    assert [key for key in shop.store.files if key.startswith(below)]
+
+
+def test_what_a_lock_keeps_of_the_records_damages_nothing(shop: Shop) -> None:
+    shop.killed(4)
+    shop.go_on()
+    shop.left.put(RECORD, b"kept by a lock")
+    assert verify(opened(shop.left, "one")).intact
+
+
 def test_while_a_shard_works_nobody_completes_the_snapshot(shop: Shop) -> None:
     shop.killed(2)
     below = layout.own_locks("one", "shard-0-of-2")
