@@ -140,14 +140,17 @@ class Files:
             yield feed.put
             feed.close()
 
-    def take_back(self) -> None:
+    def take_back(self, *, mine: bool = True) -> None:
         """Delete what was written, newest first; files that the store refuses to delete stay
-        invisible, because the marker was never written."""
+        invisible, because the marker was never written. Where the keys are not `mine` any more,
+        another run may have written them again: only what is not in the store is deleted."""
         stay = self.saved.keys if self.saved is not None and self.saved.stays else set()
         for key, undo in reversed(self._undo):
-            if key not in stay:
+            if key not in stay and (mine or not key):
                 with suppress(BackupError, ClusterError):
                     undo()
+        if not mine:
+            return
         for record in reversed(self.records):
             if record.key in stay:
                 continue

@@ -11,8 +11,7 @@ unfinished snapshot needs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,7 +19,14 @@ from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.coverage import unaccepted
-from resilience.backup.format.errors import BadRequest, Busy, Exists, Incomplete, NoSnapshot
+from resilience.backup.format.errors import (
+    BadRequest,
+    Busy,
+    Exists,
+    Incomplete,
+    NoSnapshot,
+    StoreError,
+)
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.store import Store
 from resilience.backup.store.create_only import require_create_only
@@ -75,11 +81,13 @@ def create_saving(
             f"was interrupted; choose another name, continue it with `--continue {request.name}`, "
             "or sweep it with `resilience backup prune`"
         )
-    saved = _saved(request, cluster, store, stays=False)
+    lock = _lock(store, request.name, _WHOLE, holder, clock)
     try:
-        return _locked(request, saved, cluster, store, clock, holder)
-    except _Taken as problem:
+        lock.take()
+    except Busy as problem:
         raise Exists(str(problem)) from problem
+    saved = _saved(request, cluster, store, stays=False)
+    return _locked(request, saved, lock, cluster, store, clock)
 
 
 def continued(
@@ -97,67 +105,63 @@ def continued(
             "continue; without --continue, it is begun"
         )
     _require_unfinished(store, request.name)
-    return _locked(
-        request,
-        _saved(request, cluster, store, stays=True),
-        cluster,
-        store,
-        clock,
-        holder,
-        resume=True,
-    )
-
-
-class _Taken(Busy):
-    """The lock of a snapshot that had nothing a moment ago."""
+    lock = _lock(store, request.name, _WHOLE, holder, clock)
+    lock.take()
+    saved = _saved(request, cluster, store, stays=True)
+    return _locked(request, saved, lock, cluster, store, clock)
 
 
 def _locked(
-    request: Request,
-    saved: SavedVolumes,
-    cluster: Cluster,
-    store: Store,
-    clock: Clock,
-    holder: str,
-    *,
-    resume: bool = False,
+    request: Request, saved: SavedVolumes, lock: Lock, cluster: Cluster, store: Store, clock: Clock
 ) -> Manifest:
-    lock = _lock(store, request.name, _WHOLE, holder, clock)
+    """Under a lock that was taken, which is released."""
 
-    def still_mine() -> None:
-        try:
-            lock.require()
-        except Busy:  # it expired while the store was away: whether nobody took it shows here
-            lock.renew()
+    def commit() -> None:
+        _require_held(lock, store, request.name)
         request.before_commit()
 
+    def mine() -> bool:
+        return _is_held(lock, store, request.name)
+
+    needed = saved.stays
     try:
-        with _held(lock):
-            if resume:
+        with lock.kept():
+            if saved.stays:  # it was begun before
                 _require_unfinished(store, request.name)
                 _require_no_shard(store, request.name, clock)
                 saved.read()
                 _tell(request, saved)
-            given = replace(request, saved=saved, before_commit=still_mine)
-            made = create(given, cluster, store, clock=clock)
-    except Busy:  # another run has the lock now, and what is there is its work
-        raise
-    except BaseException:
-        if not saved.stays:
+            given = replace(request, saved=saved, before_commit=commit, mine=mine)
+            try:
+                made = create(given, cluster, store, clock=clock)
+            except BaseException:
+                needed = needed or not mine()
+                raise
+            needed = False
+            return made
+    finally:
+        if not needed:
             tidied(store, request.name)
-        raise
-    tidied(store, request.name)
-    return made
 
 
-@contextmanager
-def _held(lock: Lock) -> Iterator[None]:
+def _require_held(lock: Lock, store: Store, name: str) -> None:
+    """`Busy` if another run may have taken the name over. A lock that expired while the store was
+    away can be renewed if nobody took it; the records of one that was taken go with the snapshot
+    that the other run completed."""
+    if has_marker(store, name):
+        raise Busy(f"snapshot {name} was completed by another run")
     try:
-        lock.take()
-    except Busy as problem:
-        raise _Taken(str(problem)) from problem
-    with lock.kept():
-        yield
+        lock.require()
+    except Busy:
+        lock.renew()
+
+
+def _is_held(lock: Lock, store: Store, name: str) -> bool:
+    try:
+        _require_held(lock, store, name)
+    except (Busy, StoreError):
+        return False
+    return True
 
 
 def save_shard(
@@ -170,12 +174,13 @@ def save_shard(
     _require_unfinished(store, request.name)
     saved = _saved(request, cluster, store, stays=True)
     names = request.scope.namespaces
-    with _lock(store, request.name, str(shard).replace(" ", "-"), holder, clock).held():
+    lock = _lock(store, request.name, str(shard).replace(" ", "-"), holder, clock)
+    with lock.held():
         _lock(store, request.name, _WHOLE, holder, clock).require_free()
         if names:
             saved.read(names)
             _tell(request, saved)
-            _save(request, saved, cluster, store, clock)
+            _save(request, saved, lock, cluster, store, clock)
     return saved.shard_done(shard.number, shard.of)
 
 
@@ -193,7 +198,7 @@ def _require_sensible(request: Request) -> None:
 
 
 def _save(
-    request: Request, saved: SavedVolumes, cluster: Cluster, store: Store, clock: Clock
+    request: Request, saved: SavedVolumes, lock: Lock, cluster: Cluster, store: Store, clock: Clock
 ) -> None:
     files = Files(
         store,
@@ -206,7 +211,7 @@ def _save(
         with request.hooks():
             request.volumes(files, sorted(claims))
     except BaseException:  # also on Ctrl-C: a stream that is not recorded is of no use
-        files.take_back()
+        files.take_back(mine=_is_held(lock, store, request.name))
         raise
     files.committed()
 

@@ -53,9 +53,10 @@ def no_volumes(files: Files, claims: Sequence[tuple[str, str, str]]) -> Sequence
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What to take. `plan` is "" for a snapshot by hand. `engine` keeps what `volumes` writes.
-    `before_commit` is called last and may still refuse. `saves` says that volumes are read, and
-    `saved` has those that an earlier run of the same snapshot has saved; `tell` receives what could
-    not be used of it."""
+    `before_commit` is called last and may still refuse; `mine` says whether no other run can have
+    taken the name over, so that what was written may be deleted. `saves` says that volumes are
+    read, and `saved` has those that an earlier run of the same snapshot has saved; `tell` receives
+    what could not be used of it."""
 
     name: str
     plan: str = ""
@@ -69,6 +70,7 @@ class Request:
     sentinels: tuple[str, ...] = ()
     engine: str = ""
     before_commit: Callable[[], None] = lambda: None
+    mine: Callable[[], bool] = lambda: True
     saves: bool = False
     saved: SavedVolumes | None = None
     tell: Callable[[str], None] = lambda text: None
@@ -92,7 +94,7 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     except Busy:  # another run may have this name now, so deleting could remove its files
         raise
     except BaseException:  # also on Ctrl-C, so that nothing incomplete is left
-        files.take_back()
+        files.take_back(mine=request.mine())
         raise
     files.committed()
     return made

@@ -18,6 +18,7 @@ from resilience.backup.catalog.verify import verify
 from resilience.backup.data.container_stream import Ended
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
+    BackupError,
     BadRequest,
     Busy,
     Exists,
@@ -569,3 +570,72 @@ def test_claims_that_cannot_be_listed_fail_the_shard(
     shop.cluster.faults.append(refuse)
     with pytest.raises(Incomplete, match="cannot be listed"):
         shards(0)
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+def test_a_run_that_wakes_up_after_another_completed_its_snapshot_harms_nothing(
+    shop: Shop, at: int
+) -> None:
+    """It was frozen for longer than its lock lasts, at its volume number `at`."""
+
+    def frozen(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        if len(shop.exec.calls) == at:
+            shop.exec.after = lambda out, ended: (out, ended)
+            shop.clock.wait(3600)
+            continued(shop.request(), shop.cluster, shop.store, clock=shop.clock, holder="other")
+        return out, ended
+
+    shop.exec.after = frozen
+    with pytest.raises(BackupError):
+        create_saving(shop.request(), shop.cluster, shop.store, clock=shop.clock, holder=HOLDER)
+    assert verify(opened(shop.store, "one")).intact
+
+
+def test_a_shard_that_wakes_up_after_another_pod_took_its_work_harms_nothing(
+    shop: Shop, shards: Callable[..., bool]
+) -> None:
+    """It was frozen between a volume and its record, so the other Pod read the volume again."""
+    frozen: list[str] = []
+
+    def on_write(key: str) -> None:
+        if key == RECORD and not frozen:
+            frozen.append(key)
+            shop.clock.wait(3600)
+            shards(0)
+
+    shop.left = MemoryStore(on_write=on_write)
+    with pytest.raises(BackupError):
+        shards(0)
+    shop.exec.calls.clear()
+    shards(1)
+    shop.go_on()
+    assert shop.read == [("d", "one")]
+    shop.require_whole()
+
+
+def test_records_of_the_run_that_took_over_stay(shop: Shop) -> None:
+    """The other run failed, and what it saved can still be continued."""
+
+    def frozen(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        if len(shop.exec.calls) == 1:
+            shop.exec.after = lambda out, ended: (out, ended)
+            shop.clock.wait(3600)
+            with pytest.raises(HookFailed):
+                continued(
+                    shop.request(before_commit=refuse), shop.cluster, shop.store,
+                    clock=shop.clock, holder="other",
+                )  # fmt: skip
+        return out, ended
+
+    def refuse() -> None:
+        raise HookFailed("no")
+
+    shop.exec.after = frozen
+    with pytest.raises(BackupError):
+        create_saving(shop.request(), shop.cluster, shop.store, clock=shop.clock, holder=HOLDER)
+    shop.clock.wait(3600)
+    shop.left = copied(shop.store)
+    shop.exec.calls.clear()
+    shop.go_on()
+    assert shop.read == []
+    shop.require_whole()
