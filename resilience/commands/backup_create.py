@@ -76,7 +76,8 @@ def by_hand(options: argparse.Namespace) -> int:
 
         def make(name: str) -> Manifest:
             request = extend(_requested(name, options, plan, given))
-            act = continued if options.continue_ else create_saving
+            begun = options.continue_ or options.shard
+            act = continued if begun else create_saving
             return act(request, cluster, store, clock=CLOCK, holder=_holder())
 
         manifest = _named(options, plan, store, make)
@@ -147,7 +148,6 @@ def _last_of_shards(
     except Exists as problem:  # a Pod that is started again after its Job is done
         _told_of_shard(options, shard, str(problem))
         return False
-    options.continue_ = True
     namespaces = many(len(scope.namespaces), "namespace")
     told = f"{options.name}: {shard} has saved the volumes of {namespaces}"
     if last:

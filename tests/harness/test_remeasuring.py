@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from resilience.harness import remeasuring
 from resilience.model.report import RunRecord
@@ -70,12 +71,12 @@ def test_a_second_run_that_is_refused_leaves_the_first_as_it_was() -> None:
     assert "the window is closed" in attempts.said[-1]
 
 
-def test_a_prober_that_was_stopped_costs_one_more_run_and_no_verdict(tmp_path: Path) -> None:
-    """Where this machine is too busy for the second run as well, that one is not measured."""
-    wanted: list[str | Path] = [ROOT / "scenarios/lose-one-pod.scenario.yaml", "-q"]
-    plugins: list[str | Path] = ["-p", "no:randomly", "-p", "tests.harness.stopper"]
+def measured(scenario: str, plugin: str, report: Path) -> tuple[int, Any, Any]:
+    """The exit code and both runs of a scenario that is measured once more."""
+    wanted: list[str | Path] = [ROOT / f"{scenario}.scenario.yaml", "-q"]
+    plugins: list[str | Path] = ["-p", "no:randomly", "-p", f"tests.harness.{plugin}"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *wanted, *plugins, "--resilience-report", tmp_path],
+        [sys.executable, "-m", "pytest", *wanted, *plugins, "--resilience-report", report],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -83,36 +84,31 @@ def test_a_prober_that_was_stopped_costs_one_more_run_and_no_verdict(tmp_path: P
         timeout=400,
     )
     assert "the scenario is measured once more" in done.stdout, done.stdout
-    first, second = json.loads((tmp_path / "report.json").read_text())["runs"]
+    first, second = json.loads((report / "report.json").read_text())["runs"]
+    return done.returncode, first, second
+
+
+def test_a_prober_that_was_stopped_costs_one_more_run_and_no_verdict(tmp_path: Path) -> None:
+    """Where this machine is too busy for the second run as well, that one is not measured."""
+    code, first, second = measured("scenarios/lose-one-pod", "stopper", tmp_path)
     assert (first["outcome"], first["again"], first["before"]) == (
         "not measured", second["run"], "")  # fmt: skip
     open_ = [each for each in first["findings"] if each["result"] != "passed"]
     assert {each["reason"] for each in open_} == {"prober late"}
     assert first["leftovers"] == []
     assert second["before"] == first["run"]
-    assert done.returncode == {"passed": 0, "not measured": 21}[second["outcome"]]
+    assert code == {"passed": 0, "not measured": 21}[second["outcome"]]
 
 
 def test_a_slow_service_whose_pods_waited_is_not_blamed_and_measured_once_more(
     tmp_path: Path,
 ) -> None:
     """The readings of the sandbox reach the verdict: the same scenario fails without them."""
-    wanted: list[str | Path] = [ROOT / "tests/zoo/services/slow-answers.scenario.yaml", "-q"]
-    plugins: list[str | Path] = ["-p", "no:randomly", "-p", "tests.harness.starver"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *wanted, *plugins, "--resilience-report", tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env={k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")},
-        timeout=400,
-    )
-    assert "the scenario is measured once more" in done.stdout, done.stdout
-    first, second = json.loads((tmp_path / "report.json").read_text())["runs"]
+    code, first, second = measured("tests/zoo/services/slow-answers", "starver", tmp_path)
     assert (first["outcome"], first["again"]) == ("not measured", second["run"])
     for run in (first, second):
         open_ = {each["name"]: each["reason"] for each in run["findings"]
                  if each["result"] != "passed"}  # fmt: skip
         assert open_.get("web.p95") == "Pods waited for a CPU"
     assert "for a CPU that other programs used" in second["message"]
-    assert done.returncode == 21
+    assert code == 21

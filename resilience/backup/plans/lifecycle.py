@@ -188,6 +188,7 @@ def run_due(
             cluster,
             store,
             fire,
+            here,
             clock=clock,
             keys=keys,
             extend=lambda request: replace(extend(request), before_commit=lock.require),
@@ -204,6 +205,7 @@ def _continued_or_made(
     cluster: Cluster,
     store: Store,
     fire: datetime,
+    here: Here,
     *,
     clock: Clock,
     keys: Keys,
@@ -214,10 +216,10 @@ def _continued_or_made(
     with_keys = partial(
         make, plan, cluster, store, clock=clock, keys=keys, extend=extend, holder=holder
     )
-    since, here = layout.stamped_name(plan.id, fire), cluster_uid(cluster)
+    since = layout.stamped_name(plan.id, fire)
     for each in unfinished(store):
         begun = belongs(each.name, plan.id) and _stamp(plan, each) >= since
-        if begun and begun_on(store, [entry.key for entry in each.entries]) == here:
+        if begun and begun_on(store, [entry.key for entry in each.entries]) == here.cluster:
             with suppress(Retained):  # what is in the way cannot be deleted: another one is taken
                 return with_keys(name=each.name, act=continued)
     return with_keys(name=_free_name(store, layout.stamped_name(plan.id, clock.now())))

@@ -35,7 +35,7 @@ from resilience.backup.store.store_lock import Lock
 from resilience.backup.store.unfinished.saved_volumes import SavedVolumes, tidied
 from resilience.backup.take.collect import collect
 from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, cluster_uid, create, repository
+from resilience.backup.take.snapshot import Request, cluster_uid, create, repository, require_unused
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 
 _WHOLE = "whole"
@@ -75,12 +75,7 @@ def create_saving(
         return create(request, cluster, store, clock=clock)
     layout.checked_name(request.name)
     require_create_only(store)
-    if found := next(iter(store.list(layout.directory(request.name))), None):
-        raise Exists(
-            f"{store.url} already has {found.key}: snapshot {request.name} exists or its creation "
-            f"was interrupted; choose another name, continue it with `--continue {request.name}`, "
-            "or sweep it with `resilience backup prune`"
-        )
+    require_unused(store, request.name, f" continue it with `--continue {request.name}`,")
     lock = _lock(store, request.name, _WHOLE, holder, clock)
     try:
         lock.take()

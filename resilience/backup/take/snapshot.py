@@ -81,7 +81,7 @@ def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) ->
     layout.checked_name(request.name)
     require_create_only(store)
     if request.saved is None:
-        _require_unused(store, request.name)
+        require_unused(store, request.name)
     files = Files(
         store,
         recipients=request.recipients,
@@ -114,12 +114,14 @@ def repository(request: Request, store: Store, clock: Clock) -> Repository | Non
     return restic.made(store, clock)
 
 
-def _require_unused(store: Store, name: str) -> None:
+def require_unused(store: Store, name: str, otherwise: str = "") -> None:
+    """`Exists` if the store has a file of that name; `otherwise` is what else can be done."""
     found = next(iter(store.list(layout.directory(name))), None)
     if found:
         raise Exists(
             f"{store.url} already has {found.key}: snapshot {name} exists or its creation was "
-            "interrupted; choose another name, or sweep it with `resilience backup prune`"
+            f"interrupted; choose another name,{otherwise} or sweep it with "
+            "`resilience backup prune`"
         )
 
 

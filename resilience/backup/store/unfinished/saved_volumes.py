@@ -86,8 +86,7 @@ class SavedVolumes:
     def _believe(self, key: str, there: dict[str, int]) -> None:
         trusted = self._signer.public if self._signer else ""
         try:
-            data = limited.read(self._store, key, limited.MARKER)
-            found = SavedVolume.decoded(data, key, snapshot=self._name, trusted=trusted)
+            found = _read(self._store, key, trusted)
             _require_own(found, key, self._name)
         except (Tampered, Missing) as problem:
             self.refused.append(str(problem))
@@ -164,10 +163,13 @@ def begun_on(store: Store, keys: Iterable[str]) -> str | None:
     has saved no volume, or none whose record can be read."""
     for key in filter(layout.is_saved_volume, keys):
         with suppress(Tampered, Missing):
-            data = limited.read(store, key, limited.MARKER)
-            name = layout.snapshot_of(key)
-            return SavedVolume.decoded(data, key, snapshot=name, trusted="").cluster
+            return _read(store, key, trusted="").cluster
     return None
+
+
+def _read(store: Store, key: str, trusted: str) -> SavedVolume:
+    data = limited.read(store, key, limited.MARKER)
+    return SavedVolume.decoded(data, key, snapshot=layout.snapshot_of(key), trusted=trusted)
 
 
 def tidied(store: Store, name: str) -> None:
