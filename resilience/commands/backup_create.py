@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.backup.catalog.catalog import opened
-from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
-from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import BackupError, BadRequest, Busy, Exists
+from resilience.backup.format.errors import BackupError, BadRequest, Busy
 from resilience.backup.format.layout import stamped_name
 from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans import cli_data, cli_output
@@ -27,13 +20,11 @@ from resilience.backup.plans.naming import under_free_name
 from resilience.backup.plans.own_snapshots import Here
 from resilience.backup.plans.pruning import StartedOver
 from resilience.backup.store import Store, open_store
-from resilience.backup.take.continued import Shard, continued, create_saving, save_shard
-from resilience.backup.take.data_request import Inside, acted_in, of_part, with_data
-from resilience.backup.take.scope import Scope
-from resilience.backup.take.snapshot import Request, cluster_uid
+from resilience.backup.take.continued import continued, create_saving
+from resilience.backup.take.data_request import Inside
+from resilience.backup.take.snapshot import cluster_uid
 from resilience.backup.take.snapshot_warnings import volume_warnings
 from resilience.commands import CommandError
-from resilience.commands.admission import admitted
 from resilience.commands.backup_means import (
     cluster_of,
     failed_plan,
@@ -42,20 +33,25 @@ from resilience.commands.backup_means import (
     plan_in,
     plans_in,
 )
+from resilience.commands.backup_request import (
+    CLOCK,
+    acting,
+    allowed_writes,
+    caution,
+    extending,
+    holder,
+    inside_of,
+    requested,
+    wanted_scope,
+)
+from resilience.commands.backup_shard import by_one_shard, last_of_shards
 from resilience.commands.outputs import Answers, answer
 from resilience.commands.saying import warn
 from resilience.kube.clock import ahead, told
-from resilience.model.inside import Volumes
 from resilience.model.scenario import Plan
-from resilience.model.step_reach import Reach
-from resilience.model.words import many
 
 if TYPE_CHECKING:
     from resilience.cluster.transport import HttpCluster
-
-CLOCK = SystemClock()
-_MOST_SHARDS = 1000
-_LOOK = 2.0
 
 
 def by_hand(options: argparse.Namespace) -> int:
@@ -64,21 +60,21 @@ def by_hand(options: argparse.Namespace) -> int:
     if not plan and not options.store:
         raise BadRequest("--namespace needs --store")
     store = plan_store(plan, options.store) if plan else open_store(options.store)
-    inside = _inside(options, plan)
+    inside = inside_of(options, plan)
     keys_read(options)
-    if options.shard and not _last_of_shards(options, plan, store, inside):
+    if options.shard and not last_of_shards(options, plan, store, inside):
         return 0
     started_over = StartedOver(store)
-    with _acting(options, _scope(options, plan), inside) as cluster:
+    with acting(options, wanted_scope(options, plan), inside) as cluster:
         given = keys(options, cluster)
         _warn_of_clocks(cluster)
-        extend = _with_data(cluster, inside)
+        extend = extending(cluster, inside)
 
         def make(name: str) -> Manifest:
-            request = extend(_requested(name, options, plan, given))
+            request = extend(requested(name, options, plan, given))
             begun = options.continue_ or options.shard
             act = continued if begun else create_saving
-            return act(request, cluster, store, clock=CLOCK, holder=_holder())
+            return act(request, cluster, store, clock=CLOCK, holder=holder())
 
         manifest = _named(options, plan, store, make)
     if manifest is None:
@@ -87,11 +83,11 @@ def by_hand(options: argparse.Namespace) -> int:
     record(snapshot, verify(snapshot), CLOCK.now())
     answer(options.output, cli_data.made(manifest), lambda: cli_output.made(manifest))
     for line in started_over.lines(manifest.name):
-        _warn(line)
+        caution(line)
     if text := untaken(manifest):
         warn(f"warning: {text}")
     for warning in volume_warnings(manifest.volumes):
-        _warn(warning)
+        caution(warning)
     return 0
 
 
@@ -100,77 +96,11 @@ def _named(
 ) -> Manifest | None:
     """Made under the name that is given, or under a free one; None if another shard did it."""
     if options.shard:
-        return _by_one_shard(options, store, make)
+        return by_one_shard(options, store, make)
     if options.name:
         return make(options.name)
     base = plan.id if plan else options.namespace[0].strip("*?") or "all"
     return under_free_name(store, stamped_name(base, CLOCK.now()), make)
-
-
-def _by_one_shard(
-    options: argparse.Namespace, store: Store, make: Callable[[str], Manifest]
-) -> Manifest | None:
-    """Shards that end at the same moment all find the others done. One completes the snapshot; if
-    it dies, its lock ends, and the next one does."""
-    told = ""
-    while True:
-        try:
-            return make(options.name)
-        except Exists as problem:
-            if not has_marker(store, options.name):
-                raise
-            _told_of_shard(options, _shard_of(options), str(problem))
-            return None
-        except Busy as problem:
-            if not told:
-                warn(told := f"waiting for another shard: {problem}")
-            CLOCK.wait(_LOOK)
-
-
-def _last_of_shards(
-    options: argparse.Namespace, plan: Plan | None, store: Store, inside: Inside
-) -> bool:
-    """Save the volumes of a shard; whether the snapshot is now to be completed here."""
-    shard = _shard_of(options)
-    if not inside.volumes:
-        raise BadRequest(
-            "--shard divides the reading of volumes, and this snapshot takes none: add --volumes, "
-            "or `volumes:` to the plan, or leave --shard out"
-        )
-    with cluster_of(options) as reading:
-        scope = shard.scope(reading, _scope(options, plan))
-        part = of_part(inside, reading, scope.namespaces)
-    try:
-        with _acting(options, scope, part) as cluster:
-            asked = _requested(options.name, options, plan, keys(options, cluster))
-            request = _with_data(cluster, part)(replace(asked, scope=scope))
-            last = save_shard(request, shard, cluster, store, clock=CLOCK, holder=_holder())
-    except Exists as problem:  # a Pod that is started again after its Job is done
-        _told_of_shard(options, shard, str(problem))
-        return False
-    namespaces = many(len(scope.namespaces), "namespace")
-    told = f"{options.name}: {shard} has saved the volumes of {namespaces}"
-    if last:
-        warn(f"{told}; all shards are done, and this one completes the snapshot")
-        return True
-    _told_of_shard(options, shard, told)
-    return False
-
-
-def _told_of_shard(options: argparse.Namespace, shard: Shard, text: str) -> None:
-    answer(options.output, {"name": options.name, "shard": str(shard), "text": text}, lambda: text)
-
-
-def _shard_of(options: argparse.Namespace) -> Shard:
-    number, _, of = options.shard.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and int(number) < int(of) <= _MOST_SHARDS):
-        raise BadRequest(
-            f"--shard {options.shard}: expected NUMBER/SHARDS with numbers from 0, for example "
-            f"0/8 to 7/8, and at most {_MOST_SHARDS} shards"
-        )
-    if not options.name:
-        raise BadRequest("--shard needs --name: all shards save volumes for one snapshot")
-    return Shard(int(number), int(of))
 
 
 def _one_source(options: argparse.Namespace) -> None:
@@ -184,71 +114,10 @@ def _one_source(options: argparse.Namespace) -> None:
                          f" `--namespace {options.plan}`")  # fmt: skip
 
 
-def _requested(name: str, options: argparse.Namespace, plan: Plan | None, given: Keys) -> Request:
-    now = CLOCK.now()
-    return Request(
-        name=name,
-        plan=plan.id if plan else "",
-        scope=_scope(options, plan),
-        signer=given.signer,
-        recipients=given.recipients or (plan.recipients if plan else ()),
-        retain_until=now + timedelta(days=options.lock_days) if options.lock_days else None,
-    )
-
-
-def _scope(options: argparse.Namespace, plan: Plan | None) -> Scope:
-    """Options that override the plan."""
-    base = scope(plan) if plan else Scope(namespaces=(*options.namespace,))
-    return replace(
-        base,
-        kinds=(*options.include,) or base.kinds,
-        exclude_kinds=(*base.exclude_kinds, *options.exclude),
-        labels=options.labels or base.labels,
-        accept=(*base.accept, *options.accept),
-        cluster=options.cluster_scoped or base.cluster,
-    )
-
-
-@contextmanager
-def _acting(options: argparse.Namespace, wanted: Scope, inside: Inside) -> Iterator[HttpCluster]:
-    """The cluster; commands write through it where consent and a lock cover that."""
-    with cluster_of(options) as cluster, _allowed(cluster, wanted, inside) as allowed:
-        yield allowed
-
-
-def _allowed(
-    cluster: HttpCluster, wanted: Scope, inside: Inside
-) -> AbstractContextManager[HttpCluster]:
-    reach = Reach(namespaces=acted_in(cluster, wanted, inside))
-    return admitted(cluster, reach, "resilience backup")
-
-
-def _inside(options: argparse.Namespace, plan: Plan | None) -> Inside:
-    inside = Inside.of(plan) if plan else Inside()
-    volumes = inside.volumes or (Volumes() if options.volumes else None)
-    if options.volumes_from:
-        volumes = replace(volumes or Volumes(), from_=options.volumes_from)
-    return replace(inside, volumes=volumes, engine=options.engine or inside.engine)
-
-
-def _with_data(cluster: HttpCluster, inside: Inside) -> Callable[[Request], Request]:
-    """Hooks from the Pods' annotations, and volumes where they are included."""
-    from resilience.backup.data.container_stream import ClusterExec
-
-    exec_ = ClusterExec(cluster)
-    return lambda request: with_data(
-        request, cluster, exec_, clock=CLOCK, inside=inside, tell=_warn
-    )
-
-
 def _warn_of_clocks(cluster: HttpCluster) -> None:
     """A snapshot is named and dated by this machine's clock."""
     if skew := ahead(cluster.now(), CLOCK.now().timestamp()):
-        _warn(f"{told(skew)}. Snapshots are dated by this machine's")
-
-
-def _warn(text: str) -> None:
-    warn(f"warning: {text}")
+        caution(f"{told(skew)}. Snapshots are dated by this machine's")
 
 
 def show_due(options: argparse.Namespace) -> int:
@@ -287,7 +156,7 @@ def by_schedule(options: argparse.Namespace) -> int:
             else:
                 answers.add(_report(report), _lines(report))
                 for line in report.started_over:
-                    _warn(line)
+                    caution(line)
                 _warn_of_untaken(plan, report)
     answers.end()
     return failed
@@ -305,7 +174,7 @@ def _lines(report: RunReport) -> list[str]:
 
 def _warn_of_untaken(plan: Plan, report: RunReport) -> None:
     if report.made and (text := untaken(report.made)) and not plan.without_volumes:
-        _warn(text)
+        caution(text)
 
 
 def _made_if_due(plan: Plan, cluster: HttpCluster, store: Store, given: Keys) -> RunReport:
@@ -313,17 +182,13 @@ def _made_if_due(plan: Plan, cluster: HttpCluster, store: Store, given: Keys) ->
     if not due(plan, store, CLOCK.now(), here):
         return RunReport(plan.id)
     inside = Inside.of(plan)
-    with _allowed(cluster, scope(plan), inside) as allowed:
+    with allowed_writes(cluster, scope(plan), inside) as allowed:
         return run_due(
             plan,
             allowed,
             store,
             clock=CLOCK,
             keys=given,
-            holder=_holder(),
-            extend=_with_data(allowed, inside),
+            holder=holder(),
+            extend=extending(allowed, inside),
         )
-
-
-def _holder() -> str:
-    return f"{socket.gethostname()}, process {os.getpid()}"

@@ -140,9 +140,10 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
     from resilience.backup.plans.naming import under_free_name
     from resilience.backup.plans.pruning import StartedOver
     from resilience.backup.store import open_store
+    from resilience.backup.take.continued import create_saving
     from resilience.backup.take.data_request import Inside
     from resilience.backup.take.scope import Scope
-    from resilience.backup.take.snapshot import Request, create
+    from resilience.backup.take.snapshot import Request
     from resilience.model.inside import Volumes
 
     clock = BorrowedClock(context.clock)
@@ -158,7 +159,7 @@ def _here(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]:
             recipients=keys.recipients,
         )
         request = _extended(request, inside, context, clock)
-        return create(request, context.cluster, store, clock=clock)
+        return create_saving(request, context.cluster, store, clock=clock, holder="another run")
 
     stamped, started_over = stamped_name(context.namespace, clock.now()), StartedOver(store)
     manifest = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)

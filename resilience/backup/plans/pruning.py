@@ -158,9 +158,19 @@ class StartedOver:
             f"snapshot {each.name} is unfinished, last written to on "
             f"{each.newest:%Y-%m-%d at %H:%M:%S}: "
             f"its run was killed, or is still running. {name} started from the beginning; "
-            f"`resilience backup create --continue {each.name}` with the same plan completes the "
-            "other one without reading the volumes again that it has, and `resilience backup "
-            "prune` deletes what nothing was written to for a day"
+            f"{_what_to_do(each)}"
             for each in there
             if each.name != name
         ]
+
+
+def _what_to_do(each: Listed) -> str:
+    """Of an unfinished snapshot that has saved no volume, nothing would be continued."""
+    saved = any(layout.is_saved_volume(entry.key) for entry in each.entries)
+    if not saved:
+        return "`resilience backup prune` deletes the other one a day after its last file"
+    return (
+        f"`resilience backup create --continue {each.name}` with the same plan or options "
+        "completes the other one without reading the volumes again that it has, and `resilience "
+        "backup prune` deletes what nothing was written to for a day"
+    )

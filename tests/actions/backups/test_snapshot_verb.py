@@ -3,6 +3,7 @@ sentinel."""
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from resilience.backup.format.manifest import Manifest
 from resilience.backup.plans.naming import under_free_name
 from resilience.backup.store.directory import DirectoryStore
 from resilience.backup.store.memory import MemoryStore
+from resilience.backup.take.continued import continued
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Forbidden
@@ -33,6 +35,7 @@ from resilience.model.place import Place
 from resilience.model.scenario import Plan
 from resilience.verbs.context import ActionFailed
 from tests.actions.backups.test_restore_verb import Context
+from tests.backup.data.local_volumes import LocalExec, claimed, volumes
 from tests.backup.data.test_hooks import database
 from tests.backup.fakes import FakeClock, FakeCluster, shop
 
@@ -78,6 +81,36 @@ def test_it_says_what_it_does_not_continue(tmp_path: Path) -> None:
     one = context(tmp_path)
     run(Snapshot(store="file:./data"), one)  # type: ignore[arg-type]
     assert [note for note in one.notes if "snapshot cut is unfinished" in note]
+
+
+def test_one_that_is_killed_while_it_reads_volumes_can_be_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {"spec": {"volumeName": "pv-2", "accessModes": ["ReadWriteOnce"]}}
+    cluster = claimed()
+    cluster.add({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                 "metadata": {"name": "more", "namespace": "shop"}, **there})  # fmt: skip
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    pods = [f"shop/resilience-volume-{claim}" for claim in ("data", "more")]
+    local = LocalExec(dict.fromkeys(pods, folder))
+
+    def killed(out: bytes, ended: Ended) -> tuple[bytes, Ended]:
+        if len(local.calls) == 2:
+            shutil.copytree(tmp_path / "data", tmp_path / "left")
+        return out, ended
+
+    local.after = killed
+    monkeypatch.setattr("resilience.backup.data.container_stream.ClusterExec", lambda _: local)
+    run(Snapshot(store="file:./data", name="one", volumes=True), context(tmp_path, cluster))  # type: ignore[arg-type]
+    reading = volumes(cluster, local)
+    request = Request(name="one", scope=SCOPE, volumes=reading.take, saves=True)
+    left, later = DirectoryStore(tmp_path / "left"), FakeClock()
+    later.wait(3600)
+    local.calls.clear()
+    continued(request, cluster, left, clock=later, holder="test")
+    assert [pod for _, pod, *_ in local.calls] == ["resilience-volume-more"]
+    assert verify(opened(left, "one")).intact
 
 
 @pytest.mark.parametrize("given", [Snapshot(store="file:./data"), Snapshot(plan="shop")])

@@ -71,6 +71,17 @@ def test_what_was_deleted_since_is_not_told_as_unfinished(store: MemoryStore) ->
     assert before.lines("b") == []
 
 
+def test_only_one_that_has_saved_a_volume_is_to_be_continued(store: MemoryStore) -> None:
+    store.delete(layout.marker("a"))
+    [line] = StartedOver(store).lines("b")
+    assert "--continue" not in line
+    assert "`resilience backup prune` deletes the other one a day after" in line
+    store.put(layout.saved_volume("a", "shop", "data"), b"a record")
+    [line] = StartedOver(store).lines("b")
+    assert "`resilience backup create --continue a` with the same plan or options" in line
+    assert "backup prune` deletes what nothing was written to for a day" in line
+
+
 def test_one_whose_own_name_was_taken_again_was_not_left(store: MemoryStore) -> None:
     store.delete(layout.marker("a"))
     assert StartedOver(store).lines("a") == []
