@@ -88,7 +88,9 @@ def _unnameable(part: str) -> bool:
     return "/" in part or not part.isprintable()
 
 
-class _Deflate(Protocol):
+class Deflate(Protocol):
+    """A stream of gzip that is being made."""
+
     def compress(self, data: bytes, /) -> bytes: ...
 
     def flush(self) -> bytes: ...
@@ -100,7 +102,7 @@ class Compressor:
 
     def __init__(self, sink: Callable[[bytes], object]) -> None:
         self._sink = sink
-        self._deflate = _deflate()
+        self._deflate = deflate(_LEVEL)
 
     def add(self, raw: bytes) -> None:
         """Compress one block."""
@@ -112,14 +114,15 @@ class Compressor:
         self._sink(self._deflate.flush())
 
 
-def _deflate() -> _Deflate:
-    """ISA-L (the extra `fast`) takes a fifth of zlib's time for a few percent less size. What it
-    writes is read back by zlib."""
+def deflate(level: int) -> Deflate:
+    """Gzip without a time in its header. ISA-L (the extra `fast`) takes a fifth of zlib's time for
+    a few percent less size; `level` is zlib's if it is absent. zlib reads back what either
+    writes."""
     try:
         from isal import isal_zlib
     except ImportError:
-        return zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
-    fast: _Deflate = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
+        return zlib.compressobj(level, zlib.DEFLATED, 31)
+    fast: Deflate = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
     return fast
 
 

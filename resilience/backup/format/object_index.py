@@ -8,17 +8,17 @@ list is written in the same pass, because kinds come one after another.
 from __future__ import annotations
 
 import tempfile
-import zlib
 from collections.abc import Iterator
 from json.encoder import encode_basestring
 from typing import Self
 
+from resilience.backup.format.archive import deflate
 from resilience.backup.format.manifest import ObjectLine, object_lines
 
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
 _BATCH = 256
-"""Lines per call of zlib: a call for each line would cost more than everything else together."""
+"""Lines per call of the compressor: a call for each line would cost more than everything else together."""
 
 _LEVEL = 1
 """The lines are mostly hashes, which do not compress."""
@@ -29,7 +29,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed in __exit__
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+        self._deflate = deflate(_LEVEL)
         self._waiting: list[bytes] = []
         self._names = _ResourceList()
         self.count = 0
@@ -85,7 +85,7 @@ class _ResourceList:
     """`{"v1/Pod":["shop/web-0"],...}`, compressed while it grows. Kinds arrive in runs."""
 
     def __init__(self) -> None:
-        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+        self._deflate = deflate(_LEVEL)
         self._parts: list[bytes] = []
         self._waiting: list[str] = []
         self._kind = ""
