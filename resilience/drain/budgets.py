@@ -21,6 +21,10 @@ DOUBT = 0.5
 seen: a new list can skip the version that had it, and the eviction of an unready Pod costs
 nothing."""
 
+LOOK_AGAIN = 5.0
+"""Seconds between two readings of a budget that lets nothing go: an event that said otherwise may
+have been lost, and kubectl asks as often."""
+
 SETTLE = 5.0
 """Seconds after which a spent disruption counts as accounted for if requesting it did not help."""
 
@@ -41,12 +45,17 @@ def selects(budget: Object, pod: Object) -> bool:
     return matches(selector, pod["metadata"].get("labels") or {})
 
 
+def is_counted(pod: Object) -> bool:
+    """Whether the API server checks budgets at all for this Pod (semantics of `canIgnorePDB`).
+    A terminating Pod stays Ready until its containers end, but no budget counts it."""
+    phase = (pod.get("status") or {}).get("phase")
+    ended = phase in ("Pending", "Succeeded", "Failed")
+    return not ended and not pod["metadata"].get("deletionTimestamp")
+
+
 def needs_budget(pod: Object, budget: Object) -> bool:
     """Whether evicting this Pod spends from the budget (semantics of `evictionAllowed`)."""
-    status = pod.get("status") or {}
-    if status.get("phase") in ("Pending", "Succeeded", "Failed"):
-        return False
-    if pod["metadata"].get("deletionTimestamp"):
+    if not is_counted(pod):
         return False
     if is_ready(pod):
         return True
@@ -93,9 +102,12 @@ class Allowance:
                 self.spent.pop(entry[0], None)
 
     def in_doubt(self, now: float) -> bool:
-        """Whether only accepted evictions that the watch has not shown yet prevent further ones."""
-        if not self._allowed(now) or self.free(now) or now - self.asked < DOUBT:
+        """Whether the budget should be read: only accepted evictions that the watch has not shown
+        yet prevent further ones, or the known version allows none, and was not read lately."""
+        if now < self.closed_until or self.free(now) or now - self.asked < DOUBT:
             return False
+        if not self._allowed(now):
+            return now - self.asked >= LOOK_AGAIN
         return any(each.accepted is not None and now - each.accepted >= DOUBT
                    for each in self.spent.values())  # fmt: skip
 

@@ -114,7 +114,7 @@ class _Drain:
         self.views: list[View] = []
         self.looked = self.began
         self.flights: dict[Future[Reply], str] = {}
-        self.questions: dict[Future[Sequence[Object]], float] = {}
+        self.questions: dict[Future[Sequence[Object]], tuple[tuple[str, str], float]] = {}
         self.told: set[str] = set()
 
     # Opening -----------------------------------------------------------------------------------
@@ -215,17 +215,19 @@ class _Drain:
         for namespace, name in self.ledger.in_doubt(now):
             one = f"metadata.name={name}"
             question = self.senders.submit(self.cluster.list, BUDGETS, namespace, fields=one)
-            self.questions[question] = now
+            self.questions[question] = (namespace, name), now
             question.add_done_callback(lambda _: self.wake.set())
 
     def _land(self) -> None:
         """Book the answers that have arrived."""
         for question in [question for question in self.questions if question.done()]:
-            asked = self.questions.pop(question)
+            key, asked = self.questions.pop(question)
             if isinstance(question.exception(), ClusterError):
                 continue  # requested again; after SETTLE it no longer matters
             for budget in question.result():
                 self.ledger.budget_answered(budget, asked)
+            if not question.result():
+                self.ledger.budget_is_gone(key)
         for flight in [flight for flight in self.flights if flight.done()]:
             uid = self.flights.pop(flight)
             reply = flight.result()

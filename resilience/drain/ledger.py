@@ -50,8 +50,7 @@ class Ledger:
     def budget_changed(self, event: WatchEvent) -> None:
         """One event of the budgets' watch."""
         if event.type == "DELETED":
-            self._allowances.pop(key_of(event.object), None)
-            self._sort_again()
+            self.budget_is_gone(key_of(event.object))
         elif self._budget(event.object):
             self._sort_again()
 
@@ -67,9 +66,8 @@ class Ledger:
         return bool(before != known.budget["spec"])
 
     def in_doubt(self, now: float) -> Sequence[tuple[str, str]]:
-        """The budgets to request, (namespace, name): Pods wait for these budgets, and only
-        evictions of this drain that the watch never showed block them. Each has at most one request
-        under way.
+        """The budgets to request, (namespace, name): Pods wait for these budgets, which may allow
+        more than the watch has shown (`Allowance.in_doubt`).
         """
         found = {key_of(queue.covers[0].budget): queue.covers[0] for queue in self._queues.values()
                  if len(queue.covers) == 1 and queue and queue.covers[0].in_doubt(now)}  # fmt: skip
@@ -85,6 +83,11 @@ class Ledger:
         before = known.budget["spec"]
         known.answered(budget, asked)
         if before != known.budget["spec"]:
+            self._sort_again()
+
+    def budget_is_gone(self, key: tuple[str, str]) -> None:
+        """The server has no budget of this (namespace, name)."""
+        if self._allowances.pop(key, None) is not None:
             self._sort_again()
 
     def _sort_again(self) -> None:
@@ -246,6 +249,8 @@ class Ledger:
         for uid in self._waiting:
             record, queue = self._records[uid], self._queue_of.get(uid)
             words = queue.reason() if queue is not None else ""
+            if uid in self._flying:
+                words = "its eviction was sent, and the API server has not answered"
             record.reason = reason or words or record.reason or "not evicted before the deadline"
         self._name_troubled_nodes(trouble, now)
 

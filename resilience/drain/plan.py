@@ -3,7 +3,8 @@ with the number waiting.
 
 Waiting Pods are queued by the set of budgets that covers them: none (they go at once), one (as far
 as it allows), several (the API server evicts no such Pod). Within a queue, Pods that are not ready
-go first: evicting them does not affect the service, and often costs no budget.
+and those that terminate go first: evicting them does not affect the service, and often costs no
+budget.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
-from resilience.drain.budgets import Allowance, needs_budget
+from resilience.drain.budgets import Allowance, is_counted, needs_budget
 from resilience.kube.readiness import is_ready
 
 
@@ -30,39 +31,40 @@ class Queue:
 
     covers: Sequence[Allowance]
     ready: dict[str, Object] = field(default_factory=dict)
-    unready: dict[str, Object] = field(default_factory=dict)
+    first: dict[str, Object] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether a Pod waits in the queue."""
-        return bool(self.ready or self.unready)
+        return bool(self.ready or self.first)
 
     def put(self, pod: Object) -> None:
         """Add a Pod, or its newer state."""
         uid = pod["metadata"]["uid"]
-        here, other = (self.ready, self.unready) if is_ready(pod) else (self.unready, self.ready)
+        costs = is_ready(pod) and is_counted(pod)
+        here, other = (self.ready, self.first) if costs else (self.first, self.ready)
         other.pop(uid, None)
         here[uid] = pod
 
     def drop(self, uid: str) -> None:
         """Remove a Pod that is gone, or whose eviction is in flight."""
         self.ready.pop(uid, None)
-        self.unready.pop(uid, None)
+        self.first.pop(uid, None)
 
     def choose(self, now: float) -> Sequence[Next]:
         """The Pods to evict now; they stay queued until they are dropped."""
         if not self.covers:
             return [Next(pod, None) for pod in self._all()]
         if len(self.covers) > 1:
-            return [Next(pod, None) for pod in self.unready.values() if not _consulted(pod)]
+            return [Next(pod, None) for pod in self.first.values() if not is_counted(pod)]
         return list(self._within(self.covers[0], now))
 
     def _all(self) -> Iterator[Object]:
-        yield from self.unready.values()
+        yield from self.first.values()
         yield from self.ready.values()
 
     def _within(self, allowance: Allowance, now: float) -> Iterator[Next]:
         left = allowance.free(now)
-        for pod in self.unready.values():
+        for pod in self.first.values():
             if not needs_budget(pod, allowance.budget):
                 yield Next(pod, None)
             elif left > 0:
@@ -83,9 +85,3 @@ class Queue:
                 " make all but one of them stop selecting it"
             )
         return self.covers[0].words() if self.covers else ""
-
-
-def _consulted(pod: Object) -> bool:
-    """Whether the API server checks budgets at all for this Pod."""
-    finished = (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
-    return not finished and not pod["metadata"].get("deletionTimestamp")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.drain.budgets import DOUBT, SETTLE, Allowance, needs_budget, selects
+from resilience.drain.budgets import DOUBT, LOOK_AGAIN, SETTLE, Allowance, needs_budget, selects
 from tests.drain.objects import budget, pod
 
 NOW = 100.0
@@ -74,9 +74,8 @@ def test_an_accepted_eviction_whose_entry_was_skipped_is_asked_about_soon() -> N
     assert not account.in_doubt(NOW + DOUBT)
 
 
-@pytest.mark.parametrize("allowed", [0, 2])
-def test_nothing_is_asked_where_no_answer_could_let_more_go(allowed: int) -> None:
-    account = Allowance(budget(allowed=allowed))
+def test_nothing_is_asked_of_a_budget_that_lets_more_go() -> None:
+    account = Allowance(budget(allowed=2))
     account.spend("web-1", NOW)
     account.accept("web-1", NOW)
     assert not account.in_doubt(NOW + DOUBT)
@@ -283,9 +282,23 @@ def test_a_budget_is_requested_once_in_a_while(asked: float, doubted: bool) -> N
     assert account.in_doubt(NOW + 2 * DOUBT) is doubted
 
 
-def test_what_the_server_does_not_allow_needs_no_request() -> None:
+def test_a_budget_that_lets_nothing_go_is_read_every_few_seconds() -> None:
+    """The event that opened it may be lost."""
     account = Allowance(budget(allowed=0))
-    assert account.in_doubt(NOW) is False
+    assert account.in_doubt(NOW)
+    account.asked = NOW
+    assert not account.in_doubt(NOW + LOOK_AGAIN - 0.01)
+    assert account.in_doubt(NOW + LOOK_AGAIN)
+
+
+def test_a_budget_of_which_the_server_just_said_that_it_is_closed_is_not_read() -> None:
+    account = Allowance(budget(allowed=0))
+    account.close(NOW + 5, "no", firmly=True)
+    assert not account.in_doubt(NOW + 4.9)
+    assert account.in_doubt(NOW + 5)
+
+
+def test_one_accepted_eviction_is_enough_to_ask() -> None:
     account = Allowance(budget(allowed=1))
     account.spend("web-1", NOW)
     account.spend("web-2", NOW)

@@ -122,7 +122,7 @@ def test_budgets_hold_back_and_nothing_is_rejected(cluster: Quick) -> None:
 
 
 def test_a_budget_that_opens_is_heard_of(cluster: Quick) -> None:
-    """Nothing of the drain holds it back, so nobody asks: only the watch can tell."""
+    """Long before it would be read again."""
     put(cluster, budget(allowed=0), pod("a"))
     looks: list[int] = []
 
@@ -135,6 +135,25 @@ def test_a_budget_that_opens_is_heard_of(cluster: Quick) -> None:
     result = drained(cluster, check=check)
     assert states(result) == {"a": State.EVICTED}
     assert result.seconds < 4.0
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_budget_whose_opening_or_end_no_event_told_is_read(cluster: Quick, deleted: bool) -> None:
+    put(cluster, budget(allowed=0), pod("a"))
+    looks: list[int] = []
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) == 5 and deleted:
+            del cluster.objects[BUDGETS.full_name, "shop", "web"]
+        elif len(looks) == 5:
+            found = cluster.objects[BUDGETS.full_name, "shop", "web"]
+            found["status"]["disruptionsAllowed"] = 1
+            found["metadata"]["resourceVersion"] = "99"
+
+    result = drained(cluster, check=check)
+    assert states(result) == {"a": State.EVICTED}
+    assert result.seconds < 60.0
 
 
 def test_an_answer_wakes_the_drain(cluster: Quick, monkeypatch: pytest.MonkeyPatch) -> None:

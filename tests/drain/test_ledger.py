@@ -541,12 +541,13 @@ def test_what_waits_at_the_end_says_why(
     assert (record.state, record.reason) == (State.BLOCKED, said)
 
 
-def test_one_that_is_in_flight_at_the_end_says_why_it_was_not_evicted() -> None:
+def test_one_whose_eviction_has_no_answer_at_the_end_says_so() -> None:
     ledger, _ = ledger_of()
     meet(ledger, pod("a"))
     taken(ledger)
     ledger.close("", lambda node: "", NOW)
-    assert ledger.records()[0].reason == "not evicted before the deadline"
+    said = "its eviction was sent, and the API server has not answered"
+    assert ledger.records()[0].reason == said
 
 
 def test_a_nodes_trouble_is_asked_for_once_and_comes_before_the_time_left() -> None:
@@ -582,3 +583,43 @@ def test_a_deletion_of_a_pod_that_was_never_seen_is_nothing() -> None:
     ledger.pod_changed(WatchEvent("DELETED", pod("a"), NOW), NOW)
     assert ledger.records() == []
     assert changes == []
+
+
+# ----- Pods that no budget counts
+
+
+GOING = "2026-01-01T00:00:00Z"
+
+
+def test_a_pod_that_terminates_while_ready_is_evicted_although_its_budget_is_spent() -> None:
+    """The API server lets it go whatever the budget says, and a shorter grace period applies."""
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a", deletionTimestamp=GOING), pod("b"))
+    assert taken(ledger) == ["a"]
+
+
+def test_a_pod_that_begins_to_terminate_no_longer_waits_for_the_budget() -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"))
+    assert taken(ledger) == []
+    ledger.pod_changed(WatchEvent("MODIFIED", pod("a", deletionTimestamp=GOING), NOW), NOW)
+    assert taken(ledger) == ["a"]
+
+
+@pytest.mark.parametrize("gone", [{"deletionTimestamp": GOING}, {"phase": "Pending"}])
+def test_what_no_budget_counts_is_evicted_under_two_of_them(gone: dict[str, str]) -> None:
+    ledger, _ = ledger_of(budget("one", allowed=0), budget("two", allowed=0))
+    meet(ledger, pod("a", **gone), pod("b"), pod("c", ready=False))
+    assert taken(ledger) == ["a"]
+
+
+# ----- budgets whose events were lost
+
+
+def test_a_budget_that_the_server_no_longer_has_holds_nothing_back() -> None:
+    ledger, _ = ledger_of(budget(allowed=0))
+    meet(ledger, pod("a"))
+    assert taken(ledger) == []
+    [key] = ledger.in_doubt(NOW)
+    ledger.budget_is_gone(key)
+    assert taken(ledger) == ["a"]

@@ -81,11 +81,11 @@ def test_under_two_budgets_only_what_no_budget_is_asked_about_goes(
 
 def test_a_pod_is_queued_once_with_its_newest_state() -> None:
     made = queue(pod("a"), sick("a"))
-    assert (list(made.ready), list(made.unready)) == ([], ["uid-a"])
+    assert (list(made.ready), list(made.first)) == ([], ["uid-a"])
     made.put(pod("a"))
-    assert (list(made.ready), list(made.unready)) == (["uid-a"], [])
+    assert (list(made.ready), list(made.first)) == (["uid-a"], [])
     made.put(pod("a", phase="Failed"))
-    assert [each["status"]["phase"] for each in made.ready.values()] == ["Failed"]
+    assert [each["status"]["phase"] for each in made.first.values()] == ["Failed"]
 
 
 @pytest.mark.parametrize("one", [pod("a"), sick("a")])
