@@ -18,7 +18,7 @@ from resilience.backup.format.manifest import ObjectLine, object_lines
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
 _BATCH = 256
-"""Lines per call of the compressor: a call for each line would cost more than everything else together."""
+"""Lines per call of the compressor: one for each line would cost more than all else together."""
 
 _LEVEL = 1
 """The lines are mostly hashes, which do not compress."""
