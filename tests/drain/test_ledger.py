@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from resilience.cluster.interface import Object, WatchEvent
@@ -607,7 +609,7 @@ def test_a_pod_that_begins_to_terminate_no_longer_waits_for_the_budget() -> None
 
 
 @pytest.mark.parametrize("gone", [{"deletionTimestamp": GOING}, {"phase": "Pending"}])
-def test_what_no_budget_counts_is_evicted_under_two_of_them(gone: dict[str, str]) -> None:
+def test_what_no_budget_counts_is_evicted_under_two_of_them(gone: dict[str, Any]) -> None:
     ledger, _ = ledger_of(budget("one", allowed=0), budget("two", allowed=0))
     meet(ledger, pod("a", **gone), pod("b"), pod("c", ready=False))
     assert taken(ledger) == ["a"]
