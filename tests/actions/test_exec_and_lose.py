@@ -98,6 +98,21 @@ def test_a_loss_without_a_name_is_told_at_load() -> None:
     assert not LOSE.check(LOSE.parameters(objects=("configmap/x",)))
 
 
+@pytest.mark.parametrize("name", ["node/n1", "pv/x", "clusterroles.rbac.authorization.k8s.io/x"])
+def test_the_loss_of_a_cluster_scoped_object_is_told_at_load(name: str) -> None:
+    [told] = LOSE.check(LOSE.parameters(objects=("configmap/x", name)))
+    assert told.message == f"{name} is cluster-scoped; only namespaced objects can be deleted"
+
+
+def test_a_cluster_scoped_kind_that_only_the_cluster_knows_is_refused_before_any_loss(
+    here: World,
+) -> None:
+    here.cluster.serve(Resource("example.com", "v1", "dragons", "Dragon", namespaced=False))
+    record = here.run(when=[lose("cm/settings", "dragon/d")])
+    assert "dragon is cluster-scoped; only namespaced objects can be deleted" in record.message
+    assert settings(here) == ["settings"]
+
+
 def helper(here: World, name: str, ready: bool = False) -> None:
     here.cluster.put(
         PODS,

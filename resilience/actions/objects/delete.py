@@ -38,8 +38,19 @@ class Lose:
 
 
 def _check(lose: Lose) -> Sequence[Complaint]:
-    return [Complaint(field="objects", message=f"{text} is not an object", expected="KIND/NAME")
-            for text in lose.objects if not all(text.partition("/"))]  # fmt: skip
+    return [
+        *(Complaint(field="objects", message=f"{text} is not an object", expected="KIND/NAME")
+          for text in lose.objects if not all(text.partition("/"))),
+        *(Complaint(field="objects", message=_cluster_scoped(text), expected=NAMESPACED)
+          for text in lose.objects if kinds.names_cluster_scoped(text.partition("/")[0])),
+    ]  # fmt: skip
+
+
+NAMESPACED = "an object of the scenario's namespace"
+
+
+def _cluster_scoped(what: str) -> str:
+    return f"{what} is cluster-scoped; only namespaced objects can be deleted"
 
 
 def run(lose: Lose, context: ActionContext) -> None:
@@ -107,7 +118,7 @@ def _resource(kind: str, cluster: Cluster) -> Resource:
             f"{kind} means several kinds: {names}. Write one of these. Nothing was deleted"
         )
     if not chosen[0].namespaced:
-        raise ActionFailed(f"{kind} is cluster-scoped; only namespaced objects can be deleted")
+        raise ActionFailed(f"{_cluster_scoped(kind)}. Nothing was deleted")
     return chosen[0]
 
 

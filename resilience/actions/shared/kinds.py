@@ -10,7 +10,9 @@ from __future__ import annotations
 SHORT = {"pvc": "persistentvolumeclaims", "svc": "services", "deploy": "deployments",
          "sts": "statefulsets", "ds": "daemonsets", "cm": "configmaps", "sa": "serviceaccounts",
          "ing": "ingresses", "pdb": "poddisruptionbudgets", "netpol": "networkpolicies",
-         "cj": "cronjobs", "po": "pods"}  # fmt: skip
+         "cj": "cronjobs", "po": "pods", "ns": "namespaces", "no": "nodes",
+         "pv": "persistentvolumes", "sc": "storageclasses", "pc": "priorityclasses",
+         "crd": "customresourcedefinitions"}  # fmt: skip
 """Short names that kubectl knows as well."""
 
 _CLUSTER_SCOPED = {
@@ -39,6 +41,18 @@ def is_cluster_scoped(kind: str, api_version: str) -> bool:
     """For Kubernetes' own kinds, by group and kind: permissions are derived without a cluster's
     discovery, which the scope of a custom resource would need."""
     return kind in _CLUSTER_SCOPED.get(api_version.rpartition("/")[0], ())
+
+
+def names_cluster_scoped(word: str) -> bool:
+    """The same for a word from a command line: a kind, a plural or a short name, with its group
+    behind a dot or without one."""
+    name, _, group = word.lower().partition(".")
+    wanted = SHORT.get(name, name)
+    return any(
+        group in ("", served) and wanted in (kind.lower(), plural(kind))
+        for served, kinds in _CLUSTER_SCOPED.items()
+        for kind in kinds
+    )
 
 
 def plural(kind: str) -> str:

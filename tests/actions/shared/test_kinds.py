@@ -33,6 +33,22 @@ def test_a_word_of_a_person_names_a_resource(word: str, resource: str) -> None:
     assert kinds.resource(word) == resource
 
 
+@pytest.mark.parametrize(
+    ("word", "scoped"),
+    [
+        ("node", True), ("Nodes", True), ("no", True), ("ns", True), ("pv", True), ("sc", True),
+        ("crd", True), ("pc", True), ("clusterrole", True), ("storageclasses", True),
+        ("clusterroles.rbac.authorization.k8s.io", True),
+        ("node.infra.example.com", False), ("clusterrole.example.com", False),
+        ("role", False), ("pvc", False), ("deployment", False), ("dragon", False),
+    ],
+)  # fmt: skip
+def test_a_word_of_a_person_tells_the_scope_of_kubernetes_own_kinds(
+    word: str, scoped: bool
+) -> None:
+    assert kinds.names_cluster_scoped(word) is scoped
+
+
 def test_a_custom_resource_acts_in_its_namespace_whatever_its_kind_is_called() -> None:
     body = {"apiVersion": "bus.example.com/v1", "kind": "Node", "metadata": {"name": "a"}}
     reach = manifest_reach.touches([body], "shop")
