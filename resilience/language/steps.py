@@ -189,6 +189,16 @@ def _common(node: MappingNode, verb: Verb, entries: Mapping[str, Entry], reading
             f"the probe `{verb.name}` has no objective",
             "`objective:` next to it, such as `{availability: 99%}`",
         )
+    if (
+        keys.measures(verb, reading.phase)
+        and values.get("optional") is True
+        and windows.measured(values.get("during") or ())
+    ):
+        return reading.wrong(
+            entries["optional"].key_node,
+            f"`optional` is next to the probe `{verb.name}`, whose objective is always judged",
+            "an objective that has to hold, or remove the probe",
+        )
     if verb.residue is Residue.EVERYTHING and not values.get("lasting"):
         return reading.wrong(
             entries[verb.name].key_node,

@@ -89,6 +89,19 @@ def test_before_and_after_are_checks_and_no_probe() -> None:
     assert made.then[1].verb.name == "ready"
 
 
+@pytest.mark.parametrize("during", ["fault", "[before, fault]"])
+def test_what_is_judged_cannot_be_optional(during: str) -> None:
+    told = problem(during, f"{AIM}\n    optional: true")
+    assert "`optional` is next to the probe `http`, whose objective is always judged" in told
+    assert not loaded(during, f"{AIM}\n    optional: false").probes[0].optional
+
+
+def test_what_asks_once_may_be_optional() -> None:
+    made = loaded("[before, after]", "optional: true")
+    assert made.given[-1].optional
+    assert made.then[0].optional
+
+
 def test_one_probe_may_ask_once_and_measure() -> None:
     made = loaded("[before, fault]")
     assert made.probes[0].during == ("fault",)
