@@ -13,7 +13,7 @@ from resilience.backup.drills import scratch
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.plans.helper_leftovers import Swept
-from resilience.cluster.errors import ClusterError
+from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster
 from resilience.kube import objects
 
@@ -45,4 +45,18 @@ def sweep(
                 )
             swept.removed.append(f"scratch namespace {name} of a killed drill: removed")
         except left as problem:
-            swept.kept.append(f"scratch namespace {name} was left: {problem}")
+            if _is_gone(cluster, name):
+                swept.removed.append(f"scratch namespace {name} of a killed drill: gone")
+            else:
+                swept.kept.append(f"scratch namespace {name} was left: {problem}")
+
+
+def _is_gone(cluster: Cluster, name: str) -> bool:
+    """Whether it ended meanwhile: someone else deleted it, or its deletion went on by itself."""
+    try:
+        cluster.get(NAMESPACES, name)
+    except NotFound:
+        return True
+    except ClusterError:  # not known to be gone
+        return False
+    return False

@@ -47,8 +47,17 @@ def sweep(
             with admitted(namespace) as acting:
                 _in_namespace(acting, namespace, swept)
         except left as problem:
-            swept.kept.append(f"helper Pods in namespace {namespace} were left: {problem}")
+            if not _are_gone(cluster, namespace):
+                swept.kept.append(f"helper Pods in namespace {namespace} were left: {problem}")
     return swept
+
+
+def _are_gone(cluster: Cluster, namespace: str) -> bool:
+    """Whether they ended meanwhile, by themselves or with their namespace."""
+    try:
+        return not cluster.list(PODS, namespace, labels=_LABELS)
+    except ClusterError:  # not known to be gone
+        return False
 
 
 def _in_namespace(cluster: Cluster, namespace: str, swept: Swept) -> None:
