@@ -29,6 +29,9 @@ from resilience.backup.store.base import CHUNK, Entry, Stored
 
 _TEMPORARY = ".unfinished-"
 _ATTEMPTS = 10
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
+"""What `link` answers on FAT (EPERM), FUSE (ENOSYS), SMB (EOPNOTSUPP), or where a file can have one
+name only (EMLINK): the file was just made beside its name, so rights are no reason."""
 
 
 class DirectoryStore:
@@ -128,12 +131,23 @@ class _FileUpload:
         with _explained(self._url, self._key):
             self._file.flush()
             os.fsync(self._file.fileno())
-            try:
-                os.link(self._unfinished, self._path)
-            except FileExistsError:
-                raise Exists(f"{self._key} exists already in {self._url}") from None
+            self._link()
             _sync_directory(self._path.parent)
         return Stored(key=self._key, size=self._size)
+
+    def _link(self) -> None:
+        try:
+            os.link(self._unfinished, self._path)
+        except FileExistsError:
+            raise Exists(f"{self._key} exists already in {self._url}") from None
+        except OSError as problem:
+            if problem.errno not in _NO_LINKS:
+                raise
+            raise StoreRefused(
+                f"{self._url}: the file system has no hard links ({problem.strerror}), and only "
+                "with them is no file ever replaced; use a directory on one that has them (ext4, "
+                "XFS, Btrfs, NFS), or an object store"
+            ) from problem
 
     def __enter__(self) -> Self:
         return self

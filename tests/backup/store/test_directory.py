@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from resilience.backup.format.errors import StoreError, StoreRefused
 from resilience.backup.store import directory
 from resilience.backup.store.directory import DirectoryStore
 
@@ -94,3 +96,32 @@ def test_uploads_and_deletions_of_several_threads_do_not_disturb_one_another(
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(work, range(4)))  # raises what a thread raised
     assert [each.key for each in store.list("same/")] == []
+
+
+@pytest.mark.parametrize("answer", ["EPERM", "ENOSYS", "EOPNOTSUPP", "EMLINK"])
+def test_a_file_system_without_hard_links_is_named_and_keeps_nothing(
+    answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = getattr(errno, answer)
+
+    def link(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", link)
+    store = DirectoryStore(tmp_path)
+    with pytest.raises(
+        StoreRefused, match=r"the file system has no hard links .*; use a directory on"
+    ):
+        store.put("backups/a/x", b"1")
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+
+
+def test_another_failure_to_name_a_file_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(source: Path, target: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(StoreError, match="backups/a/x: Input/output error"):
+        DirectoryStore(tmp_path).put("backups/a/x", b"1")
