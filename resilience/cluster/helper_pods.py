@@ -28,6 +28,9 @@ IMAGE = "python:3.13-slim"
 PURPOSE = "resilience/helper"
 """Label of every helper Pod; the value is its purpose."""
 
+AGENT_OF = "resilience/prober"
+"""Label of the Pods of a prober that has several; the value is the name of their Job."""
+
 CPU_LIMIT = "500m"
 """Far above what most helpers use, and below what a quota usually leaves: at its limit, a process
 is stopped for the rest of each 100 ms, and neither its node nor the service is to blame then."""

@@ -8,12 +8,11 @@ Pods again; the replaced Pods stay on their new nodes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.actions.nodes import cordon, node_choice
-from resilience.actions.pods import evictable, pod_action
+from resilience.actions.nodes import cordon, node_choice, own_probers
+from resilience.actions.pods import evictable
 from resilience.actions.undo import reverting
 from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
 from resilience.kube import objects
@@ -62,7 +61,18 @@ def run(drain: Drain, context: ActionContext) -> None:
     from resilience.drain import Allow, DrainOptions
     from resilience.drain import drain as empty
 
-    names, _ = _prepared(drain, context)
+    found, leaving = _checked(drain, context)
+    names = [objects.name(node) for node in found]
+    if not leaving:
+        raise NothingToDo(_nothing(names))
+    _cordon(found, context)
+    harmed: set[str] = set()
+
+    def before(pod: Object) -> None:
+        if not own_probers.is_agent(pod):
+            harmed.add(objects.uid(pod))
+            context.victim(pod, _describe(drain))
+
     grace = None if drain.grace is None else int(drain.grace.seconds)
     result = empty(
         context.cluster,
@@ -70,37 +80,40 @@ def run(drain: Drain, context: ActionContext) -> None:
         DrainOptions(allow=Allow(empty_dir=drain.empty_dir, bare=drain.bare), grace=grace),
         clock=context.clock,
         deadline=context.deadline,
-        before=lambda pod: context.victim(pod, _describe(drain)),
+        before=before,
         on_change=lambda pod: context.note(What.NOTE, str(pod)),
         check=lambda: context.clock.wait(0),
     )
     _told(result.lines(), context)
     for pod in result.evicted:
-        context.proof(f"{pod.namespace}/{pod.name} left {pod.node}", {"uid": pod.uid})
-    _judge(result, names, context)
+        if pod.uid in harmed:
+            context.proof(f"{pod.namespace}/{pod.name} left {pod.node}", {"uid": pod.uid})
+    _judge(result, names, harmed, context)
 
 
-def _prepared(drain: Drain, context: ActionContext) -> tuple[list[str], list[Object]]:
-    """Cordon the nodes; return their names and the Pods to evict. No node is cordoned if a check
-    fails."""
+def _checked(drain: Drain, context: ActionContext) -> tuple[list[Object], list[Object]]:
+    """The nodes and the Pods to evict, without agents of a prober. Nothing is changed yet."""
     from resilience.drain import filters
 
     found = node_choice.chosen(drain.node, context)
     names = [objects.name(node) for node in found]
     moving = pods_on(names, context)
-    spare_ourselves(moving)
-    leaving = filters.leaving(moving)
+    own_probers.spare(moving, context)
+    leaving = own_probers.without_agents(filters.leaving(moving))
     context.may_harm(leaving)
     # Blocked when an eviction can never succeed, NotMet when there is no room.
     evictable.require(leaving, context)
     _room(leaving, names, drain.overflow, context)
+    return found, leaving
+
+
+def _cordon(found: Sequence[Object], context: ActionContext) -> None:
     for node in found:
         if not cordon.is_cordoned(node):
             cordon.put_on(node, context)
-    return names, leaving
 
 
-def _judge(result: object, names: Sequence[str], context: ActionContext) -> None:
+def _judge(result: object, names: Sequence[str], harmed: set[str], context: ActionContext) -> None:
     from resilience.drain import DrainResult, State
 
     assert isinstance(result, DrainResult)
@@ -114,8 +127,8 @@ def _judge(result: object, names: Sequence[str], context: ActionContext) -> None
         raise Blocked(text)
     if left:
         raise ActionFailed(text)
-    if not result.evicted:
-        raise NothingToDo(f"{where} has no Pod that can be evicted")
+    if not harmed.intersection(pod.uid for pod in result.evicted):
+        raise NothingToDo(_nothing(names))
     context.note(
         What.NOTE,
         f"{where} drained of {many(len(result.evicted), 'Pod')} in {result.seconds:.1f} s,"
@@ -124,29 +137,15 @@ def _judge(result: object, names: Sequence[str], context: ActionContext) -> None
     )
 
 
+def _nothing(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} has no Pod that can be evicted"
+
+
 def pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
     """All Pods on these nodes, of all namespaces."""
     return [
         pod for name in names for pod in context.cluster.list(PODS, fields=f"spec.nodeName={name}")
     ]
-
-
-def spare_ourselves(moving: Sequence[Object]) -> None:
-    """Refused when this test, or a prober that it measures with, would be evicted."""
-    from resilience.drain.filters import is_volume_helper
-
-    probers = [objects.title(pod) for pod in moving
-               if objects.is_ours(pod) and not objects.is_finished(pod)
-               and not is_volume_helper(pod)]  # fmt: skip
-    if probers:
-        raise Refused(
-            f"{', '.join(probers)} of this project runs on that node, and nothing could be "
-            "measured without it; choose another node, or probe from outside the cluster (`via: "
-            "direct`)"
-        )
-    own = pod_action.own_pod(os.environ)
-    if own and own in [(objects.namespace(pod), objects.name(pod)) for pod in moving]:
-        raise Refused(f"this test itself runs on that node, as Pod {'/'.join(own)}")
 
 
 def _room(
@@ -194,7 +193,8 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
 def rehearse(drain: Drain, context: ActionContext) -> None:
     """List the Pods that would be evicted and their namespaces, and ask the API server whether it
     would cordon and evict."""
-    _, leaving = _prepared(drain, context)
+    found, leaving = _checked(drain, context)
+    _cordon(found, context)
     spaces = sorted({objects.namespace(pod) for pod in leaving})
     _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)
     for pod in leaving:

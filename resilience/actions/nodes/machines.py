@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.actions.nodes import drain, node_choice
+from resilience.actions.nodes import drain, node_choice, own_probers
 from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order
 from resilience.cluster.capabilities.machines import MachineFailed, Machines
 from resilience.cluster.errors import NotFound
@@ -77,12 +77,13 @@ def strike(
     for each in node_choice.chosen(node, context):
         carried = drain.pods_on([objects.name(each)], context)
         living = [pod for pod in carried if not objects.is_finished(pod)]
-        drain.spare_ourselves(living)
         found.append((each, living))
-    context.may_harm([pod for _, living in found for pod in living])
+    everyone = [pod for _, living in found for pod in living]
+    own_probers.spare(everyone, context)
+    context.may_harm(own_probers.without_agents(everyone))
     for each, living in found:
         context.affected(each, f"{why}: {objects.name(each)}")
-        for pod in living:
+        for pod in own_probers.without_agents(living):
             context.victim(pod, f"runs on {objects.name(each)}", Fate.RESTARTED)
     return found
 

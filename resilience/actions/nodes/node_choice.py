@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from resilience.actions.nodes import own_probers
 from resilience.cluster.interface import NODES, PODS, Object
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
@@ -74,12 +75,15 @@ def _which(node: NodeQuery) -> str:
 
 
 def chosen(node: str | NodeQuery, context: ActionContext) -> list[Object]:
-    """The nodes, at least one, by name; not one on which a prober runs, if there are others."""
+    """The nodes, at least one, by name. Of those that match, nodes without a prober of this project
+    come first, then nodes with an agent of several, and nodes with a single prober last."""
     nodes = context.cluster.list(NODES)
     seen = context.view(PODS, context.namespace).objects()
     pods = [pod for pod in seen if not objects.is_ours(pod)]
-    ours = {objects.node(p) for p in seen if objects.is_ours(p) and not objects.is_finished(p)}
-    found = pick(node, nodes, pods, context.namespace, context.random, spared=ours)
+    ours = [pod for pod in seen if objects.is_ours(pod) and not objects.is_finished(pod)]
+    needed = {objects.node(pod) for pod in own_probers.without_agents(ours)}
+    spared = (needed, {objects.node(pod) for pod in ours})
+    found = pick(node, nodes, pods, context.namespace, context.random, spared=spared)
     context.may_harm(found)
     return found
 
@@ -91,10 +95,10 @@ def pick(
     namespace: str,
     random: Random,
     *,
-    spared: Collection[str] = (),
+    spared: Sequence[Collection[str]] = (),
 ) -> list[Object]:
-    """Choose the nodes; a pure function. Spared nodes are chosen only if there are too few
-    others."""
+    """Choose the nodes; a pure function. Spared nodes are chosen only if there are too few others:
+    first those in the fewest of these sets."""
     if isinstance(node, str) and node != BIGGEST:
         return [_named(node, nodes)]
     if isinstance(node, str):
@@ -109,9 +113,16 @@ def pick(
     wanted = _number(node, len(matching))
     if wanted > len(matching):
         raise ActionFailed(f"{wanted} nodes were requested, but only {len(matching)} match")
-    others = [each for each in matching if objects.name(each) not in spared]
-    there = others if len(others) >= wanted else matching
-    return objects.in_order(random.sample(objects.in_order(there), wanted))
+    found: list[Object] = []
+    for rank in range(len(spared) + 1):
+        alike = [each for each in matching if _in_sets(each, spared) == rank]
+        number = min(wanted - len(found), len(alike))
+        found += random.sample(objects.in_order(alike), number)
+    return objects.in_order(found)
+
+
+def _in_sets(node: Object, spared: Sequence[Collection[str]]) -> int:
+    return sum(objects.name(node) in names for names in spared)
 
 
 def candidates(

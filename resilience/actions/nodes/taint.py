@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.actions.nodes import drain, node_choice
+from resilience.actions.nodes import drain, node_choice, own_probers
 from resilience.actions.undo import reverting
 from resilience.cluster.interface import NODES, PODS, Object
 from resilience.kube import objects, tolerations
@@ -59,9 +59,9 @@ def run(taint: Taint, context: ActionContext) -> None:
                               "; nothing was changed")  # fmt: skip
     removed = {objects.name(node): _driven_out(taint, node, context) for node in chosen}
     everyone = [pod for pods in removed.values() for pod in pods]
-    drain.spare_ourselves(everyone)
+    own_probers.spare(everyone, context)
     _spare_bare(taint, everyone)
-    context.may_harm(everyone)
+    context.may_harm(own_probers.without_agents(everyone))
     for node in chosen:
         _one(taint, node, removed[objects.name(node)], context)
 
@@ -91,7 +91,7 @@ def _spare_bare(taint: Taint, pods: Sequence[Object]) -> None:
 def _one(taint: Taint, node: Object, removed: Sequence[Object], context: ActionContext) -> None:
     name, text = objects.name(node), taint.taint
     context.affected(node, f"{name} gets the taint {text}")
-    for pod in removed:
+    for pod in own_probers.without_agents(removed):
         context.victim(pod, f"does not tolerate {text}")
     after = reverting.change(
         context, NODES, node, lambda now: _add(taint, now), f"remove the taint {text} from {name}"

@@ -17,17 +17,22 @@ from resilience.probes.fleet.merging import AgentSamples
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One finding: `key` ends its name, `place` is where the service was not seen, `nodes` are
-    those of its agents, `text` what they missed."""
+    those of its agents, `cut` those whose agents were cut off, `text` what they missed.
+    `trouble` is what happened to their Pods, of interest where no action explains it."""
 
     key: str
     place: str
     nodes: Sequence[str]
+    cut: Sequence[str]
     text: str
-    zone: bool = False
+    trouble: str = ""
 
     def explained(self, acted: Collection[str]) -> bool:
-        """Whether actions on these nodes are why: for a zone, on all of its nodes."""
-        return (all if self.zone else any)(node in acted for node in self.nodes)
+        """Whether actions on these nodes are why. A cut is explained by its own node. What an agent
+        did not measure is explained by any of its nodes: its replacement begins late because the
+        node before was acted on."""
+        own = any(node in acted for node in self.nodes)
+        return own and all(node in acted for node in self.cut)
 
 
 def place(agent: AgentSamples) -> str:
@@ -45,7 +50,8 @@ def rows(found: Sight, agents: Sequence[AgentSamples]) -> Iterator[Row]:
     yield from (_zone_row(zone, mine) for zone, mine in whole.items())
     left = [each for each in blind if each.agent.zone not in whole]
     for number in sorted({each.agent.index for each in left}):
-        yield _agent_row(number, [each for each in left if each.agent.index == number])
+        mine = [each for each in left if each.agent.index == number]
+        yield _agent_row(number, mine, found.length)
 
 
 def _of_zone(zone: str, blind: Sequence[Blind], agents: Sequence[AgentSamples]) -> Sequence[Blind]:
@@ -73,34 +79,39 @@ def _zone_row(zone: str, mine: Sequence[Blind]) -> Row:
     seconds = max(sum(until - since for since, until, _ in each.cut) for each in mine)
     number = sum(count for each in mine for _, _, count in each.cut)
     return Row(
-        key=f"zone_{zone}", place=f"zone {zone}", nodes=nodes, zone=True,
+        key=f"zone_{zone}", place=f"zone {zone}", nodes=nodes, cut=nodes,
         text=f"zone {zone} was cut off for {span(seconds)}: none of its {agents} agents, on "
              f"{', '.join(nodes)}, got an answer ({many(number, 'request')}) while the others were "
              f"answered well: look at the network of zone {zone}",
     )  # fmt: skip
 
 
-def _agent_row(number: int, mine: Sequence[Blind]) -> Row:
+def _agent_row(number: int, mine: Sequence[Blind], length: float) -> Row:
+    """`length` of the window in seconds. The Pods of an agent measured one after the other:
+    together they missed what none of them saw."""
     places = sorted({place(each.agent) for each in mine})
     return Row(
         key=f"agent_{number + 1}", place=", ".join(places),
         nodes=sorted({each.agent.node for each in mine}),
-        text="; ".join(_told(each) for each in mine),
+        cut=sorted({each.agent.node for each in mine if each.cut}),
+        text="; ".join(_told(mine, length)),
+        trouble="; ".join(dict.fromkeys(each.agent.trouble for each in mine if each.agent.trouble)),
     )  # fmt: skip
 
 
-def _told(blind: Blind) -> str:
-    agent = blind.agent
-    where = f": look at the network of {place(agent)}" if blind.cut else ""
-    return f"the agent on {place(agent)} {_missed(blind)}{where}" + (
-        f" ({agent.trouble})" if agent.trouble else ""
-    )
+def _told(mine: Sequence[Blind], length: float) -> Iterator[str]:
+    for each in mine:
+        if each.cut:
+            where = place(each.agent)
+            yield f"the agent on {where} {_cut_off(each)}: look at the network of {where}"
+    missing = sum(each.missing for each in mine) - (len(mine) - 1) * length
+    if any(each.missing for each in mine) and missing > 0:
+        places = ", then ".join(dict.fromkeys(place(each.agent) for each in mine))
+        yield f"the agent on {places} measured nothing for {span(missing)}"
 
 
-def _missed(blind: Blind) -> str:
-    if blind.cut:
-        seconds = sum(until - since for since, until, _ in blind.cut)
-        number = sum(count for _, _, count in blind.cut)
-        return (f"was cut off for {span(seconds)} ({many(number, 'request')} without an answer) "
-                "while the others were answered well")  # fmt: skip
-    return f"measured nothing for {span(blind.missing)}"
+def _cut_off(blind: Blind) -> str:
+    seconds = sum(until - since for since, until, _ in blind.cut)
+    number = sum(count for _, _, count in blind.cut)
+    return (f"was cut off for {span(seconds)} ({many(number, 'request')} without an answer) "
+            "while the others were answered well")  # fmt: skip

@@ -40,12 +40,13 @@ class Blind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """The agents that judge a window, and the others. `seen`: the agents that judge saw the whole
-    window."""
+    """The agents that judge a window of that `length` in seconds, and the others. `seen`: the
+    agents that judge saw the whole window."""
 
     judging: Sequence[AgentSamples]
     blind: Sequence[Blind]
     seen: bool
+    length: float
 
 
 def sight(agents: Sequence[AgentSamples], window: Window, *, kept: bool = False) -> Sight:
@@ -56,13 +57,13 @@ def sight(agents: Sequence[AgentSamples], window: Window, *, kept: bool = False)
     seeing = [each.agent for each in found if not (each.missing or each.cut)]
     there = [each for each in found if measures.within(each.agent.samples, window)]
     judging = seeing or [_without(each) for each in there]
-    return Sight(judging=judging, blind=blind, seen=bool(seeing))
+    return Sight(judging=judging, blind=blind, seen=bool(seeing), length=window.length)
 
 
 def _blindness(
     agent: AgentSamples, agents: Sequence[AgentSamples], window: Window, *, kept: bool
 ) -> Blind:
-    others = [each for each in agents if each is not agent]
+    others = [each for each in agents if each.index != agent.index]
     missing = moments.seen(agent.samples, agent.interval, window).missing * agent.interval
     inside = measures.within(agent.samples, window)
     cut = () if kept else tuple(_cuts(inside, agent.interval, others))
@@ -80,11 +81,13 @@ def _cuts(
 
 
 def _witnessed(since: float, until: float, others: Sequence[AgentSamples]) -> bool:
-    """Whether more than half of the others were answered well."""
+    """Whether more than half of the others were answered well. An agent may have had several Pods,
+    one after the other."""
     window = Window(since=since, until=until)
     tallies = [measures.tally(measures.within(each.samples, window)) for each in others]
-    good = sum(each.availability >= WITNESS for each in tallies)
-    return good * 2 > len(others)
+    good = {each.index for each, tally in zip(others, tallies, strict=True)
+            if tally.availability >= WITNESS}  # fmt: skip
+    return len(good) * 2 > len({each.index for each in others})
 
 
 def _without(blind: Blind) -> AgentSamples:

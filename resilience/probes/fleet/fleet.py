@@ -18,7 +18,7 @@ from resilience.cluster.interface import JOBS, NODES, SECRETS, Object, View
 from resilience.kube import objects
 from resilience.model.samples import Sample
 from resilience.model.words import many
-from resilience.probes.fleet.fleet_job import FLEET, INDEX, ZONE, FleetSite
+from resilience.probes.fleet.fleet_job import INDEX, ZONE, FleetSite
 from resilience.probes.fleet.merging import AgentSamples, merged
 from resilience.probes.prober.incluster import STOP_GRACE, Placing, remove
 from resilience.probes.prober.news import News, Part
@@ -189,7 +189,7 @@ class Fleet:
         return [pod for pod in self._pods.objects() if self._is_mine(pod)]
 
     def _is_mine(self, pod: Object) -> bool:
-        return objects.labels(pod).get(FLEET) == self._site.name
+        return objects.labels(pod).get(helper_pods.AGENT_OF) == self._site.name
 
     def _going_on(self, pods: Sequence[Object]) -> bool:
         """Whether a Pod has not been asked to end yet. Its grace begins only then: the garbage

@@ -1,8 +1,10 @@
 """The objects of a prober with several agents: an Indexed Job, and the Secret that its Pods share.
 
-Its Pods are spread over nodes and zones as far as possible. A Pod that fails is replaced, so that
-the loss of a node affects one agent and not the whole fleet. If nothing removes the Job, the
-cluster ends it, and then removes it.
+Its Pods are spread over nodes and zones as far as possible. A Pod that is evicted or fails is
+replaced elsewhere, about ten seconds later, so that the loss of a node affects one agent and for a
+time only: what it had measured is kept, and so is what its replacement measures. An agent that
+receives SIGTERM therefore ends as failed: a Job never replaces a Pod that ended well. If nothing
+removes the Job, the cluster ends it, and then removes it.
 """
 
 from __future__ import annotations
@@ -10,11 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from resilience.cluster.helper_pods import AGENT_OF
 from resilience.cluster.interface import Object
 from resilience.probes.prober.incluster import LIFETIME, Site
-
-FLEET = "resilience/prober"
-"""Label of an agent's Pod; the value is the name of its Job."""
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 """Annotation with an agent's number, by the Job controller."""
@@ -36,18 +36,19 @@ class FleetSite(Site):
     def job(self, grace: int) -> Object:
         """The Job."""
         pod = self.pod(grace)
-        pod["metadata"]["labels"][FLEET] = self.name
+        pod["metadata"]["labels"][AGENT_OF] = self.name
         pod["spec"]["topologySpreadConstraints"] = [
             self._spread("kubernetes.io/hostname"), self._spread(ZONE),
         ]  # fmt: skip
         template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
         spec = {
             "completionMode": "Indexed", "completions": self.agents, "parallelism": self.agents,
-            "backoffLimit": REPLACEMENTS, "activeDeadlineSeconds": LIFETIME,
-            "ttlSecondsAfterFinished": KEPT, "template": template,
+            "podReplacementPolicy": "TerminatingOrFailed", "backoffLimit": REPLACEMENTS,
+            "activeDeadlineSeconds": LIFETIME, "ttlSecondsAfterFinished": KEPT,
+            "template": template,
         }  # fmt: skip
         return {"apiVersion": "batch/v1", "kind": "Job", "metadata": self.meta(), "spec": spec}
 
     def _spread(self, key: str) -> dict[str, Any]:
         return {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {FLEET: self.name}}}  # fmt: skip
+                "labelSelector": {"matchLabels": {AGENT_OF: self.name}}}  # fmt: skip

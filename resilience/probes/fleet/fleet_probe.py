@@ -97,11 +97,13 @@ class FleetProbe(AgentProbe):
     def _row(self, window: Window, row: Row) -> Finding:
         changed = {change.name: change.text for change in self._context.changes
                    if change.kind == "Node" and change.name in row.nodes}  # fmt: skip
-        result = Result.PASSED if row.explained(changed) else Result.NOT_MEASURED
+        explained = row.explained(changed)
+        result = Result.PASSED if explained else Result.NOT_MEASURED
         acted = f"; this run acted there: {next(iter(changed.values()))}" if changed else ""
+        trouble = f" ({row.trouble})" if row.trouble and not explained else ""
         return Finding(
             name=window.called(self.name, row.key), subject=self.name, during=window.name,
-            result=result, reason=unobserved(result), measured=row.text + acted,
+            result=result, reason=unobserved(result), measured=row.text + trouble + acted,
             promised=f"the service as seen from {row.place}",
         )  # fmt: skip
 

@@ -76,6 +76,7 @@ REAL_TIME_RATE = 1000  # requests a second, a fifth of one processor
 LINGER = 0.25  # the server closes first, so that TIME_WAIT does not eat our ports
 BY_LIMIT = 63  # a Pod's hostname is no longer
 SEEN = 4096  # characters of a wrong body to send; the receiver masks secrets, then shortens
+REPLACE_ME = 75  # exit code of one of several agents, which its Job then replaces if it goes on
 NOTES = 20  # different reasons that are worth telling
 
 # The meaning of the kernel's errors for a connection, by errno. A shortage on this side means that
@@ -898,6 +899,8 @@ def main() -> None:
         prober.run()
     except BrokenPipeError:
         pass  # the parent process is gone
+    if prober.plan.turns:
+        raise SystemExit(REPLACE_ME)
 
 
 if __name__ == "__main__":

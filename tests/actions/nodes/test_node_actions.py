@@ -73,11 +73,19 @@ def test_of_several_that_fit_one_is_taken_by_the_seed() -> None:
 def test_nodes_that_are_spared_are_taken_when_there_are_too_few_others() -> None:
     def taken(count: int, seed: int) -> set[str]:
         query = NodeQuery(zone="a", count=count)
-        found = pick(query, FOUR, PODS, "shop", Random(seed), spared={"n1"})
+        found = pick(query, FOUR, PODS, "shop", Random(seed), spared=[{"n1"}])
         return {objects.name(each) for each in found}
 
     assert {name for seed in range(20) for name in taken(1, seed)} == {"n2"}
     assert taken(2, 1) == {"n1", "n2"}
+
+
+def test_of_spared_nodes_those_in_the_fewest_sets_go_first() -> None:
+    every = NodeQuery(labels=Selector.parse("!none"), count=3)
+    needed, ours = {"n1"}, {"n1", "n2"}
+    for seed in range(20):
+        found = pick(every, FOUR, PODS, "shop", Random(seed), spared=[needed, ours])
+        assert [objects.name(each) for each in found] == ["n2", "n3", "n4"]
 
 
 def test_an_unknown_node_is_told_which_there_are() -> None:
@@ -298,17 +306,6 @@ def test_a_taint_is_written_as_kubectl_writes_it(text: str, right: bool) -> None
 def test_a_toleration_matches_a_taint_as_in_kubernetes(toleration: Object, tolerated: bool) -> None:
     taint = {"key": "fire", "value": "yes", "effect": "NoExecute"}
     assert tolerates({"spec": {"tolerations": [toleration]}}, taint) is tolerated
-
-
-def test_a_prober_keeps_its_node_from_being_emptied_and_a_backups_helper_does_not() -> None:
-    from resilience.actions.nodes.drain import spare_ourselves
-
-    ours = {objects.MANAGED_BY: objects.OURS}
-    helper, prober = pod("n1", **ours), pod("n1", **ours)
-    helper["metadata"]["name"] = "resilience-volume-data"
-    spare_ourselves([helper])
-    with pytest.raises(Refused, match="nothing could be measured without it"):
-        spare_ourselves([helper, prober])
 
 
 def test_of_equally_big_nodes_the_first_by_name_is_the_biggest() -> None:

@@ -65,12 +65,25 @@ def test_an_agent_of_a_zone_names_both() -> None:
     assert row.text.endswith("look at the network of node-3 (zone b)")
 
 
+def part(node: str, first: int, until: int) -> AgentSamples:
+    """A Pod of agent 2 that measured from one request to another."""
+    samples = seen(1, 1000.0 + first * INTERVAL, [Answer.GOOD] * (until - first))
+    return replace(samples, node=node, zone="", trouble="someone else stopped the prober")
+
+
+def test_pods_of_one_agent_missed_what_none_of_them_saw() -> None:
+    [row] = told(agent(0, ""), part("node-1", 0, 20), part("node-3", 40, LENGTH))
+    assert row.text == "the agent on node-1, then node-3 measured nothing for 6s"
+    assert (row.trouble, row.cut) == ("someone else stopped the prober", [])
+
+
 @pytest.mark.parametrize(
-    ("zone", "acted", "explained"),
-    [(False, {"n1"}, True), (True, {"n1"}, False), (True, {"n1", "n2"}, True), (False, {}, False)],
-)
-def test_an_action_explains_a_zone_only_on_all_of_its_nodes(
-    zone: bool, acted: set[str], explained: bool
+    ("cut", "acted", "explained"),
+    [([], {"n1"}, True), (["n1", "n2"], {"n1"}, False), (["n1", "n2"], {"n1", "n2"}, True),
+     (["n2"], {"n1"}, False), (["n1"], {"n1"}, True), ([], {}, False), ([], {"n3"}, False)],
+)  # fmt: skip
+def test_an_action_explains_cuts_on_its_nodes_and_what_a_replacement_did_not_measure(
+    cut: list[str], acted: set[str], explained: bool
 ) -> None:
-    row = Row(key="k", place="p", nodes=["n1", "n2"], text="t", zone=zone)
+    row = Row(key="k", place="p", nodes=["n1", "n2"], cut=cut, text="t")
     assert row.explained(acted) is explained

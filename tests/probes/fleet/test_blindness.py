@@ -68,6 +68,21 @@ def test_an_agent_that_asked_nothing_is_no_witness() -> None:
     assert [each.agent.index for each in found.blind if each.cut] == []
 
 
+def replaced(index: int, after: int) -> list[AgentSamples]:
+    """An agent whose first Pod ended after so many requests and whose second went on from there."""
+    late = 1000.0 + after * INTERVAL
+    return [seen(index, 1000.0, [G] * after), seen(index, late, [G] * (LENGTH - after))]
+
+
+def test_the_pods_of_one_agent_are_one_witness() -> None:
+    cut = seen(1, 1000.0, spoilt(T, 40, 12))
+    agents = [*replaced(0, 20), cut]
+    [found] = [each for each in sight(agents, WINDOW).blind if each.cut]
+    assert found.agent is cut
+    alone = [*replaced(0, 20), cut, seen(2, 1000.0, spoilt(R, 40, 12))]
+    assert [each for each in sight(alone, WINDOW).blind if each.cut] == []
+
+
 def test_a_kept_connection_to_a_dead_pod_is_no_cut() -> None:
     found = sight(fleet(GOOD, spoilt(T, 20, 15), GOOD), WINDOW, kept=True)
     assert found.blind == []

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from resilience.cluster.errors import ApiError, NotFound
+from resilience.cluster.helper_pods import AGENT_OF as FLEET
 from resilience.cluster.interface import JOBS, NODES, SECRETS, Object, Resource
 from resilience.model.values import RunId
 from resilience.probes.fleet.fleet import Fleet, FleetLog
-from resilience.probes.fleet.fleet_job import FLEET, INDEX, ZONE, FleetSite
+from resilience.probes.fleet.fleet_job import INDEX, ZONE, FleetSite
 from resilience.probes.prober.incluster import remove
 
 INTERVAL = 0.2

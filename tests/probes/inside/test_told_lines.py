@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -21,6 +22,7 @@ from resilience.model.samples import Answer
 from resilience.model.verb import Verb
 from resilience.probes.inside import asking_pod, told_lines
 from resilience.probes.inside.told_lines import KINDS, Kind
+from resilience.probes.prober.agent import REPLACE_ME
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.program import AGENT, ASKER
@@ -152,6 +154,20 @@ def test_what_is_secret_in_its_configuration_is_masked_in_its_lines(
     out = capsys.readouterr().out
     assert "denied: *** ***" in out
     assert "secret" not in out
+
+
+@pytest.mark.parametrize("turns", [0, 2])
+def test_one_of_several_ends_as_failed_after_its_last_line(
+    turns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its Job would never replace a Pod that ended well."""
+    kinds = {"redis": Kind("json", lambda *_: lambda: Reply(Answer.GOOD))}
+    monkeypatch.setattr(told_lines, "KINDS", kinds)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) if turns else nullcontext() as ended:
+        told_lines.main({**GIVEN, "limit": 1, "turns": turns})
+    assert ended is None or ended.value.code == REPLACE_ME
+    assert "end" in json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
 def script(tmp_path: Path, **given: Any) -> list[str]:

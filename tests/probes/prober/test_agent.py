@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from resilience.model.masks import MASKS
+from resilience.probes.prober.agent import REPLACE_ME
 from resilience.probes.prober.process import AGENT
 from resilience.probes.prober.program import AGENT as PROGRAM
 from tests.probes.server import Server, answer
@@ -47,6 +48,18 @@ def test_it_runs_from_a_file_of_configuration_as_in_a_pod(tmp_path: Path) -> Non
         [sys.executable, "-I", "-S", str(AGENT), str(told)],
         capture_output=True, text=True, timeout=120, check=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
+    assert '"planned":3' in said.stdout.splitlines()[-1]
+
+
+def test_one_of_several_agents_ends_as_failed_after_its_last_line(tmp_path: Path) -> None:
+    """Its Job would never replace a Pod that ended well."""
+    told = tmp_path / "probe.json"
+    told.write_text('{"host": "127.0.0.1", "port": 9, "rate": 100, "limit": 3, "turns": 2}')
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", str(AGENT), str(told)],
+        capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert (said.returncode, said.stderr) == (REPLACE_ME, "")
     assert '"planned":3' in said.stdout.splitlines()[-1]
 
 
