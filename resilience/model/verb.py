@@ -86,6 +86,10 @@ def _no_bounds(parameters: Any) -> tuple[Duration, Duration] | None:
     return None
 
 
+def _creates_none(parameters: Any, namespace: str) -> Sequence[str]:
+    return ()
+
+
 def _possible_anywhere(parameters: Any, cluster: Any) -> None:
     return None
 
@@ -119,14 +123,16 @@ class Verb:
     by a dry run, on a cluster that accepts writes as dryRun=All only; it ends at the first wait for
     an effect. It may be `run` itself if that only makes requests to the API server; a verb without
     it is only described. `touches` says what the step changes, for consent; without it that is
-    derived from `rights`. `possible` raises Refused when a cluster cannot do it with any
-    permissions; it is called before anything is touched, and sends nothing. `helpers` returns the
-    helper Pods that it will create on this cluster: whether their namespaces admit them is checked
-    before anything is touched. `due` says why the step, at this path, has nothing to do today, ""
-    when it has; a scenario with such a step is skipped. `repeatable` marks an action that leaves
-    the same state when it is executed again, so that several scenarios can share what it set up.
-    `spoils_given` marks one after which, although it is undone, the next scenario finds what a
-    shared `given` set up changed (a restarted container, a new revision).
+    derived from `rights`. `creates` names the namespaces that the step creates, which cannot exist
+    before: no Role can be there, so that permissions in them have to be cluster-wide. `possible`
+    raises Refused when a cluster cannot do it with any permissions; it is called before anything is
+    touched, and sends nothing. `helpers` returns the helper Pods that it will create on this
+    cluster: whether their namespaces admit them is checked before anything is touched. `due` says
+    why the step, at this path, has nothing to do today, "" when it has; a scenario with such a step
+    is skipped. `repeatable` marks an action that leaves the same state when it is executed again,
+    so that several scenarios can share what it set up. `spoils_given` marks one after which,
+    although it is undone, the next scenario finds what a shared `given` set up changed (a restarted
+    container, a new revision).
     `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
     need it (Residue.EVERYTHING always requires it). `never` has keys of similar verbs that this one
     cannot have, each with the reason. `undo` (actions) is called with the data that
@@ -149,6 +155,7 @@ class Verb:
     ask: Callable[..., str] | None = None
     rights: Callable[[Any, str], Sequence[Right]] = _no_rights
     touches: Callable[[Any, str], Reach] | None = None
+    creates: Callable[[Any, str], Sequence[str]] = _creates_none
     possible: Callable[[Any, Any], None] = _possible_anywhere
     helpers: Callable[[Any, str, Any], Sequence[Any]] = _no_helpers
     due: Callable[[Any, str, Any, str, Any], str] = _always_due

@@ -102,3 +102,44 @@ def test_the_command_may_read_whether_each_namespace_consents(
     found = rbac(folder, capsys, "--only", "backup")
     assert ("get", "", "namespaces", "shop") in found
     assert ("update", "coordination.k8s.io", "leases", "resilience-journal") in found
+
+
+COPY = """
+scenario: a copy is restored
+namespace: web
+when:
+  - parallel:
+      - restore: {store: 'file:store', into: web-copy}
+      - sleep: 1s
+then:
+  - {ready: deployment/web, within: 1m}
+  - http: {service: web.web-copy}
+"""
+
+
+def test_a_namespace_that_a_restore_creates_is_not_printed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Applied, it would exist, and the restore refuses a namespace that exists. No Role can stand
+    in it before, so its permissions are in the ClusterRole."""
+    path = folder / "copy.scenario.yaml"
+    path.write_text(COPY)
+    assert cli.main(["rbac", str(path), "-o", "json"]) == 0
+    printed = capsys.readouterr().out
+    items = json.loads(printed)["items"]
+    spaces = {each["metadata"].get("namespace") for each in items}
+    named = {each["metadata"]["name"] for each in items if each["kind"] == "Namespace"}
+    assert "web-copy" not in spaces | named
+    assert "web" in spaces & named
+    assert {("create", "*", "*", ""), ("patch", "*", "*", "")} <= granted(printed)
+
+
+def test_a_restore_into_its_own_namespace_needs_nothing_in_all_of_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "back.scenario.yaml"
+    path.write_text(COPY.replace(", into: web-copy", "").replace("web.web-copy", "web"))
+    assert cli.main(["rbac", str(path), "-o", "json"]) == 0
+    found = granted(capsys.readouterr().out)
+    assert ("create", "*", "*", "web") in found
+    assert ("create", "*", "*", "") not in found

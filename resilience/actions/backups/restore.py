@@ -311,6 +311,7 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     touches=_touches,
+    creates=lambda restore, namespace: [restore.into] if restore.into else [],
     undo=undo,
     undo_text="A namespace that `into` created is deleted.",
     residue=Residue.NAMED,

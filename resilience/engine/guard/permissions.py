@@ -47,12 +47,27 @@ def needed(scenario: Scenario, namespace: str, journal: str = "") -> Sequence[Ne
     """All permissions of a scenario that acts in `namespace`, sorted. `journal` is the namespace
     of locks and the journal, "" if a run needs neither."""
     directory = Path(scenario.place.file).parent
+    created = _created(scenario, namespace)
     found = [(right, RUN) for right in of_every_run(namespace, journal)]
     for step in every_step(scenario):
         rights = of_step(step, namespace, directory)
         asked = of_hosts(step, namespace, directory)
         found += [(right, step.title) for right in (*rights, *of_pause(rights), *asked)]
-    return merged(found)
+    return merged((_without_role(right, created), why) for right, why in found)
+
+
+def _created(scenario: Scenario, namespace: str) -> frozenset[str]:
+    """The namespaces that cannot exist before this scenario (`Verb.creates`)."""
+    return frozenset(
+        name
+        for step in every_step(scenario)
+        for name in step.verb.creates(step.parameters, namespace)
+    )
+
+
+def _without_role(right: Right, created: frozenset[str]) -> Right:
+    """Cluster-wide if its Role would need a namespace that only the scenario creates."""
+    return dataclasses.replace(right, namespace="") if right.namespace in created else right
 
 
 def every_step(scenario: Scenario) -> Iterator[Step]:
