@@ -11,7 +11,7 @@ from pathlib import Path
 
 from resilience.actions.nodes.node_choice import BIGGEST, NodeQuery, candidates
 from resilience.cluster.interface import NODES, PODS, Cluster
-from resilience.cluster.permit.consent_keys import PROTECTED
+from resilience.cluster.permit.consent_keys import closed_systems
 from resilience.config.settings import Settings
 from resilience.config.targets import Target
 from resilience.drain.filters import leaving
@@ -33,7 +33,7 @@ def system_pods(
     target = consent.target_of(cluster, targets)
     if target is None and cluster.is_sandbox:
         return
-    closed = sorted(PROTECTED - set(target.namespaces if target else ()))
+    closed = sorted(closed_systems(target.namespaces if target else ()))
     namespace, where = scenario.namespace or given.namespace, Path(scenario.place.file).parent
     for step in every_step(scenario):
         if not _evicts_anywhere(step, namespace, where):

@@ -20,6 +20,13 @@ PAUSED = "resilience/paused"
 PROTECTED = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """The system's own namespaces: only changed where a target names them."""
 
+
+def closed_systems(named: Iterable[str]) -> frozenset[str]:
+    """Those whose Pods are not evicted for a target whose `namespaces` are `named`. A pattern does
+    not open one."""
+    return PROTECTED - frozenset(named)
+
+
 _WHOLE = (("",), ("", "metadata"), ("", "metadata", "labels"), ("", "metadata", "annotations"))
 
 

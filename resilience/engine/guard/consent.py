@@ -16,7 +16,7 @@ from functools import partial
 from resilience.cluster.capabilities.machines import Machines
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Means, Object, Resource
-from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED
+from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED, closed_systems
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 from resilience.cluster.permit.grants import KINDS
 from resilience.cluster.transport import HttpCluster
@@ -66,7 +66,7 @@ class Consent:
             namespaces=self.reach.namespaces,
             makes=self.named,
             nodes=self.reach.nodes,
-            evicts_in=PROTECTED & frozenset(self.target.namespaces if self.target else ()),
+            evicts_in=PROTECTED - closed_systems(self.target.namespaces if self.target else ()),
             cluster_scoped=self.listed,
             guarded=self.guarded,
             lost=lost,

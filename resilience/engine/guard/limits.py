@@ -14,7 +14,7 @@ from threading import Lock
 
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object
-from resilience.cluster.permit.consent_keys import PAUSED, PROTECTED
+from resilience.cluster.permit.consent_keys import PAUSED, closed_systems
 from resilience.config.targets import Target
 from resilience.config.windows import Windows
 from resilience.engine.guard import gate
@@ -164,7 +164,7 @@ class Limits:
             self._unless_paused(namespace)
 
     def _check_system(self, touched: set[str], target: Target) -> None:
-        for namespace in sorted(touched & PROTECTED - set(target.namespaces)):
+        for namespace in sorted(touched & closed_systems(target.namespaces)):
             raise Refused(
                 f"Pods of {namespace} would be harmed, but it is a system namespace; if you "
                 f"intend that, list it in `namespaces` of target {target.name}"

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.permit.consent_keys import CONSENT, adds_owner, changed
+from resilience.cluster.permit.consent_keys import (
+    CONSENT,
+    PROTECTED,
+    adds_owner,
+    changed,
+    closed_systems,
+)
 
 OWNER = {"kind": "ConfigMap", "name": "a", "uid": "u"}
 OTHER = {**OWNER, "uid": "v"}
@@ -42,3 +48,13 @@ def test_an_operation_on_a_parent_is_named() -> None:
     for path, said in (("", "the whole object"), ("/metadata/labels", "/metadata/labels"),
                        ("/metadata/labels/resilience~1consent", CONSENT)):  # fmt: skip
         assert changed({}, ["text", {"op": "replace", "path": path}], (), "patch") == [said]
+
+
+@pytest.mark.parametrize(
+    ("named", "open_ones"),
+    [((), ()), (("kube-system",), ("kube-system",)), (("shop", "kube-*", "*"), ())],
+)
+def test_pods_of_a_system_namespace_are_evicted_only_where_a_target_names_it(
+    named: tuple[str, ...], open_ones: tuple[str, ...]
+) -> None:
+    assert closed_systems(named) == PROTECTED - set(open_ones)
