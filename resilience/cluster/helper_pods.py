@@ -2,11 +2,11 @@
 nodes.
 
 Every Pod passes PodSecurity `restricted` unless it needs more privileges. It sets requests and
-limits, so that a namespace with a quota admits it. The limit for CPU is well above the request: a
-prober that the kernel holds back measures late what was on time. Each Pod mounts no token, and
-carries the label that keeps helpers from being chosen as victims. A Pod that works in place of
-another one (`StandIn`) takes over what that one needs to be scheduled, to pull images and to read
-its files. One setting determines the image of all of them."""
+limits of everything that a quota can demand, so that a namespace with one admits it. The limit for
+CPU is well above the request: a prober that the kernel holds back measures late what was on time.
+Each Pod mounts no token, and carries the label that keeps helpers from being chosen as victims. A
+Pod that works in place of another one (`StandIn`) takes over what that one needs to be scheduled,
+to pull images and to read its files. One setting determines the image of all of them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ AGENT_OF = "resilience/prober"
 CPU_LIMIT = "500m"
 """Far above what most helpers use, and below what a quota usually leaves: at its limit, a process
 is stopped for the rest of each 100 ms, and neither its node nor the service is to blame then."""
+
+DISK, DISK_LIMIT = "64Mi", "512Mi"
+"""A helper writes no files of its own, but what it prints is kept on its node: the kubelet rotates
+that long before the limit, at which it would evict the Pod."""
 
 HOPELESS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull",
@@ -123,12 +127,13 @@ class HelperPod:
         return spec
 
     def _container(self) -> dict[str, Any]:
-        asked = {"cpu": self.cpu, "memory": self.memory}
+        asked = {"cpu": self.cpu, "memory": self.memory, "ephemeral-storage": DISK}
+        at_most = {"cpu": self.cpu_limit, "memory": self.memory, "ephemeral-storage": DISK_LIMIT}
         container: dict[str, Any] = {
             "name": self.purpose,
             "image": self.image,
             "command": list(self.command),
-            "resources": {"requests": asked, "limits": {**asked, "cpu": self.cpu_limit}},
+            "resources": {"requests": asked, "limits": at_most},
             "securityContext": self._container_security(),
         }
         if self.mounts:

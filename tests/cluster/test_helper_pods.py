@@ -58,9 +58,10 @@ def everything() -> dict[str, Object]:
 def test_every_helper_states_what_a_quota_counts(which: str) -> None:
     [container] = everything()[which]["spec"]["containers"]
     sizes = container["resources"]
-    assert set(sizes["requests"]) == {"cpu", "memory"}
+    assert set(sizes["requests"]) == {"cpu", "memory", "ephemeral-storage"}
     held_back = "1" if which == "prober with a library" else "500m"
-    assert sizes["limits"] == {**sizes["requests"], "cpu": held_back}, "at it, a prober sends late"
+    more = {"cpu": held_back, "ephemeral-storage": "512Mi"}
+    assert sizes["limits"] == {**sizes["requests"], **more}, "at it, a prober sends late"
 
 
 @pytest.mark.parametrize("which", sorted(everything()))

@@ -18,7 +18,10 @@ SUBJECT = """\
 apiVersion: v1
 kind: ResourceQuota
 metadata: {name: q}
-spec: {hard: {limits.cpu: "1", limits.memory: 512Mi, requests.cpu: "1", requests.memory: 512Mi}}
+spec:
+  hard:
+    {limits.cpu: "1", limits.memory: 512Mi, limits.ephemeral-storage: 1Gi,
+     requests.cpu: "1", requests.memory: 512Mi, requests.ephemeral-storage: 1Gi}
 ---
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -35,7 +38,7 @@ spec:
   containers:
     - name: db
       image: registry.k8s.io/e2e-test-images/agnhost:2.53
-      resources: {limits: {cpu: 100m, memory: 64Mi}}
+      resources: {limits: {cpu: 100m, memory: 64Mi, ephemeral-storage: 64Mi}}
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
       volumeMounts: [{name: data, mountPath: /data}]
   volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
