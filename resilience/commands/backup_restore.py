@@ -8,7 +8,7 @@ workloads are. Exit code 1 names what was not restored, or is not ready in time.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event
@@ -55,8 +55,11 @@ def bring_back(options: argparse.Namespace) -> int:
     """The command."""
     given, modify, within = keys(options), _modifiers(options), _patience(options)
     snapshot = _opened(options, given)
-    namespaces = _namespaces(snapshot, options.into)
-    targets = Targets(namespaces=namespaces, storage_classes=_pairs(options.map_storage_class))
+    namespaces = new_namespaces(snapshot.name, snapshot.contents.namespaces, options.into)
+    targets = Targets(
+        namespaces=namespaces,
+        storage_classes=pairs("--map-storage-class", options.map_storage_class),
+    )
     begun = Event()
     request = RestoreRequest(
         name=options.resume or stamped_name(snapshot.name[:200], CLOCK.now()),
@@ -230,23 +233,26 @@ def _reach(request: RestoreRequest, snapshot: Snapshot) -> Reach:
     )
 
 
-def _namespaces(snapshot: Snapshot, into: str) -> Mapping[str, str]:
-    if not into:
-        return {}
-    if "=" in into:
-        return _pairs(into.split(","))
-    held = sorted(snapshot.contents.namespaces)
+def new_namespaces(name: str, held: Collection[str], into: Sequence[str]) -> Mapping[str, str]:
+    """From `--into`: the namespaces of snapshot `name`, and where each goes that does not stay."""
+    texts = [each for text in into for each in text.split(",")]
+    if not texts or len(texts) > 1 or "=" in texts[0]:
+        return pairs("--into", texts)
     if len(held) != 1:
         raise BadRequest(
-            f"snapshot {snapshot.name} holds {many(len(held), 'namespace')} "
-            f"({', '.join(held)}); write --into OLD=NEW,OLD=NEW"
+            f"snapshot {name} holds {many(len(held), 'namespace')} "
+            f"({', '.join(sorted(held))}); write --into OLD=NEW once for each"
         )
-    return {held[0]: into}
+    return {each: texts[0] for each in held}
 
 
-def _pairs(texts_: Iterable[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in texts_]
-    for old, equals, new in pairs:
-        if not (old and equals and new):
-            raise BadRequest(f"{old}{equals}{new}: expected OLD=NEW")
-    return {old: new for old, _, new in pairs}
+def pairs(option: str, texts: Iterable[str]) -> dict[str, str]:
+    """Old to new, of an option that takes OLD=NEW and is repeatable."""
+    found = dict[str, str]()
+    for text in texts:
+        old, _, new = text.partition("=")
+        if not (old and new):
+            raise BadRequest(f"{option} {text}: expected OLD=NEW")
+        if found.setdefault(old, new) != new:
+            raise BadRequest(f"{option} maps {old} twice, to {found[old]} and to {new}")
+    return found

@@ -88,6 +88,26 @@ _REQUIRED = "the following arguments are required"
 _INVALID_CHOICE = re.compile(r"argument (\S+): invalid choice: '?([^' ]+)'? \(choose from (.*)\)")
 
 
+class TakesOneValue(argparse.Action):
+    """An option with one value. argparse would use the last of several and say nothing, and a
+    restore would go where nobody meant it to."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if option_string and isinstance(parser, Parser):
+            first = parser.given.setdefault(self.dest, values)
+            if first != values:
+                parser.error(
+                    f"{option_string} takes one value, and is given twice: {first} and {values}"
+                )
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's parser with examples and suggestions."""
 
@@ -95,7 +115,10 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         options.setdefault("allow_abbrev", False)
         super().__init__(*arguments, **options)
+        self.register("action", None, TakesOneValue)
+        self.register("action", "store", TakesOneValue)
         self._typed: list[str] = []
+        self.given: dict[str, Any] = {}
 
     @property
     def command(self) -> str:
@@ -109,7 +132,7 @@ class Parser(argparse.ArgumentParser):
         return f"{shown}\nexamples:\n{lines}" if lines else shown
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        self._typed = list(sys.argv[1:] if args is None else args)
+        self._typed, self.given = list(sys.argv[1:] if args is None else args), {}
         if before := self._options_before_the_command():
             self.error(before)
         if "--dry-run" in self._flags():  # `--dry-run=server`, as for kubectl

@@ -43,6 +43,11 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (("doctor", "--contxt", "a"), "unknown argument '--contxt'; did you mean `--context`?"),
         (("restore", "a", "--store", "file:x", "--existing", "updat"), "did you mean `update`?"),
         (("schema", "plans"), "expected scenario or plan; did you mean `plan`?"),
+        (
+            ("restore", "a", "--existing", "skip", "--volumes=skip", "--existing=update"),
+            "--existing takes one value, and is given twice: skip and update",
+        ),
+        (("doctor", "--context", "a", "--context", "b"), "given twice: a and b"),
         (("restore", "a", "--existing", "updat"), "unknown value of --existing 'updat'; expected"),
         (("lq",), "unknown command 'lq'; expected run, "),
         (("ls",), "did you mean `backup list`?"),
@@ -141,3 +146,10 @@ def test_only_a_command_that_runs_on_a_fleet_offers_several_contexts(command: st
     named = [each for each in found._actions if "--context" in each.option_strings]
     fleet = any("--fleet" in each.option_strings for each in found._actions)
     assert ["several" in str(each.help) for each in named] == [fleet] * len(named)
+
+
+def test_an_option_with_one_value_may_be_given_twice_with_the_same_value() -> None:
+    for _ in range(2):
+        typed = parser().parse_args(["restore", "a", "--existing", "skip", "--existing", "skip"])
+        assert typed.existing == "skip"
+    assert parser().parse_args(["restore", "a", "--existing", "update"]).existing == "update"

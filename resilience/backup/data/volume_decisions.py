@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Literal
 
 from resilience.backup.format.manifest import VolumeRecord
-from resilience.backup.objects.rules import FILLED, FILLING
+from resilience.backup.objects.rules import FILLED, FILLING, RESTORE
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 from resilience.model.quantity import parse_quantity
@@ -170,15 +170,18 @@ def found_full(decision: Decision, mode: VolumesMode) -> Decision:
     return Decision(record, namespace, Act.LEAVE, why)
 
 
-def looked(decision: Decision, empty: bool, mode: VolumesMode) -> Decision:
-    """The decision after the content of the volume is known."""
+def looked(decision: Decision, empty: bool, mode: VolumesMode, claim: Object) -> Decision:
+    """The decision after the content of the volume of `claim` is known."""
     record, namespace = decision.record, decision.namespace
     if empty:
         return Decision(record, namespace, Act.FILL, "its claim exists and is empty")
     if mode == "fill-empty":
         why = "it is not empty; --volumes overwrite replaces its data"
         return Decision(record, namespace, Act.LEAVE, why)
-    return Decision(record, namespace, Act.REFUSE, (
+    why = (
         "its claim exists and is not empty: leave its data with --volumes skip, or replace it with "
         "--volumes overwrite"
-    ))  # fmt: skip
+    )
+    if earlier := objects.annotation(claim, RESTORE):
+        why += f"; if restore {earlier} was interrupted, continue it with --resume {earlier}"
+    return Decision(record, namespace, Act.REFUSE, why)

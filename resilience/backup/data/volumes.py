@@ -213,7 +213,8 @@ class TarVolumes:
         """Whether an existing claim, used by no Pod, is empty."""
         with self.mounts.mounted(decision.namespace, decision.record.claim, writing=False) as pod:
             empty = self._is_empty(decision, pod)
-        return looked(decision, empty, self.mode)
+        claim = self.claim(decision.namespace, decision.record.claim) or {}
+        return looked(decision, empty, self.mode, claim)
 
     def _is_empty(self, decision: Decision, pod: str) -> bool:
         ended = self._agent(decision.namespace, pod, "look")

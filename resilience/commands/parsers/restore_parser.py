@@ -41,8 +41,9 @@ def _targeting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into",
         metavar="NS",
-        default="",
-        help="restore into this namespace; OLD=NEW if the snapshot has several",
+        action="append",
+        default=[],
+        help="restore into this namespace; OLD=NEW if the snapshot has several (repeatable)",
     )
     parser.add_argument(
         "--map-storage-class",

@@ -61,6 +61,15 @@ def test_a_second_restore_refuses_a_volume_that_is_not_empty_before_it_writes(tw
     assert (back / "script").read_text() == "SPOILT"
 
 
+def test_a_refusal_names_the_restore_that_may_have_been_interrupted(twice: Twice) -> None:
+    snapshot, target, exec_, _ = twice
+    with pytest.raises(RestoreRefused, match=r"if restore first was .* with --resume first"):
+        restored("second", snapshot, target, exec_)
+    target.objects["persistentvolumeclaims", "shop", "data"]["metadata"]["annotations"].clear()
+    with pytest.raises(RestoreRefused, match=r"--volumes overwrite\)?$"):
+        restored("second", snapshot, target, exec_)
+
+
 def test_a_second_restore_puts_the_data_back_when_told_to(twice: Twice, volume: Path) -> None:
     snapshot, target, exec_, back = twice
     report = restored("second", snapshot, target, exec_, mode="overwrite")

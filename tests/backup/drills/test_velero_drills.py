@@ -30,7 +30,7 @@ from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.interface import Object
-from resilience.commands.backup_restore import _namespaces, _reach
+from resilience.commands.backup_restore import _reach, new_namespaces
 from resilience.model.finding import Result
 from resilience.model.scenario import Drill
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, shop
@@ -322,10 +322,11 @@ def test_restore_hooks_that_pods_ask_for_are_reported() -> None:
 
 
 def test_into_a_name_works_for_the_one_namespace_of_a_backup() -> None:
-    assert _namespaces(opened(backup(BY_KIND), NAME), "copy") == {"shop": "copy"}
+    held = opened(backup(BY_KIND), NAME).contents.namespaces
+    assert new_namespaces(NAME, held, ["copy"]) == {"shop": "copy"}
     two = backup([*BY_KIND, ("configmaps", config_map("x", "billing"))])
     with pytest.raises(BadRequest, match=r"holds 2 namespaces \(billing, shop\)"):
-        _namespaces(opened(two, NAME), "copy")
+        new_namespaces(NAME, opened(two, NAME).contents.namespaces, ["copy"])
 
 
 def test_prune_sweep_and_due_leave_velero_s_alone() -> None:
