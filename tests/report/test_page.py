@@ -12,7 +12,7 @@ import pytest
 from resilience.model.report import ProbeRecord, RunRecord
 from resilience.model.samples import Answer
 from resilience.model.values import RunId
-from resilience.model.verdict import Outcome
+from resilience.model.verdict import Outcome, Result
 from resilience.report import wording
 from resilience.report.document import document, run
 from resilience.report.html import html
@@ -137,6 +137,22 @@ def test_a_probe_without_samples_has_no_chart_and_breaks_no_page() -> None:
     empty = dataclasses.replace(record(), probes=[probe], findings=[], window=None)
     assert "Probe checkout" in page(empty)
     assert chart(run(empty)["probes"][0], run(empty)) == ""
+
+
+@pytest.mark.parametrize(("pods", "told"), [(1, "by 1 Pod<"), (2, "by 2 Pods<")])
+def test_the_pods_that_answered_are_counted_in_words(pods: int, told: str) -> None:
+    answers = [dataclasses.replace(each, by=f"checkout-{each.seq % pods}")
+               for each in samples(broken=False)]  # fmt: skip
+    probe = ProbeRecord(name="checkout", title="", rate=50.0, samples=answers)
+    assert told in page(dataclasses.replace(record(), probes=[probe]))
+
+
+def test_a_tile_separates_what_was_expected_from_not_measured() -> None:
+    made = record()
+    unknown = [dataclasses.replace(each, result=Result.NOT_MEASURED) for each in made.findings]
+    text = page(dataclasses.replace(made, findings=unknown))
+    assert re.search(r"expected [^<]*, not measured</small>", text)
+    assert not re.search(r"expected [^<,]* not measured</small>", text)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])

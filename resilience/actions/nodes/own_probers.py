@@ -34,7 +34,8 @@ def without_agents(pods: Sequence[Object]) -> list[Object]:
 
 def spare(moving: Sequence[Object], context: ActionContext) -> None:
     """Refused when this test, or a prober that it measures with, would be lost; notes the agents
-    that will be. `moving` are all Pods that the action removes from its nodes."""
+    that may be, before anything is sent. `moving` are all Pods that the action removes from its
+    nodes."""
     from resilience.drain.filters import is_volume_helper
 
     probers = [pod for pod in moving if objects.is_ours(pod) and not objects.is_finished(pod)
@@ -47,8 +48,8 @@ def spare(moving: Sequence[Object], context: ActionContext) -> None:
     for (namespace, name), left in staying.items():
         lost = [pod for pod in probers if _prober(pod) == (namespace, name)]
         nodes = ", ".join(sorted({objects.node(pod) for pod in lost}))
-        context.note(What.NOTE, f"prober {namespace}/{name} loses {many(len(lost), 'agent')} on "
-                                f"{nodes}; {many(left, 'agent')} elsewhere")  # fmt: skip
+        context.note(What.NOTE, f"prober {namespace}/{name} has {many(len(lost), 'agent')} on "
+                                f"{nodes}, and {many(left, 'agent')} elsewhere")  # fmt: skip
 
 
 def _prober(pod: Object) -> tuple[str, str]:

@@ -37,9 +37,8 @@ class FleetSite(Site):
         """The Job."""
         pod = self.pod(grace)
         pod["metadata"]["labels"][AGENT_OF] = self.name
-        pod["spec"]["topologySpreadConstraints"] = [
-            self._spread("kubernetes.io/hostname"), self._spread(ZONE),
-        ]  # fmt: skip
+        pod["spec"]["topologySpreadConstraints"] = [self._spread("kubernetes.io/hostname")]
+        pod["spec"].setdefault("affinity", {})["podAntiAffinity"] = self._apart(ZONE)
         template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
         spec = {
             "completionMode": "Indexed", "completions": self.agents, "parallelism": self.agents,
@@ -51,4 +50,15 @@ class FleetSite(Site):
 
     def _spread(self, key: str) -> dict[str, Any]:
         return {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": {AGENT_OF: self.name}}}  # fmt: skip
+                "labelSelector": self._agents}  # fmt: skip
+
+    def _apart(self, key: str) -> dict[str, Any]:
+        """Not a second constraint: nodes that lack the label of one constraint count for none, so
+        that without zones the agents would not be spread over nodes either."""
+        term = {"topologyKey": key, "labelSelector": self._agents}
+        return {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "podAffinityTerm": term}]}  # fmt: skip
+
+    @property
+    def _agents(self) -> dict[str, Any]:
+        return {"matchLabels": {AGENT_OF: self.name}}

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from resilience.model.words import many
 from resilience.report.tones import tone
 
 
@@ -39,6 +40,7 @@ def rendered(page: Sealed, helpers: Mapping[str, Any], **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["tone"] = tone
+    environment.filters["many"] = many
     environment.filters["signed"] = lambda seconds: f"{seconds:+.2f}s"
     environment.globals.update(helpers)
 

@@ -3,6 +3,7 @@ not while another is ready elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from resilience.actions.nodes.node_choice import NodeQuery
 from resilience.actions.nodes.node_down import VERB as NODE_DOWN
 from resilience.actions.nodes.taint import VERB as TAINT
 from resilience.cluster.interface import NODES, PODS, Object
+from resilience.engine.base.run_guard import RunGuard
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Step
@@ -126,11 +128,31 @@ def test_an_agent_with_another_elsewhere_is_lost_and_is_no_victim(here: World, a
         here.cluster.put(PODS, prober(f"p1-{index}", on, agent_of="p1"))
     record = here.run(when=[empties()[at]])
     told = [entry.text for entry in record.timeline]
-    assert "prober shop/p1 loses 1 agent on node-1; 1 agent elsewhere" in told, told
+    assert "prober shop/p1 has 1 agent on node-1, and 1 agent elsewhere" in told, told
     victims = [entry.text for entry in record.timeline if entry.what is What.VICTIM]
     assert len(victims) == 3, victims
     assert not any("p1-" in text for text in victims)
     assert record.outcome is Outcome.PASSED, record.message
+
+
+class Counting(RunGuard):
+    """Notes what an action declares, as a target's limits count it."""
+
+    def __init__(self) -> None:
+        self.declared: list[str] = []
+
+    def may_harm(self, chosen: Sequence[Object]) -> None:
+        self.declared += map(objects.name, chosen)
+
+
+@pytest.mark.parametrize("at", [1, 2], ids=["node_down", "taint"])
+def test_agents_do_not_count_for_the_limits_of_a_target(here: World, at: int) -> None:
+    for index, on in enumerate(("node-1", "node-2")):
+        here.cluster.put(PODS, prober(f"p1-{index}", on, agent_of="p1"))
+    guard = Counting()
+    here.run(when=[empties()[at]], guard=guard)
+    assert len([each for each in guard.declared if each.startswith("web-")]) == 3
+    assert not [each for each in guard.declared if each.startswith("p1-")]
 
 
 def test_a_drain_that_moves_only_an_agent_has_harmed_nothing(here: World) -> None:
@@ -142,13 +164,29 @@ def test_a_drain_that_moves_only_an_agent_has_harmed_nothing(here: World) -> Non
     assert {objects.name(each) for each in here.cluster.find(PODS)} >= {"p1-0", "p1-1"}
 
 
-def test_a_node_with_only_an_agent_is_chosen_before_one_with_a_single_prober(here: World) -> None:
-    here.cluster.put(PODS, prober("p1-0", "node-1", agent_of="p1"))
-    here.cluster.put(PODS, prober("p2", "node-2"))
+@pytest.mark.parametrize("agents_on", [("node-1", "node-2"), ("node-2", "node-3")])
+def test_a_node_without_an_agent_is_chosen_before_one_with(
+    here: World, agents_on: Sequence[str]
+) -> None:
+    here.cluster.put(NODES, node("node-3", "c"))
+    for index, on in enumerate(agents_on):
+        here.cluster.put(PODS, prober(f"p1-{index}", on, agent_of="p1"))
+    cordoned = cordons(here)
+    assert cordoned == {"node-1", "node-2", "node-3"} - set(agents_on)
+
+
+def cordons(here: World) -> set[str]:
+    """The nodes that a step for any node cordons."""
     cordoned: set[str] = set()
     here.on_entry = lambda entry: cordoned.update(
         objects.name(each) for each in here.cluster.find(NODES) if each["spec"].get("unschedulable")
     )
     one = NodeQuery(labels=Selector.parse("!gpu"))
     assert here.run(when=[step(CORDON, Phase.WHEN, node=one)]).outcome is Outcome.PASSED
-    assert cordoned == {"node-1"}
+    return cordoned
+
+
+def test_a_node_with_only_an_agent_is_chosen_before_one_with_a_single_prober(here: World) -> None:
+    here.cluster.put(PODS, prober("p1-0", "node-1", agent_of="p1"))
+    here.cluster.put(PODS, prober("p2", "node-2"))
+    assert cordons(here) == {"node-1"}

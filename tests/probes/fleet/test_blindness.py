@@ -83,6 +83,14 @@ def test_the_pods_of_one_agent_are_one_witness() -> None:
     assert [each for each in sight(alone, WINDOW).blind if each.cut] == []
 
 
+def test_the_pod_before_is_no_witness_of_its_own_agent() -> None:
+    before, after = replaced(1, 20)
+    cut = seen(1, after.start, spoilt(T, 10, 12)[: LENGTH - 20])
+    [found] = [each for each in sight([seen(0, 1000.0, GOOD), before, cut], WINDOW).blind
+               if each.cut]  # fmt: skip
+    assert found.agent is cut
+
+
 def test_a_kept_connection_to_a_dead_pod_is_no_cut() -> None:
     found = sight(fleet(GOOD, spoilt(T, 20, 15), GOOD), WINDOW, kept=True)
     assert found.blind == []

@@ -163,8 +163,10 @@ def test_the_pods_are_spread_over_nodes_and_zones_and_the_job_ends_by_itself() -
     spec = SITE.job(3)["spec"]
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 2, 2)
     spreads = spec["template"]["spec"]["topologySpreadConstraints"]
-    assert [each["topologyKey"] for each in spreads] == [
-        "kubernetes.io/hostname", "topology.kubernetes.io/zone"]  # fmt: skip
+    assert [each["topologyKey"] for each in spreads] == ["kubernetes.io/hostname"]
+    apart = spec["template"]["spec"]["affinity"]["podAntiAffinity"]
+    [preferred] = apart["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert preferred["podAffinityTerm"]["topologyKey"] == "topology.kubernetes.io/zone"
     labels = spec["template"]["metadata"]["labels"]
     assert all(each["labelSelector"]["matchLabels"].items() <= labels.items() for each in spreads)
     assert all(each["whenUnsatisfiable"] == "ScheduleAnyway" for each in spreads)
