@@ -59,6 +59,7 @@ class ServiceAddresses:
         filled = set(_ADDRESSED[:4]) - given
         request.unowned.update(("f:spec", f"f:{field}") for field in filled)
         self._node_port_numbers(request, spec, old)
+        self._health_check_port(request, spec, old)
 
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
         """An update without an address keeps the current one; it may not request a different
@@ -164,14 +165,39 @@ class ServiceAddresses:
             if wanted:
                 self._check_port(request, at, wanted, key)
             else:
-                wanted = next(
-                    number
-                    for number in self._chance.sample(_PORTS, len(_PORTS))
-                    if number not in self._ports
-                )
+                wanted = self._free_port(spec)
                 item = key_of(port, ("port", "protocol"))
                 request.unowned.add(("f:spec", "f:ports", item, "f:nodePort"))
             port["nodePort"] = wanted
+
+    def _health_check_port(self, request: Request, spec: Spec, old: Spec) -> None:
+        """The port where each node says whether it has a Pod of the Service (alloc.go,
+        allocHealthCheckNodePort)."""
+        before = old.get("healthCheckNodePort") if _is_checked(old) else None
+        wanted = spec.get("healthCheckNodePort")
+        if not _is_checked(spec):
+            if wanted == before:
+                spec.pop("healthCheckNodePort", None)
+            return
+        if not wanted:
+            request.unowned.add(("f:spec", "f:healthCheckNodePort"))
+            spec["healthCheckNodePort"] = before or self._free_port(spec)
+        elif before and wanted != before:
+            why = refusals.value_invalid("spec.healthCheckNodePort", wanted, "field is immutable")
+            raise refusals.invalid(request.resource, request.name, [why])
+        elif self._ports.get(wanted) not in (None, (request.namespace, request.name)):
+            raise ApiError(
+                500,
+                "InternalError",
+                f"Internal error occurred: failed to allocate requested HealthCheck NodePort "
+                f"{wanted}: provided port is already allocated",
+            )
+
+    def _free_port(self, spec: Spec) -> int:
+        taken = {*self._ports, *_node_ports({"spec": spec})}
+        return next(
+            number for number in self._chance.sample(_PORTS, len(_PORTS)) if number not in taken
+        )
 
     def _check_port(self, request: Request, at: int, wanted: Any, key: tuple[str, str]) -> None:
         why = ""
@@ -196,6 +222,12 @@ def _key(obj: Obj) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
 
 
+def _is_checked(spec: Spec) -> bool:
+    """Whether load balancers ask the nodes for its health (pkg/api/service/util.go)."""
+    return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+
+
 def _node_ports(obj: Obj) -> list[int]:
     spec = obj.get("spec") or {}
-    return [port["nodePort"] for port in mappings(spec.get("ports")) if port.get("nodePort")]
+    ports = [port["nodePort"] for port in mappings(spec.get("ports")) if port.get("nodePort")]
+    return ports + [port for port in (spec.get("healthCheckNodePort"),) if port]
