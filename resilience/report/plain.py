@@ -84,9 +84,10 @@ def _what(done: str) -> str:
 
 
 def _done(record: RunRecord) -> Iterable[str]:
-    """The actions in `when`, in order and without repeats."""
-    acts = [DONE[step.verb] for step in record.steps if step.phase == "when" and step.verb in DONE]
-    return dict.fromkeys(acts)
+    """The actions in `when` that took effect, in order and without repeats: an optional one may
+    have found nothing to do."""
+    acts = [step for step in record.steps if step.phase == "when" and step.verb in DONE]
+    return dict.fromkeys(DONE[step.verb] for step in acts if step.result is not Result.NOT_MEASURED)
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -35,6 +35,19 @@ def test_a_service_that_passed_is_said_to_withstand_the_fault() -> None:
     )
 
 
+def test_an_action_that_found_nothing_to_do_is_not_told() -> None:
+    made = record(False)
+    steps = [replace(each, result=Result.NOT_MEASURED) if each.verb == "drain" else each
+             for each in made.steps]  # fmt: skip
+    assert plain(replace(made, steps=steps)).endswith("while some of its copies were stopped.")
+
+
+def test_an_action_that_the_service_did_not_allow_is_told() -> None:
+    made = record()
+    steps = [replace(each, result=Result.FAILED) for each in made.steps]
+    assert "a machine it runs on was emptied" in plain(replace(made, steps=steps))
+
+
 def test_a_service_that_failed_is_described_with_its_numbers() -> None:
     assert plain(record()).startswith(
         "The service did not withstand it: 82.814% of all requests were answered well instead of "
