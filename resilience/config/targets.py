@@ -133,7 +133,7 @@ def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
         values["machine_driver"] = _machine_driver(where, body["driver"])
     else:
         values["driver"] = tuple(body.get("driver", ()))
-    values["namespaces"] = tuple(body.get("namespaces", ()))
+    values["namespaces"] = _namespaces(where, body.get("namespaces", ()))
     values["namespace_selectors"] = tuple(
         _parsed(where, "namespace_selectors", text, Selector.parse)
         for text in body.get("namespace_selectors", ())
@@ -148,8 +148,19 @@ def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _OBJECTS = re.compile(r"[a-z0-9]+(\.[a-z0-9][-a-z0-9.]*)?(/[^/\s]+)?")
 _OWN_KEYS = {"nodes": "nodes = true", "namespaces": 'namespaces = ["NAME"]'}
+
+
+def _namespaces(where: str, listed: Sequence[str]) -> tuple[str, ...]:
+    for text in listed:
+        if not _NAMESPACE.fullmatch(text):
+            raise BadTarget(
+                f"{where}: namespaces = {text!r}; expected the name of a namespace. To allow "
+                "several, list each, or select them by label in namespace_selectors"
+            )
+    return tuple(listed)
 
 
 def _cluster_scoped(where: str, listed: Sequence[str]) -> tuple[str, ...]:

@@ -42,6 +42,9 @@ def test_no_files_mean_no_targets(tmp_path: Path) -> None:
     assert load(tmp_path) == []
 
 
+NAMED = 'context = "s"\ncluster = "u"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -60,6 +63,9 @@ def test_no_files_mean_no_targets(tmp_path: Path) -> None:
         ('context = "s"', "has no cluster (kubectl get namespace kube-system"),
         ('cluster = "u"', "has no context"),
         ("context = ", "Invalid value"),
+        (NAMED + 'namespaces = ["shop", "shop-*"]', "namespaces = 'shop-*'; expected the name"),
+        (NAMED + 'namespaces = ["Shop"]', "or select them by label in namespace_selectors"),
+        (NAMED + 'namespaces = [""]', "expected the name of a namespace"),
     ],
 )
 def test_what_is_not_understood_is_an_error_that_names_the_file(
