@@ -16,6 +16,8 @@ from resilience.report.machine.metrics import HELP, PREFIX, escaped
 
 FAMILIES = ("run_passed", "run_seconds", "promise_kept", "promise_value")
 END = "# EOF\n"
+MILLISECONDS = 3
+"""Decimals of a time: runs that end within one of them are one moment in the file."""
 
 Sample = tuple[str, float, float]
 """Labels as written, value, epoch seconds."""
@@ -38,7 +40,7 @@ def _family(name: str, samples: list[Sample]) -> str:
         if (labels, moment) == last:
             continue  # the format allows one sample for each time
         last = (labels, moment)
-        lines.append(f"{PREFIX}{name}{{{labels}}} {value:.9g} {moment:.3f}\n")
+        lines.append(f"{PREFIX}{name}{{{labels}}} {value:.9g} {moment:.{MILLISECONDS}f}\n")
     return head + "".join(lines)
 
 
@@ -51,7 +53,7 @@ def _samples(history: ScenarioHistory) -> Iterator[tuple[str, Sample]]:
 
 
 def _of(run: Past, scenario: str) -> Iterator[tuple[str, Sample]]:
-    ended = run.started + run.seconds
+    ended = round(run.started + run.seconds, MILLISECONDS)
     yield "run_passed", (scenario, float(run.outcome == PASSED), ended)
     yield "run_seconds", (scenario, run.seconds, ended)
     for number in {each.name: each for each in run.numbers}.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from resilience.history.badge import badge
 from resilience.history.openmetrics import openmetrics
@@ -31,6 +32,15 @@ def test_samples_of_a_series_stand_together_in_order_and_once_a_moment() -> None
     times = [float(match[4]) for match in passed if match]
     assert times == sorted(set(times))
     assert len(times) == 3
+
+
+def test_runs_that_end_within_a_millisecond_are_one_sample() -> None:
+    """A parser refuses a series that has two samples with the same time."""
+    first = past(1)
+    runs = [first, replace(first, run="other", started=first.started + 0.0001)]
+    times = [line.split()[-1] for line in openmetrics(histories(runs)).splitlines()
+             if "run_passed{" in line]  # fmt: skip
+    assert len(times) == len(set(times)) == 1
 
 
 def test_label_values_are_escaped() -> None:

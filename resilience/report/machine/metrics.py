@@ -85,8 +85,9 @@ def _promise(scenario: str, finding: Finding) -> Iterator[Row]:
 
 
 def _read(text: str) -> Iterator[Row]:
-    """Lines of an earlier file; foreign lines are dropped."""
-    for line in text.splitlines():
+    """Lines of an earlier file; foreign lines are dropped. Only a line feed ends a line: other
+    separators of Unicode may be in a label."""
+    for line in text.split("\n"):
         if match := _LINE.fullmatch(line):
             yield match[1], match[2], match[3], match[4]
 

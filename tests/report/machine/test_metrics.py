@@ -89,6 +89,13 @@ def test_quotes_and_line_ends_of_a_title_stay_inside_their_label() -> None:
     assert values(again).keys() >= values(metrics([odd])).keys()
 
 
+def test_only_a_line_feed_ends_a_line_of_the_file() -> None:
+    """A scenario that did not run stays, whatever Unicode calls a line end in its name."""
+    old = named(record(broken=False), "a\u2028b\x85c\x0cd")
+    text = metrics([named(record(), "new")], metrics([old]))
+    assert 'resilience_run_passed{scenario="a\u2028b\x85c\x0cd"' in text
+
+
 def test_one_help_and_type_for_each_metric_above_its_lines() -> None:
     text = metrics([named(record(), "one"), named(record(), "two")])
     for name in re.findall(r"# HELP (\w+) ", text):
