@@ -35,7 +35,7 @@ def test_samples_of_a_series_stand_together_in_order_and_once_a_moment() -> None
 
 
 def test_runs_that_end_within_a_millisecond_are_one_sample() -> None:
-    """A parser refuses a series that has two samples with the same time."""
+    """promtool may abort where a series has two samples with the same time."""
     first = past(1)
     runs = [first, replace(first, run="other", started=first.started + 0.0001)]
     times = [line.split()[-1] for line in openmetrics(histories(runs)).splitlines()
