@@ -18,9 +18,10 @@ from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, NODES, PODS, Object
 from resilience.cluster.requests.request import Request
 from resilience.cluster.transport import HttpCluster
-from resilience.drain import DrainOptions, DrainResult, PodDrain, State, budgets, drain
+from resilience.drain import Allow, DrainOptions, DrainResult, PodDrain, State, budgets, drain
 from resilience.drain.engine import Clock
 from resilience.kube import objects
+from resilience.kube.readiness import is_ready
 from tests import spaces
 
 FAULTS = "/sandbox/v1/faults"
@@ -203,6 +204,28 @@ def test_a_budget_that_stays_closed_blocks_in_its_own_words(
     assert f"budget web needs {REPLICAS} healthy pods and has {REPLICAS} currently" in str(
         result.pods[0]
     )
+
+
+def test_a_pod_that_ends_slowly_under_a_spent_budget_is_evicted(
+    cluster: HttpCluster, space: str
+) -> None:
+    """kubernetes/kubernetes#91141: it stays Ready while it terminates, and no budget counts it."""
+    slow = {"name": "slow", "labels": {"app": "slow"}}
+    container = {"name": "c", "image": "registry.k8s.io/pause:3.10",
+                 "lifecycle": {"preStop": {"sleep": {"seconds": 5}}}}  # fmt: skip
+    spec = {"nodeName": "node-3", "terminationGracePeriodSeconds": 8, "containers": [container]}
+    all_of_it = {"minAvailable": 1, "selector": {"matchLabels": {"app": "slow"}}}
+    cluster.create(BUDGETS, {"metadata": {"name": "slow"}, "spec": all_of_it}, space)
+    cluster.create(PODS, {"metadata": slow, "spec": spec}, space)
+    with cluster.view(PODS, space, labels="app=slow") as view:
+        assert view.wait(lambda found: any(map(is_ready, found)), LONGEST)
+        cluster.delete(PODS, "slow", space)
+        assert view.wait(lambda found: any(map(objects.is_terminating, found)), LONGEST)
+        assert all(map(is_ready, view.objects()))
+    options = DrainOptions(allow=Allow(bare=True))
+    deadline = time.monotonic() + LONGEST
+    result = drain(cluster, ["node-3"], options, clock=time, deadline=deadline)
+    assert [(pod.name, pod.state) for pod in result.pods] == [("slow", State.EVICTED)]
 
 
 def test_pods_of_a_node_that_died_are_told_as_still_terminating_and_why(
