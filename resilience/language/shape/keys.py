@@ -23,8 +23,8 @@ class StepKeys:
         example="60s",
     )
     optional: bool = parameter(
-        "Whether the scenario may pass although this step fails; the report lists the failure. A probe "
-        "with an objective cannot be optional.",
+        "Whether the scenario may pass although this step fails; the report lists the failure. A "
+        "probe with an objective cannot be optional.",
         default=False,
     )
 

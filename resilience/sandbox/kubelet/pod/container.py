@@ -388,7 +388,7 @@ class Container:
                 await asyncio.shield(exited)
                 break
             self._hurry.clear()
-            await _first_of(exited, self._hurry, left)
+            await _first_of((exited,), self._hurry, left)
         self._ending = False
         if not self._stopping.is_set():
             self._deadline = float("inf")
@@ -402,9 +402,12 @@ class Container:
 
     async def _pre_stop(self, hook: dict[str, object], exited: asyncio.Future[int]) -> None:
         running = asyncio.ensure_future(run_hook(self, "PreStop", hook))
-        left = max(0.0, self._deadline - time.monotonic())
-        both: set[asyncio.Future[Any]] = {running, exited}
-        await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        while not (running.done() or exited.done()):
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                break
+            self._hurry.clear()
+            await _first_of((running, exited), self._hurry, left)
         if not running.done():
             running.cancel()
         elif not running.cancelled() and running.exception() is not None:
@@ -449,8 +452,9 @@ def _shown(workdir: str) -> Sequence[Mount]:
     return [Mount(path=workdir, source=workdir, read_only=True)] if workdir else []
 
 
-async def _first_of(exited: asyncio.Future[int], hurry: asyncio.Event, timeout: float) -> None:
+async def _first_of(
+    ends: Iterable[asyncio.Future[Any]], hurry: asyncio.Event, timeout: float
+) -> None:
     hurried = asyncio.ensure_future(hurry.wait())
-    both: set[asyncio.Future[Any]] = {exited, hurried}
-    await asyncio.wait(both, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({*ends, hurried}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     hurried.cancel()

@@ -69,6 +69,17 @@ def test_a_later_delete_may_shorten_the_grace_period(pods: Pods) -> None:
     pods.kubectl("delete", "pod", "hurry", "--grace-period=1", "--timeout=60s")
 
 
+@pytest.mark.parametrize(
+    "hook", [{"sleep": {"seconds": 600}}, {"exec": {"command": ["sleep", "600"]}}]
+)
+def test_a_later_delete_ends_a_pre_stop_hook(pods: Pods, hook: dict[str, Any]) -> None:
+    lifecycle = {"preStop": hook}
+    pods.run("held", main={**netexec(), "lifecycle": lifecycle}, terminationGracePeriodSeconds=600)
+    pods.until_ready("held")
+    pods.kubectl("delete", "pod", "held", "--wait=false")
+    pods.kubectl("delete", "pod", "held", "--grace-period=1", "--timeout=60s")
+
+
 def test_grace_zero_removes_the_object_at_once_and_kills_two_seconds_later(pods: Pods) -> None:
     pods.run("force", STUBBORN, terminationGracePeriodSeconds=600)
     pods.until_ready("force")
