@@ -164,6 +164,8 @@ class ServiceAddresses:
             wanted = port.get("nodePort") or before.get((port.get("port"), port.get("protocol")))
             if wanted:
                 self._check_port(request, at, wanted, key)
+            elif not _is_given_ports(spec):
+                continue
             else:
                 wanted = self._free_port(spec)
                 item = key_of(port, ("port", "protocol"))
@@ -220,6 +222,11 @@ class ServiceAddresses:
 
 def _key(obj: Obj) -> tuple[str, str]:
     return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
+
+
+def _is_given_ports(spec: Spec) -> bool:
+    """Whether it gets node ports that it does not request (alloc.go, shouldAllocateNodePorts)."""
+    return spec.get("type") == "NodePort" or spec.get("allocateLoadBalancerNodePorts") is not False
 
 
 def _is_checked(spec: Spec) -> bool:
