@@ -232,6 +232,9 @@ class Helping:
     def rights(self, parameters: Any, namespace: str) -> tuple[Right, ...]:
         return (right("create", namespace=namespace),)
 
+    def creates(self, parameters: Any, namespace: str) -> tuple[str, ...]:
+        return ()
+
     def describe(self, parameters: Any) -> str:
         return "help out"
 
