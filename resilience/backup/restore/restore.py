@@ -20,6 +20,7 @@ from resilience.backup.format.errors import BadRequest, RestoreRefused
 from resilience.backup.format.velero import Found, understood
 from resilience.backup.objects import order
 from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.left_names import LeftNames
 from resilience.backup.objects.restore_plan import Indexed, Passes, RestoreStage, plan
 from resilience.backup.objects.selection import Chosen
 from resilience.backup.objects.short_lived import goes_with_owner, recreated_owners
@@ -72,6 +73,7 @@ class _Restore:
         self._report = RestoreReport(request.name, snapshot.name)
         self._links = OwnerLinks(cluster)
         self._chosen = Chosen(request.selection)
+        self._left_names = LeftNames(request.targets.namespaces)
         self._passes = Passes()
         self._recreated: Mapping[str, str] = {}
         self._places = frozenset[str]()
@@ -107,6 +109,7 @@ class _Restore:
             self._ask(began)
             if self._request.dry_run:
                 self._report.volumes = [each.foretold() for each in self._claims.decisions]
+                self._report.notes += self._left_names.notes()
                 return self._report
             self._report.require("the restore was not started")
             self._unasked = _keys(
@@ -117,6 +120,7 @@ class _Restore:
         self._report.require("the restore was not started")
         self._request.on_begin()
         self._create()
+        self._report.notes += self._left_names.notes()
         return self._report
 
     def _ask(self, began: float) -> None:
@@ -251,6 +255,7 @@ class _Restore:
             self._note(kind, obj, Written(outcome, resource.reason), {})
             return
         require_place(resource, obj, self._places)
+        self._left_names.see(kind, obj)
         if not self._asking:
             self._links.later(kind, resource, obj, owners)
         existing: Existing = "skip" if needed else self._request.existing
