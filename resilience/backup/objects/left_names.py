@@ -1,27 +1,25 @@
 """Texts of a copy that still lead to the namespace it was copied from. Pure.
 
 A restore into another namespace maps references, and leaves DNS names in texts unchanged: only a
-person knows whether a copy should talk to the original's database. A restore lists each. Short names
-(`db.shop`) are not found: too many words look like them.
+person knows whether a copy should talk to the original's database. A restore lists each. Short
+names (`db.shop`) are not found: too many words look like them.
 """
 
 from __future__ import annotations
 
-import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.written_fields import LAST_APPLIED
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 from resilience.model.words import many
 
 _MOST = 10
 _NOT_READ = frozenset({"metadata", "status"})
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""Repeats the object as it was in its file."""
 
 
 class LeftNames:
@@ -53,7 +51,7 @@ def _texts(obj: Object) -> Iterator[tuple[str, str]]:
     secret = identity(obj) == "Secret"
     annotations = objects.metadata(obj).get("annotations") or {}
     yield from _inside(
-        "metadata.annotations", {k: v for k, v in annotations.items() if k != _LAST_APPLIED}
+        "metadata.annotations", {k: v for k, v in annotations.items() if k != LAST_APPLIED}
     )
     for key, value in obj.items():
         if key in _NOT_READ:
@@ -77,5 +75,5 @@ def _inside(place: str, value: Any) -> Iterator[tuple[str, str]]:
 def _decoded(text: str) -> str:
     try:
         return b64decode(text).decode("utf-8", "replace")
-    except (ValueError, binascii.Error):
+    except ValueError:
         return ""

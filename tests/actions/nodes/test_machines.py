@@ -60,14 +60,19 @@ def restarted(pod: Object) -> None:
     pod["status"]["containerStatuses"][0]["restartCount"] += 1
 
 
-@pytest.fixture
-def here() -> World:
+def two_zones() -> World:
+    """The service is on node-1; node-2 has nothing yet."""
     made = world()
     for name, zone in (("node-1", "a"), ("node-2", "b")):
         made.cluster.put(NODES, node(name, zone))
     made.deploy()
     by_node(made)
     return made
+
+
+@pytest.fixture
+def here() -> World:
+    return two_zones()
 
 
 @pytest.fixture

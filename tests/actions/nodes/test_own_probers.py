@@ -21,9 +21,9 @@ from resilience.model.scenario import Step
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
-from tests.actions.nodes.test_machines import Power
-from tests.actions.nodes.test_zone import by_node, node
-from tests.engine.helpers import World, step, world
+from tests.actions.nodes.test_machines import Power, two_zones
+from tests.actions.nodes.test_zone import node
+from tests.engine.helpers import World, step
 
 
 def prober(name: str, on: str, *, agent_of: str = "", run: str = "r1", ready: bool = True,
@@ -46,12 +46,7 @@ def prober(name: str, on: str, *, agent_of: str = "", run: str = "r1", ready: bo
 
 @pytest.fixture
 def here() -> World:
-    """The service is on node-1; node-2 has nothing yet."""
-    made = world()
-    for name, zone in (("node-1", "a"), ("node-2", "b")):
-        made.cluster.put(NODES, node(name, zone))
-    made.deploy()
-    by_node(made)
+    made = two_zones()
     power = Power(made)
     for name in ("node-1", "node-2"):
         power.write(name, "True", "boot-1")

@@ -13,7 +13,7 @@ from resilience.cluster import connect
 from resilience.cluster.access import embedded
 from resilience.cluster.interface import NODES
 from tests.harness.conftest import Run, _alone, run  # noqa: F401
-from tests.probes.fleet.test_fleet_in_sandbox import probe
+from tests.probes.fleet.test_fleet_in_sandbox import _on_three_nodes, probe  # noqa: F401
 from tests.probes.kinds.trial import found, runs, scenario, web
 
 pytestmark = pytest.mark.alone  # outages of these services are held to a clock
@@ -32,9 +32,9 @@ def sandbox() -> Iterator[embedded.Embedded]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def _on_three_nodes(sandbox: embedded.Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESILIENCE_KUBECONFIG", str(sandbox.kubeconfig))
+def lost_rows(findings: dict[str, Any]) -> dict[str, Any]:
+    """The rows of agents that did not see everything."""
+    return {name: each for name, each in findings.items() if name.startswith("probe.agent_")}
 
 
 def test_a_drained_agent_is_told_and_replaced_and_the_others_judge(
@@ -47,7 +47,7 @@ def test_a_drained_agent_is_told_and_replaced_and_the_others_judge(
     told = runs(pytester.path)["drained"]
     findings = found(told)
     assert findings["probe.agents"]["value"] == 2.0
-    [row] = [each for name, each in findings.items() if name.startswith("probe.agent_")]
+    [row] = lost_rows(findings).values()
     assert row["result"] == "passed"
     assert "the agent on node-2 (zone b)" in row["measured"]
     assert "this run acted there: node-2 is cordoned" in row["measured"]
@@ -56,11 +56,6 @@ def test_a_drained_agent_is_told_and_replaced_and_the_others_judge(
     lost = [each["agent"] for each in agents if each["node"] == "node-2"]
     assert [each["agent"] for each in agents].count(lost[0]) == 2, agents
     assert told["leftovers"] == []
-
-
-def lost_rows(findings: dict[str, Any]) -> dict[str, Any]:
-    """The rows of agents that did not see everything."""
-    return {name: each for name, each in findings.items() if name.startswith("probe.agent_")}
 
 
 def test_a_zone_is_drained_of_its_agents_and_the_other_zone_judges(
