@@ -29,7 +29,7 @@ from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.selection import Pattern, Selection
 from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.lifecycle import Keys
-from resilience.backup.restore.outcome import DRY, RestoreReport
+from resilience.backup.restore.outcome import RestoreReport
 from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -85,7 +85,7 @@ def bring_back(options: argparse.Namespace) -> int:
         request = _filling(request, options, snapshot, cluster)
         with _named(request, begun):
             report = restore(request, snapshot, cluster, clock=CLOCK)
-            loaded = _loaded(report, request.selection, snapshot, targets, cluster)
+            loaded = _loaded(report, request, snapshot, cluster)
         waited = wait_ready(report, cluster, clock=CLOCK, within=within) if within else None
     lines = [cli_output.restored(report), *report.volumes, *cli_output.not_brought_back(report)]
     lines += [*loaded, *cli_output.waited(waited)]
@@ -180,11 +180,7 @@ def _named(request: RestoreRequest, begun: Event) -> Iterator[None]:
 
 
 def _loaded(
-    report: RestoreReport,
-    selection: Selection,
-    snapshot: Snapshot,
-    targets: Targets,
-    cluster: HttpCluster,
+    report: RestoreReport, request: RestoreRequest, snapshot: Snapshot, cluster: HttpCluster
 ) -> list[str]:
     """The application's own dumps, loaded once its Pods are ready. A partial restore loads none:
     a dump covers the whole namespace.
@@ -193,12 +189,16 @@ def _loaded(
     from resilience.backup.data.dumps import Dumps
     from resilience.backup.data.dumps import of as dumps_of
 
-    if not report.complete or any(each in DRY for each in report.counts):
+    if request.dry_run:
         return []
     held = dumps_of(snapshot)
-    if held and (selection.partial or selection.exclude):
+    if held and not report.complete:
+        return ["no dump was loaded: not everything is restored"]
+    if held and (request.selection.partial or request.selection.exclude):
         return ["no dump was loaded: a dump belongs to a complete restore"]
-    return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(snapshot, targets)
+    return Dumps(cluster=cluster, exec=ClusterExec(cluster), clock=CLOCK).load(
+        snapshot, request.targets
+    )
 
 
 def _filling(

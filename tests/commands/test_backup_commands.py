@@ -360,6 +360,17 @@ dumps:
     assert len(rows.splitlines()) == 2000
     desk.types("backup", "create", plan)
     (name,) = desk.names("file:data")
+    desk.told("orders", "python", "/app/orders.py", "fill", "1")
+    told = desk.types("restore", name, "--store", "file:data", "--dry-run")
+    assert "dump" not in told  # all objects are there and equal
+    assert len(desk.told("orders", "python", "/app/orders.py", "rows").splitlines()) == 2001
+    frozen = {"immutable": True, "data": {"x": "y"}}
+    desk.cluster.patch(CONFIGMAPS, "orders", frozen, desk.namespace)
+    done = desk.run("restore", name, "--store", "file:data", "--existing", "update")
+    assert done.returncode == 1
+    assert "no dump was loaded: not everything is restored" in done.stdout
+    assert "configmaps/orders leaves it as it is" in done.stderr
+    assert len(desk.told("orders", "python", "/app/orders.py", "rows").splitlines()) == 2001
     settle_deleted(desk.cluster, desk.namespace)
     told = desk.types("restore", name, "--store", "file:data")
     assert f"dump orders into {desk.namespace}: " in told

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.restore.writing import Written
+from resilience.backup.restore.writes.writing import Written
 from resilience.cluster.interface import Object
 
 T = TypeVar("T")

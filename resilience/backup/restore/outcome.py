@@ -12,7 +12,7 @@ from resilience.model.words import many
 
 
 class Outcome(Enum):
-    """One object. FAILED and REJECTED fail the restore."""
+    """One object. FAILED, REJECTED and FIXED make a restore incomplete; FIXED does not stop it."""
 
     CREATED = "created"
     RESUMED = "created before the interruption"
@@ -20,6 +20,7 @@ class Outcome(Enum):
     EQUAL = "exists and is equal"
     SKIPPED = "exists and was left unchanged"
     LEFT = "not to be created"
+    FIXED = "cannot be changed in place"
     FAILED = "failed"
     WOULD_CREATE = "would be created"
     WOULD_UPDATE = "would be updated"
@@ -40,10 +41,10 @@ _OF_SEVERAL = {
 STATUS_LEFT = "status left to its controller"
 """The rewrite of a custom resource whose status is not restored."""
 
-DRY = frozenset({Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE, Outcome.UNASKED, Outcome.REJECTED})
-"""Outcomes of a dry run only."""
+BLOCKING = frozenset({Outcome.FAILED, Outcome.REJECTED})
+"""What a dry run may not find, if the restore is to begin."""
 
-BAD = frozenset({Outcome.FAILED, Outcome.REJECTED})
+BAD = BLOCKING | {Outcome.FIXED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +91,17 @@ class RestoreReport:
 
     @property
     def bad(self) -> Iterator[Item]:
-        """The objects that failed or would fail."""
+        """The objects that are not, or would not be, as they were recorded."""
         return (item for item in self.items if item.outcome in BAD)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing failed."""
+        """Whether every object is as it was recorded."""
         return not any(self.bad)
 
     def require(self, what: str) -> None:
         """`RestoreRefused` that names what blocks it."""
-        bad = [str(item) for item in self.bad]
+        bad = [str(item) for item in self.items if item.outcome in BLOCKING]
         if bad:
             more = f"\n  and {len(bad) - 10} more" if len(bad) > 10 else ""
             raise RestoreRefused(

@@ -38,8 +38,8 @@ from resilience.backup.restore.preparation import Preparation
 from resilience.backup.restore.rehearsal.dry_run_answers import DryRunAnswers
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.served_kinds import Kinds, MissingKind
-from resilience.backup.restore.server_refusals import is_hook_away
-from resilience.backup.restore.writing import Existing, ObjectWriter, Written
+from resilience.backup.restore.writes.server_refusals import is_hook_away
+from resilience.backup.restore.writes.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.model.progress import Done, nobody, track
 

@@ -11,7 +11,7 @@ from resilience.backup.data.volume_decisions import Decision
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.objects.rules import Allocations
 from resilience.backup.objects.selection import EVERYTHING, Selection
-from resilience.backup.restore.writing import Existing
+from resilience.backup.restore.writes.writing import Existing
 from resilience.cluster.interface import Object
 
 Adjust = Callable[[Object], str | Mapping[str, list[str]]]

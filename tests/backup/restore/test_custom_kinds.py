@@ -10,7 +10,7 @@ import pytest
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.objects.selection import Pattern, Selection
 from resilience.backup.restore.outcome import RestoreReport
-from resilience.backup.restore.server_refusals import is_hook_away
+from resilience.backup.restore.writes.server_refusals import is_hook_away
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.errors import ApiError, Forbidden, ServerTrouble
 from resilience.cluster.interface import Object, Resource

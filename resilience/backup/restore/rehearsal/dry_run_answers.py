@@ -18,8 +18,8 @@ from resilience.backup.restore.rehearsal.cluster_needs import ClusterNeeds
 from resilience.backup.restore.rehearsal.quotas import Quotas
 from resilience.backup.restore.rehearsal.recorded_roles import RecordedRoles
 from resilience.backup.restore.restore_request import RestoreRequest
-from resilience.backup.restore.server_refusals import GRANTING
-from resilience.backup.restore.writing import Written
+from resilience.backup.restore.writes.server_refusals import GRANTING
+from resilience.backup.restore.writes.writing import Written
 from resilience.cluster.interface import Cluster, Object
 from resilience.cluster.permit.held_rights import HeldRights
 

@@ -12,6 +12,7 @@ from resilience.sandbox.apiserver.validation import job_policies, pod_spec
 from resilience.sandbox.apiserver.validation.template_rules import counts, template
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.refusals import Cause
+from resilience.sandbox.store.store import clone
 
 Obj = dict[str, Any]
 _IMMUTABLE = "field is immutable"
@@ -41,7 +42,7 @@ def job(obj: Obj, old: Obj | None) -> list[Cause]:
         before = old["spec"]
         fixed = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex",
                  "successPolicy"]  # fmt: skip
-        if not (before.get("suspend") and spec.get("template") != before.get("template")):
+        if not _schedules_otherwise(old, spec):
             fixed.append("template")
         if spec.get("completionMode") != "Indexed":
             fixed.append("completions")
@@ -51,6 +52,24 @@ def job(obj: Obj, old: Obj | None) -> list[Cause]:
             if spec.get(field) != before.get(field)
         ]
     return causes
+
+
+_SCHEDULING = ("nodeSelector", "tolerations", "affinity", "schedulingGates")
+
+
+def _schedules_otherwise(old: Obj, spec: Obj) -> bool:
+    """Whether the template differs in scheduling alone, and the Job was never started
+    (pkg/apis/batch/validation, validatePodTemplateUpdate)."""
+    if not old["spec"].get("suspend") or (old.get("status") or {}).get("startTime"):
+        return False
+    before, after = clone(old["spec"]["template"]), clone(spec["template"])
+    for each in (before, after):
+        about = each["metadata"] = each.get("metadata") or {}
+        for key in ("labels", "annotations"):
+            about.pop(key, None)
+        for key in _SCHEDULING:
+            each["spec"].pop(key, None)
+    return bool(before == after)
 
 
 def cron_job(obj: Obj, old: Obj | None) -> list[Cause]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from resilience.sandbox.apiserver.validation import container_rules, metadata_names, pod_spec
 from resilience.sandbox.apiserver.validation.workload_rules import share
-from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube import quantity, refusals
 from resilience.sandbox.kube.refusals import Cause
 from resilience.sandbox.store.store import clone
 
@@ -250,9 +250,10 @@ def claim(obj: Obj, old: Obj | None) -> list[Cause]:
     causes += container_rules.resources(spec.get("resources") or {}, "spec.resources")
     if old is not None:
         before, after = clone(old.get("spec") or {}), clone(spec)
-        for value in (before, after):
-            value.pop("volumeAttributesClassName", None)
-            (value.get("resources") or {}).pop("requests", None)
+        if (obj.get("status") or {}).get("phase") == "Bound":
+            for value in (before, after):
+                value.pop("volumeAttributesClassName", None)
+                (value.get("resources") or {}).pop("requests", None)
         if not before.get("volumeName"):
             before.pop("volumeName", None)
             after.pop("volumeName", None)
@@ -266,7 +267,22 @@ def claim(obj: Obj, old: Obj | None) -> list[Cause]:
                     " volumeAttributesClassName for bound claims",
                 )
             )
+        causes += _shrinks(obj, old)
     return causes
+
+
+def _shrinks(obj: Obj, old: Obj) -> list[Cause]:
+    """A claim may only ask for less again while its volume did not grow
+    (pkg/apis/core/validation, ValidatePersistentVolumeClaimUpdate)."""
+    asked = [(each["spec"].get("resources") or {}).get("requests") for each in (old, obj)]
+    has = (old.get("status") or {}).get("capacity")
+    was, wanted, held = (
+        quantity.parse_or_none((each or {}).get("storage")) or 0 for each in (*asked, has)
+    )
+    if wanted >= was or wanted > held:
+        return []
+    where = "spec.resources.requests.storage"
+    return [refusals.value_forbidden(where, "field can not be less than status.capacity")]
 
 
 def volume(obj: Obj, old: Obj | None) -> list[Cause]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from resilience.sandbox.apiserver.validation import batch_rules
+from resilience.sandbox.store.store import clone
 from tests.sandbox.apiserver.wire import Wire, config_map, deployment, pod
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/NS/deployments"
@@ -145,6 +147,22 @@ def test_a_bad_name_is_refused(wire: Wire, name: str) -> None:
     assert (answer.status, answer.json["details"]["causes"][0]["field"]) == (422, "metadata.name")
 
 
+CLAIMS = "/api/v1/namespaces/NS/persistentvolumeclaims"
+CLAIM: dict[str, Any] = {
+    "metadata": {"name": "x"},
+    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+}
+JOB: dict[str, Any] = {
+    "metadata": {"name": "x"},
+    "spec": {
+        "suspend": True,
+        "template": {
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+        },
+    },
+}
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "body", "patch", "text"),
     [
@@ -178,16 +196,24 @@ def test_a_bad_name_is_refused(wire: Wire, name: str) -> None:
         ),
         (
             "claim",
-            "/api/v1/namespaces/NS/persistentvolumeclaims",
-            {
-                "metadata": {"name": "x"},
-                "spec": {
-                    "accessModes": ["ReadWriteOnce"],
-                    "resources": {"requests": {"storage": "1Gi"}},
-                },
-            },
+            CLAIMS,
+            CLAIM,
             {"spec": {"accessModes": ["ReadOnlyMany"]}},
             "spec is immutable after creation",
+        ),
+        (
+            "size of a claim without a volume",
+            CLAIMS,
+            CLAIM,
+            {"spec": {"resources": {"requests": {"storage": "2Gi"}}}},
+            "spec is immutable after creation",
+        ),
+        (
+            "image of a suspended job",
+            "/apis/batch/v1/namespaces/NS/jobs",
+            JOB,
+            {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "j"}]}}}},
+            "field is immutable",
         ),
         (
             "role",
@@ -205,6 +231,42 @@ def test_a_change_of_an_immutable_field_is_refused(
     answer = wire.patch(f"{path}/x", patch)
     assert answer.status == 422
     assert text in answer.message
+
+
+def test_a_job_that_never_started_may_be_scheduled_otherwise(wire: Wire) -> None:
+    jobs = "/apis/batch/v1/namespaces/NS/jobs"
+    wire("POST", jobs, JOB)
+    elsewhere = {"spec": {"template": {"metadata": {"labels": {"a": "b"}},
+                 "spec": {"nodeSelector": {"disk": "fast"}}}}}  # fmt: skip
+    assert wire.patch(f"{jobs}/x", elsewhere).status == 200
+
+
+@pytest.mark.parametrize("change", [{"spec": {"suspend": False}}, {"status": {"startTime": "x"}}])
+def test_a_job_that_ran_keeps_its_scheduling(change: Any) -> None:
+    old = JOB | {k: JOB.get(k, {}) | v for k, v in change.items()}
+    obj = clone(old)
+    obj["spec"]["template"]["spec"]["nodeSelector"] = {"disk": "fast"}
+    assert "spec.template" in {each.field for each in batch_rules.job(obj, old)}
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        ("2Gi", ""),
+        ("4Gi", ""),
+        ("1Gi", "field can not be less than status.capacity"),
+        ("1", "field can not be less than status.capacity"),
+    ],
+)
+def test_a_bound_claim_grows_and_asks_for_less_only_above_what_it_has(
+    wire: Wire, size: str, text: str
+) -> None:
+    wire("POST", CLAIMS, CLAIM)
+    bound = {"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}}
+    assert wire.patch(f"{CLAIMS}/x/status", bound).status == 200
+    for each in ("3Gi", size):
+        answer = wire.patch(f"{CLAIMS}/x", {"spec": {"resources": {"requests": {"storage": each}}}})
+    assert text in answer.message if text else answer.status == 200
 
 
 @pytest.mark.parametrize(

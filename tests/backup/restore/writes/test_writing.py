@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from resilience.backup.restore.outcome import Outcome
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.store.memory import MemoryStore
-from resilience.cluster.errors import Forbidden, ServerTrouble, Throttled, Unreachable
+from resilience.cluster.errors import Forbidden, Invalid, ServerTrouble, Throttled, Unreachable
 from resilience.cluster.interface import Object, Resource
 from resilience.cluster.permit.door import NotCovered
 from tests.backup.fakes import (
@@ -234,3 +235,30 @@ def test_an_answer_that_was_lost_is_no_conflict() -> None:
     report = brought_back(store, target, ask_first=False)
     assert report.complete
     assert report.counts[Outcome.RESUMED] == 1
+
+
+class Frozen(FakeCluster):
+    """Its ConfigMaps are immutable."""
+
+    def patch(
+        self, resource: Resource, name: str, body: Object, namespace: str = "", **options: Any
+    ) -> Object:
+        if "data" in body:
+            causes = [{"field": "data", "message": "field is immutable"}]
+            raise Invalid(422, "data: Forbidden", status={"details": {"causes": causes}})
+        return super().patch(resource, name, body, namespace, **options)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_field_that_cannot_change_stops_no_other_object(asked: bool) -> None:
+    store, target = stored(shop()), Frozen()
+    target.objects.update(shop().objects)
+    target.objects["configmaps", "shop", "settings"]["data"] = {"greeting": "bye"}
+    target.objects["deployments.apps", "shop", "checkout"]["spec"]["replicas"] = 7
+    dry = brought_back(store, target, existing="update", dry_run=True)
+    report = brought_back(store, target, existing="update", ask_first=asked)
+    assert report.counts == {Outcome.EQUAL: 3, Outcome.FIXED: 1, Outcome.UPDATED: 1}
+    assert not report.complete
+    assert [str(each) for each in report.bad] == [str(each) for each in dry.bad]
+    assert 'data.greeting is "bye" here and "hello"' in next(report.bad).reason
+    report.require("not started")

@@ -23,7 +23,8 @@ from resilience.backup.objects.rules import (
     with_allocations,
 )
 from resilience.backup.restore.outcome import Outcome
-from resilience.backup.restore.server_refusals import (
+from resilience.backup.restore.writes.fixed_fields import fixed, refuses_change
+from resilience.backup.restore.writes.server_refusals import (
     NO_DRY_RUN,
     Going,
     is_hook_away,
@@ -33,6 +34,7 @@ from resilience.backup.restore.server_refusals import (
     with_advice,
 )
 from resilience.cluster.errors import (
+    ApiError,
     ClusterError,
     Conflict,
     Forbidden,
@@ -141,13 +143,13 @@ class ObjectWriter:
         except Conflict as problem:
             if problem.reason not in ("AlreadyExists", ""):
                 raise
-            return self._existing(resource, obj, existing, dry_run)
+            return self._existing(resource, obj, existing, problem, dry_run=dry_run)
         except NotCovered as problem:
             return self._uncovered(resource, obj, problem)
         except (Invalid, Forbidden, ServerTrouble) as problem:
             if not of_admission(problem) or not self._is_there(resource, obj):
                 raise with_advice(problem) from problem
-            return self._existing(resource, obj, existing, dry_run)
+            return self._existing(resource, obj, existing, problem, dry_run=dry_run)
         except (
             NotFound
         ) as problem:  # the namespace is missing; an unserved kind would have been found earlier
@@ -164,7 +166,7 @@ class ObjectWriter:
             live = self._live(resource, obj)
         except NotFound:
             live = None
-        if live is None or _difference(live, obj):
+        if live is None or _difference(live, obj)[1]:
             raise problem
         return Written(Outcome.EQUAL, uid=live["metadata"]["uid"])
 
@@ -184,24 +186,33 @@ class ObjectWriter:
         return live | {"apiVersion": obj["apiVersion"], "kind": obj["kind"]}
 
     def _existing(
-        self, resource: Resource, obj: Object, existing: Existing, dry_run: bool
+        self,
+        resource: Resource,
+        obj: Object,
+        existing: Existing,
+        refusal: ApiError,
+        *,
+        dry_run: bool,
     ) -> Written:
+        """`refusal`: what the API server said to the create."""
         live = self._live(resource, obj)
         _require_staying(live)
         uid = live["metadata"]["uid"]
         by = (live["metadata"].get("annotations") or {}).get(RESTORE, "")
         if by == self.restore:
             return Written(Outcome.RESUMED, uid=uid)
-        patch = _difference(live, obj)
+        compared, patch = _difference(live, obj)
         if why := _released(live, obj):
             if existing == "update":
-                return self._update(resource, obj, _reserved(patch), uid, dry_run)
+                return self._update(
+                    resource, uid, compared, _reserved(patch), refusal, dry_run=dry_run
+                )
             outcome = Outcome.SKIPPED if existing == "skip" else Outcome.REJECTED
             return Written(outcome if dry_run or existing == "skip" else Outcome.FAILED, why, uid)
         if not patch:
             return Written(Outcome.EQUAL, uid=uid)
         if existing == "update" or _always_there(obj):
-            return self._update(resource, obj, patch, uid, dry_run)
+            return self._update(resource, uid, compared, patch, refusal, dry_run=dry_run)
         if existing == "skip":
             return Written(Outcome.SKIPPED, _differs(patch), uid)
         hint = f", created by restore {by}: --resume {by} continues it" if by else ""
@@ -209,10 +220,22 @@ class ObjectWriter:
         return Written(outcome, f"already exists{hint}; {_differs(patch)}{_shared(obj)}", uid)
 
     def _update(
-        self, resource: Resource, obj: Object, patch: Object, uid: str, dry_run: bool
+        self,
+        resource: Resource,
+        uid: str,
+        live: Object,
+        patch: Object,
+        refusal: ApiError,
+        *,
+        dry_run: bool,
     ) -> Written:
-        name, namespace = obj["metadata"]["name"], obj["metadata"].get("namespace", "")
-        self.cluster.patch(resource, name, patch, namespace, dry_run=dry_run)
+        name, namespace = live["metadata"]["name"], live["metadata"].get("namespace", "")
+        try:
+            self.cluster.patch(resource, name, patch, namespace, dry_run=dry_run)
+        except Invalid as problem:
+            if refuses_change(problem, refusal):
+                return Written(Outcome.FIXED, fixed(resource, live, patch, problem), uid)
+            raise with_advice(problem) from problem
         if dry_run:
             return Written(Outcome.WOULD_UPDATE, _differs(patch))
         return Written(Outcome.UPDATED, uid=uid)
@@ -246,7 +269,9 @@ def _reserved(patch: Object) -> Object:
     return patch | {"spec": {**spec, "claimRef": claim}}
 
 
-def _difference(live: Object, obj: Object) -> Object:
+def _difference(live: Object, obj: Object) -> tuple[Object, Object]:
+    """The live object without what belongs to its cluster alone, and the merge patch from it to
+    the recorded one."""
     mine, theirs = copy.deepcopy(obj), copy.deepcopy(live)
     strip(mine, _WITHOUT_ALLOCATIONS)
     strip(theirs, _WITHOUT_ALLOCATIONS)
@@ -255,7 +280,7 @@ def _difference(live: Object, obj: Object) -> Object:
         (mine.get("spec") or {}).pop("claimRef", None)  # available: its claim will be bound to it
     for each in (mine, theirs):  # linked by uid, and of no other value
         each["metadata"].pop("ownerReferences", None)
-    return merge_patch(theirs, mine)
+    return theirs, merge_patch(theirs, mine)
 
 
 def _shared(obj: Object) -> str:
