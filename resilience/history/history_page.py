@@ -35,6 +35,7 @@ def page(archive: Archive, histories: Sequence[ScenarioHistory], *, place: str, 
         "failing": failing,
         "flaky": flaky,
         "rate": rate,
+        "passed": passed,
         "told": plots.told,
         "words": words,
     }
@@ -92,10 +93,23 @@ def gist(histories: Sequence[ScenarioHistory]) -> str:
 
 def rate(history: ScenarioHistory) -> str:
     """`188 of 200 (94%)`; inconclusive runs are counted separately."""
-    judged, runs = history.judged, len(history.runs)
-    share_ = f" ({percent(Fraction(history.passed, judged))})" if judged else ""
-    silent = f", {runs - judged} more are inconclusive" if runs > judged else ""
-    return f"{history.passed:,} of {judged:,}{share_}{silent}"
+    return f"{history.passed:,} of {history.judged:,}{_share(history)}{_silent(history)}"
+
+
+def passed(history: ScenarioHistory) -> str:
+    """The same as a sentence: `188 of 200 runs passed (94%)`."""
+    counted = f"{history.passed:,} of {many(history.judged, 'run')} passed"
+    return f"{counted}{_share(history)}{_silent(history)}"
+
+
+def _share(history: ScenarioHistory) -> str:
+    judged = history.judged
+    return f" ({percent(Fraction(history.passed, judged))})" if judged else ""
+
+
+def _silent(history: ScenarioHistory) -> str:
+    silent = len(history.runs) - history.judged
+    return f", {silent:,} more {'is' if silent == 1 else 'are'} inconclusive" if silent else ""
 
 
 def failing(history: ScenarioHistory) -> str:

@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from resilience.report.page import figures, lanes, masthead, matrices, phases
+from resilience.report.page.acts import steps_of
 from resilience.report.page.breaks import breakable
-from resilience.report.page.chart import chart, steps_of
+from resilience.report.page.chart import chart
 from resilience.report.page.fleet_grid import Cell, Grid, grid
 from resilience.report.page.legend import legend
 from resilience.report.page.sealed import Sealed, rendered

@@ -33,6 +33,16 @@ def test_it_says_since_when_and_since_which_commit() -> None:
     assert "2 of 4 (50%)" in text
 
 
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [("ppff", "2 of 4 runs passed (50%)</p>"), ("p", "1 of 1 run passed (100%)</p>"),
+     ("pn", "1 of 1 run passed (100%), 1 more is inconclusive</p>"),
+     ("nnn", "0 of 0 runs passed, 3 more are inconclusive</p>")],
+)  # fmt: skip
+def test_how_often_it_passed_is_a_sentence(runs: str, told: str) -> None:
+    assert told in shown(outcomes(runs))
+
+
 def test_change_points_are_marked_with_both_levels() -> None:
     text = shown(series([1.0] * 30 + [2.0] * 30))
     assert "1s → 2s" in text
@@ -82,6 +92,11 @@ def test_a_browser_shows_the_history_without_overflow(tmp_path: Path, scheme: st
         assert seen.value("document.documentElement.scrollWidth") == 390
         seen.value("document.querySelector('[data-outcome=passed]').click()")
         assert seen.value("document.getElementById('told').textContent") == "2 of 3 shown"
+        seen.size(718, 1000)
+        seen.media(media="print")
+        assert seen.value("document.documentElement.scrollWidth") <= 718
+        first = "document.querySelector('.overview tbody td').getBoundingClientRect().width"
+        assert seen.value(first) >= 180
 
 
 def test_scenarios_of_a_fleet_have_one_table() -> None:

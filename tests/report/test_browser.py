@@ -226,6 +226,27 @@ def test_an_overview_with_every_number_fits_a_laptop(browser: Browser, tmp_path:
     kept(page, "wide")
     assert page.value("document.querySelectorAll('.overview th').length") == 10
     assert page.value("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.wide'))") == 0
+    page.size(718, 1000)
+    page.media(media="print")
+    kept(page, "wide-print")
+    assert page.value("document.documentElement.scrollWidth") <= 718
+    assert page.value(CLIPPED) == []
+
+
+CLIPPED = """
+[...document.querySelectorAll('.overview td, .overview th, .stack td')].filter(cell =>
+  cell.scrollWidth > cell.clientWidth + 1 || cell.getBoundingClientRect().right > innerWidth)
+  .map(cell => cell.textContent)
+"""
+
+
+def test_paper_has_tables_and_a_phone_has_none(browser: Browser, file: Path) -> None:
+    page = browser.open(file, width=718)
+    rows = "getComputedStyle(document.querySelector('.stack:not(.many) tbody tr')).display"
+    assert page.value(rows) == "block"
+    page.media(media="print")
+    assert page.value(rows) == "table-row"
+    assert page.value(CLIPPED) == []
 
 
 def test_a_printed_report_is_whole_and_fits_the_paper(page: Page) -> None:

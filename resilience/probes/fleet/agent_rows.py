@@ -1,13 +1,13 @@
 """What the findings say about agents: what each node or zone did not see. Pure.
 
-Several agents that were cut off on several nodes of one zone, with no other agent in it, are about
-that zone: one row instead of a row for each of them.
+Several agents that were cut off together on several nodes of one zone, while no other agent in it
+measured, are about that zone: one row instead of a row for each of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resilience.model.words import many, span
 from resilience.probes.fleet.blindness import Blind, Sight
@@ -48,29 +48,29 @@ def rows(found: Sight, agents: Sequence[AgentSamples]) -> Iterator[Row]:
     zones = sorted({each.agent.zone for each in blind if each.agent.zone})
     whole = {zone: mine for zone in zones if (mine := _of_zone(zone, blind, agents))}
     yield from (_zone_row(zone, mine) for zone, mine in whole.items())
-    left = [each for each in blind if each.agent.zone not in whole]
+    told = {id(each) for mine in whole.values() for each in mine}
+    left = [replace(each, cut=()) if id(each) in told else each for each in blind]
     for number in sorted({each.agent.index for each in left}):
         mine = [each for each in left if each.agent.index == number]
-        yield _agent_row(number, mine, found.length)
+        if text := "; ".join(_told(mine, found.length)):
+            yield _agent_row(number, mine, text)
 
 
 def _of_zone(zone: str, blind: Sequence[Blind], agents: Sequence[AgentSamples]) -> Sequence[Blind]:
-    """The cuts of a zone, if they are the zone's: all its agents had one, on several nodes, and at
-    one time at least all of them together."""
+    """The cuts of a zone, if they are the zone's: at one time at least, all its agents that
+    measured were cut off, on several nodes."""
     mine = [each for each in blind if each.agent.zone == zone and each.cut]
-    cut = {each.agent.index for each in mine}
     several = len({each.agent.node for each in mine}) > 1
-    all_of_them = cut == {agent.index for agent in agents if agent.zone == zone}
-    return mine if several and all_of_them and _together(mine) else ()
+    there = [agent for agent in agents if agent.zone == zone]
+    starts = [since for each in mine for since, _, _ in each.cut]
+    return mine if several and any(_dark(at, mine, there) for at in starts) else ()
 
 
-def _together(cuts: Sequence[Blind]) -> bool:
-    """Whether there is a moment at which all of them were cut off."""
-    starts = [since for each in cuts for since, _, _ in each.cut]
-    return any(
-        all(any(since <= at < until for since, until, _ in each.cut) for each in cuts)
-        for at in starts
-    )
+def _dark(at: float, cuts: Sequence[Blind], there: Sequence[AgentSamples]) -> bool:
+    """Whether all of them were cut off at that time, and nobody else measured."""
+    together = all(any(since <= at < until for since, until, _ in each.cut) for each in cuts)
+    measuring = [agent for agent in there if agent.samples and agent.start <= at < agent.until]
+    return together and all(any(agent is each.agent for each in cuts) for agent in measuring)
 
 
 def _zone_row(zone: str, mine: Sequence[Blind]) -> Row:
@@ -86,20 +86,20 @@ def _zone_row(zone: str, mine: Sequence[Blind]) -> Row:
     )  # fmt: skip
 
 
-def _agent_row(number: int, mine: Sequence[Blind], length: float) -> Row:
-    """`length` of the window in seconds. The Pods of an agent measured one after the other:
-    together they missed what none of them saw."""
+def _agent_row(number: int, mine: Sequence[Blind], text: str) -> Row:
     places = sorted({place(each.agent) for each in mine})
     return Row(
         key=f"agent_{number + 1}", place=", ".join(places),
         nodes=sorted({each.agent.node for each in mine}),
         cut=sorted({each.agent.node for each in mine if each.cut}),
-        text="; ".join(_told(mine, length)),
+        text=text,
         trouble="; ".join(dict.fromkeys(each.agent.trouble for each in mine if each.agent.trouble)),
     )  # fmt: skip
 
 
 def _told(mine: Sequence[Blind], length: float) -> Iterator[str]:
+    """`length` of the window in seconds. The Pods of an agent measured one after the other:
+    together they missed what none of them saw."""
     for each in mine:
         if each.cut:
             where = place(each.agent)

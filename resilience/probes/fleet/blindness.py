@@ -1,23 +1,25 @@
 """Which agents saw the service throughout a window, and what the others missed. Pure.
 
-An agent is blind where it measured only a part of the window, or where it was cut off: ten requests
-in a row got no answer of any kind, while more than half of the other agents were answered well, at
-least nine times in ten. A service that fails one request in ten, for everyone alike, is silent ten
-times in a row once in 10^10: such silence concerns the agent's node. A refusal, a reset or a wrong
-answer shows that the agent was connected, so it never counts as cut off.
+An agent is blind where it measured only a part of the window, or where it was cut off: a silence of
+ten requests in a row or more, while most of what other agents measured at that time was answered.
+Agents that measured nothing then, because their nodes were lost or their requests late, are no
+witnesses. The rules and their proofs are in docs/explanation/judgement.md, "Several agents".
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from resilience.model.samples import Answer, Sample
 from resilience.model.verdict import Window
 from resilience.probes import measures, moments
 from resilience.probes.fleet.merging import AgentSamples
+from resilience.probes.moments import Moment, State
 
 SILENCE = frozenset({Answer.TIMEOUT, Answer.UNREACHABLE, Answer.NAME})
 """What a network that is cut looks like: nothing came back."""
@@ -27,15 +29,21 @@ IN_A_ROW = measures.STEADY_RUN
 WITNESS = Fraction(9, 10)
 """The share of good answers from which on an agent was certainly connected."""
 
+EVIDENCE = WITNESS * IN_A_ROW
+"""The fewest good answers of others that contradict a silence."""
+
+Span = tuple[float, float, int]
+"""[since, until) in monotonic seconds, and the number of requests that got no answer."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blind:
     """What one agent did not see. `missing` is in seconds, `cut` are the spans in which it was cut
-    off: (since, until, requests)."""
+    off."""
 
     agent: AgentSamples
     missing: float = 0.0
-    cut: Sequence[tuple[float, float, int]] = ()
+    cut: Sequence[Span] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +57,28 @@ class Sight:
     length: float
 
 
+class _Known:
+    """What one Pod of an agent knows about a window."""
+
+    def __init__(self, agent: AgentSamples, window: Window) -> None:
+        self.agent = agent
+        self.seen = moments.seen(agent.samples, agent.interval, window)
+        self._times = [each.sample.intended for each in self.seen.moments]
+        states = [each.state for each in self.seen.moments]
+        self._known = [0, *accumulate(state.known for state in states)]
+        self._good = [0, *accumulate(state is State.GOOD for state in states)]
+
+    def during(self, since: float, until: float) -> tuple[int, int]:
+        """How many moments it knew then, and how many of them were good."""
+        first, last = bisect_left(self._times, since), bisect_left(self._times, until)
+        return self._known[last] - self._known[first], self._good[last] - self._good[first]
+
+
 def sight(agents: Sequence[AgentSamples], window: Window, *, kept: bool = False) -> Sight:
     """`kept`: connections are kept, so that a connection to a dead Pod looks like a cut, and no cut
     is reported. If every agent was blind for a time, all are judged by what they saw."""
-    found = [_blindness(agent, agents, window, kept=kept) for agent in agents]
+    known = [_Known(each, window) for each in agents]
+    found = [_blindness(each, known, kept=kept) for each in known]
     blind = [each for each in found if each.missing or each.cut]
     seeing = [each.agent for each in found if not (each.missing or each.cut)]
     there = [each for each in found if measures.within(each.agent.samples, window)]
@@ -60,42 +86,53 @@ def sight(agents: Sequence[AgentSamples], window: Window, *, kept: bool = False)
     return Sight(judging=judging, blind=blind, seen=bool(seeing), length=window.length)
 
 
-def _blindness(
-    agent: AgentSamples, agents: Sequence[AgentSamples], window: Window, *, kept: bool
-) -> Blind:
-    others = [each for each in agents if each.index != agent.index]
-    missing = moments.seen(agent.samples, agent.interval, window).missing * agent.interval
-    inside = measures.within(agent.samples, window)
-    cut = () if kept else tuple(_cuts(inside, agent.interval, others))
-    return Blind(agent=agent, missing=missing, cut=cut)
+def _blindness(own: _Known, everyone: Sequence[_Known], *, kept: bool) -> Blind:
+    others = [each for each in everyone if each.agent.index != own.agent.index]
+    missing = own.seen.missing * own.agent.interval
+    silences = () if kept else _silences(own.seen.moments, own.agent.interval)
+    cut = tuple(each for each in silences if _contradicted(each, others))
+    return Blind(agent=own.agent, missing=missing, cut=cut)
 
 
-def _cuts(
-    samples: Sequence[Sample], interval: float, others: Sequence[AgentSamples]
-) -> Iterator[tuple[float, float, int]]:
-    for silent, run in groupby(samples, key=lambda sample: sample.answer in SILENCE):
+def _silences(found: Sequence[Moment], interval: float) -> Iterator[Span]:
+    """An unknown moment ends no silence, but is not counted."""
+    known = [each for each in found if each.state.known]
+    for silent, run in groupby(known, key=lambda each: each.answer in SILENCE):
         span = list(run)
-        since, until = span[0].intended, span[-1].intended + interval
-        if silent and len(span) >= IN_A_ROW and _witnessed(since, until, others):
-            yield since, until, len(span)
+        if silent and len(span) >= IN_A_ROW:
+            yield span[0].sample.intended, span[-1].sample.intended + interval, len(span)
 
 
-def _witnessed(since: float, until: float, others: Sequence[AgentSamples]) -> bool:
-    """Whether more than half of the others were answered well. An agent may have had several Pods,
-    one after the other."""
-    window = Window(since=since, until=until)
-    tallies = [measures.tally(measures.within(each.samples, window)) for each in others]
-    good = {each.index for each, tally in zip(others, tallies, strict=True)
-            if tally.availability >= WITNESS}  # fmt: skip
-    return len(good) * 2 > len({each.index for each in others})
+def _contradicted(silence: Span, others: Sequence[_Known]) -> bool:
+    """Whether connected witnesses knew most of what was known meanwhile. The Pods of one agent are
+    one witness."""
+    since, until, _ = silence
+    known: Counter[int] = Counter()
+    good: Counter[int] = Counter()
+    for each in others:
+        knew, well = each.during(since, until)
+        known[each.agent.index] += knew
+        good[each.agent.index] += well
+    connected = [index for index, count in known.items() if good[index] >= WITNESS * count]
+    enough = sum(good[index] for index in connected) >= EVIDENCE
+    return enough and sum(known[index] for index in connected) * 2 > known.total()
 
 
 def _without(blind: Blind) -> AgentSamples:
-    """The agent, without its samples from the spans in which it was cut off."""
+    """The agent, without its requests that got no answer because it was cut off."""
     samples = [
         replace(each, sent=None, answer=Answer.UNSENT)
-        if any(since <= each.intended < until for since, until, _ in blind.cut)
+        if each.answer in SILENCE and _inside(each, blind)
         else each
         for each in blind.agent.samples
     ]
     return replace(blind.agent, samples=samples)
+
+
+def _inside(sample: Sample, blind: Blind) -> bool:
+    """Whether it is evidence for a moment of a cut: one that was late, for the moment nearest to
+    its sending."""
+    interval, at = blind.agent.interval, sample.intended
+    if sample.sent is not None and sample.lag > moments.reach(interval):
+        at = sample.sent + interval / 2
+    return any(since <= at < until for since, until, _ in blind.cut)

@@ -30,6 +30,11 @@ class AgentSamples:
         """When its first request was due."""
         return self.samples[0].intended
 
+    @property
+    def until(self) -> float:
+        """When the request after its last one would have been due."""
+        return self.samples[-1].intended + self.interval
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:

@@ -14,8 +14,9 @@ from html import escape
 
 from resilience.model.finding import Kind
 from resilience.model.words import many, percent, span
+from resilience.report.page.acts import STRIP, bands, numbers
 from resilience.report.page.scale import LEFT, RIGHT, WIDTH, Scale, axis, caption, clock, head
-from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson, StepJson
+from resilience.report.shape import EntryJson, FindingJson, ProbeJson, RunJson
 
 LANES = 34  # room above the panels: a caption, and the triangles
 UPPER, GAP, LOWER, AXIS = 96, 34, 120, 26
@@ -30,12 +31,12 @@ def chart(probe: ProbeJson, run: RunJson) -> str:
     scale = clock(run)
     top, floor = LANES, LANES + UPPER
     lower, bottom = floor + GAP, floor + GAP + LOWER
-    height = bottom + AXIS
+    height = bottom + STRIP + AXIS
     label = escape(f"availability and latency of {probe['name']} over time", quote=True)
     parts = [
         head(scale, height, label, _values(probe)),
         *_columns(probe, scale, top, lost=False),
-        *_bands(run, scale, bottom),
+        *bands(run, scale, LANES, bottom),
         *_columns(probe, scale, top, lost=True),
         *_beyond(run, scale, bottom),
         *_promise(run, probe, top),
@@ -45,7 +46,8 @@ def chart(probe: ProbeJson, run: RunJson) -> str:
         *_outages(run, probe, scale, floor),
         *_edges(run, scale, bottom),
         *_victims(run["victims"], scale),
-        *axis(scale, bottom),
+        *numbers(run, scale, bottom),
+        *axis(scale, bottom + STRIP),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -59,28 +61,6 @@ def _values(probe: ProbeJson) -> str:
     values = {key: series[key] for key in ("since", "width", "planned", "good", "median", "worst")}
     text = escape(json.dumps({"name": probe["name"], **values}), quote=True)
     return f' data-values="{text}"'
-
-
-def steps_of(run: RunJson) -> list[StepJson]:
-    """The steps that are drawn as bands, numbered from 1."""
-    return [step for step in run["steps"] if step["phase"] == "when"]
-
-
-def _bands(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
-    free = 0.0
-    for number, step in enumerate(steps_of(run), 1):
-        left = scale.x(step["started"])
-        right = scale.x(run["seconds"] if step["ended"] is None else step["ended"])
-        width = max(1.5, right - left)
-        kind = "odd" if number % 2 else "even"
-        label = max(left + 3, free)  # the numbers of short steps are placed side by side
-        free = label + 8 * len(str(number)) + 4
-        yield (
-            f"<g><title>{number}. {escape(step['title'])}</title>"
-            f'<rect class="band {kind}" x="{left}" y="{LANES}" width="{width:.1f}" '
-            f'height="{bottom - LANES}"/>'
-            f'<text class="number" x="{label:.1f}" y="{bottom - 5}">{number}</text></g>'
-        )
 
 
 def _columns(probe: ProbeJson, scale: Scale, top: int, *, lost: bool) -> Iterator[str]:

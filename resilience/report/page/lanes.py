@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from resilience.model.words import many
+from resilience.report.page.acts import STRIP, bands, numbers
 from resilience.report.page.scale import LEFT, RIGHT, WIDTH, Scale, axis, caption, clock, head
 from resilience.report.shape import EntryJson, RunJson
 
@@ -64,8 +65,8 @@ def cluster(run: RunJson) -> str:
     bottom = round(y)
     label = "Pods, Events and budgets over time"
     return "\n".join(
-        [head(scale, bottom + AXIS, label), *_acts(run, scale, bottom), *parts,
-         *axis(scale, bottom), "</svg>"]
+        [head(scale, bottom + STRIP + AXIS, label), *bands(run, scale, 0, bottom), *parts,
+         *numbers(run, scale, bottom), *axis(scale, bottom + STRIP), "</svg>"]
     )  # fmt: skip
 
 
@@ -202,17 +203,3 @@ def _headroom(name: str, steps: Sequence[tuple[float, int | None]], scale: Scale
         else:
             yield (f'<rect class="none" x="{left}" y="{floor - 3}" width="{width:.1f}" '
                    f'height="3"><title>{says}</title></rect>')  # fmt: skip
-
-
-def _acts(run: RunJson, scale: Scale, bottom: int) -> Iterator[str]:
-    """The steps of `when`, as bands behind everything."""
-    number = 0
-    for step in run["steps"]:
-        if step["phase"] != "when":
-            continue
-        number += 1
-        left = scale.x(step["started"])
-        right = scale.x(run["seconds"] if step["ended"] is None else step["ended"])
-        kind = "odd" if number % 2 else "even"
-        yield (f'<rect class="band {kind}" x="{left}" y="0" '
-               f'width="{max(1.5, right - left):.1f}" height="{bottom}"/>')  # fmt: skip

@@ -59,6 +59,34 @@ def test_what_is_not_the_whole_zones_is_about_nodes(agents: tuple[AgentSamples, 
     assert all(row.key.startswith("agent_") for row in found)
 
 
+def lost(index: int, zone: str, until: int) -> AgentSamples:
+    """An agent that measured nothing from that request on."""
+    whole = agent(index, zone)
+    return replace(whole, samples=whole.samples[:until])
+
+
+def test_an_agent_that_was_lost_before_does_not_keep_a_zone_from_being_cut_off() -> None:
+    zone, own = told(*OTHERS, agent(3, "b", cut=30), agent(4, "b", cut=30), lost(5, "b", 20))
+    assert (zone.key, zone.nodes) == ("zone_b", ["node-3", "node-4"])
+    assert (own.key, own.text) == (
+        "agent_6", "the agent on node-5 (zone b) measured nothing for 12s"
+    )  # fmt: skip
+
+
+def test_an_agent_that_was_lost_later_saw_what_the_others_of_its_zone_did_not() -> None:
+    found = told(*OTHERS, agent(3, "b", cut=30), agent(4, "b", cut=30), lost(5, "b", 40))
+    assert [row.key for row in found] == ["agent_4", "agent_5", "agent_6"]
+
+
+def test_what_an_agent_of_a_zone_that_was_cut_off_did_not_measure_is_told_too() -> None:
+    third = agent(4, "b", cut=20)
+    ended = replace(third, samples=third.samples[:40])
+    zone, own = told(*OTHERS, agent(3, "b", cut=20), ended)
+    assert (zone.key, own.key) == ("zone_b", "agent_5")
+    assert own.text == "the agent on node-4 (zone b) measured nothing for 6s"
+    assert own.cut == []
+
+
 def test_an_agent_of_a_zone_names_both() -> None:
     [row] = told(*OTHERS, agent(3, "b", cut=20), agent(4, "b"))
     assert row.place == "node-3 (zone b)"
@@ -75,6 +103,19 @@ def test_pods_of_one_agent_missed_what_none_of_them_saw() -> None:
     [row] = told(agent(0, ""), part("node-1", 0, 20), part("node-3", 40, LENGTH))
     assert row.text == "the agent on node-1, then node-3 measured nothing for 6s"
     assert (row.trouble, row.cut) == ("someone else stopped the prober", [])
+
+
+def test_an_agent_of_which_one_pod_saw_everything_was_not_blind() -> None:
+    both = (part("node-1", 0, LENGTH), part("node-3", 40, LENGTH))
+    assert told(agent(0, ""), *both) == []
+    cut = replace(agent(1, "", "node-3", cut=20))
+    [row] = told(agent(0, ""), agent(2, ""), both[0], cut)
+    assert (row.key, row.cut) == ("agent_2", ["node-3"])
+
+
+def test_agents_that_were_all_blind_in_turn_have_a_row_each() -> None:
+    found = told(agent(0, "", cut=5), agent(1, "", cut=40))
+    assert [row.key for row in found] == ["agent_1", "agent_2"]
 
 
 @pytest.mark.parametrize(
