@@ -47,6 +47,21 @@ def address(
     return str(spec["clusterIP"]), number
 
 
+def service_port(cluster: Cluster, service: str, port: str | int, namespace: str) -> int:
+    """The port that clients write behind the Service's name; errors as of `address`."""
+    if isinstance(port, int):
+        return port
+    spec = cluster.get(SERVICES, service, namespace).get("spec") or {}
+    return _number(spec, port, f"service {namespace}/{service}")
+
+
+def authority(host: str, port: int, *, tls: bool) -> str:
+    """A host as clients name it in a request: its port is left out if it is the usual one, and a
+    name with other letters is in ASCII (RFC 9110, section 7.2)."""
+    told = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
+    return told if port == (443 if tls else 80) else f"{told}:{port}"
+
+
 def route(
     cluster: Cluster, via: str = "auto", environment: Mapping[str, str] | None = None
 ) -> Literal["direct", "pod"]:

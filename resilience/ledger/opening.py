@@ -11,6 +11,7 @@ from typing import Protocol
 from resilience.cluster.access.secret_values import NoSecretValue, secret_values
 from resilience.cluster.errors import ClusterError, NeverSent, NotFound
 from resilience.cluster.interface import PODS, Cluster
+from resilience.cluster.reach import authority, service_port
 from resilience.cluster.requests.command import Command
 from resilience.kube import objects, readiness
 from resilience.ledger.drivers.exec_driver import ExecStore
@@ -61,7 +62,7 @@ def opening(
     place = Place(start=start, timeout=timeout, secrets=secrets,
                   address=_address(target, address, namespace))  # fmt: skip
     if isinstance(target, HttpTarget):
-        return _http(target, place, namespace, directory)
+        return _http(target, place, namespace, directory, _named(target, around, namespace))
     if isinstance(target, RedisTarget):
         return RedisStore(place=place, database=target.database, username=target.username,
                           wait=target.wait)  # fmt: skip
@@ -94,12 +95,23 @@ def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
                        "text in UTF-8") from error  # fmt: skip
 
 
-def _http(target: HttpTarget, place: Place, namespace: str, directory: Path) -> HttpStore:
+def _named(target: HttpTarget, around: Around, namespace: str) -> int:
+    """The port that clients write behind the host's name."""
+    tls = target.scheme == "https"
+    if not target.service:
+        return int(target.port or (443 if tls else 80))
+    return service_port(around.cluster, target.service, target.port, namespace)
+
+
+def _http(
+    target: HttpTarget, place: Place, namespace: str, directory: Path, port: int
+) -> HttpStore:
     host = target.host or f"{target.service}.{namespace}"
     return HttpStore(
         place=place, scheme=target.scheme, put=target.put, get=target.get, list=target.list,
         delete=target.delete, method=target.method, body=target.body, headers=target.headers,
         status=target.status, by_header=target.answered_by, host=host,
+        authority=authority(host, port, tls=target.scheme == "https"),
         ca=str(directory / target.ca) if target.ca else None,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from resilience.model.finding import Figure, Result
 from resilience.model.masks import MASKS, shown
@@ -78,32 +79,46 @@ def messages(records: Sequence[RunRecord], before: Before) -> Iterator[Message]:
 
 
 def send(found: Sequence[Message], to: Sequence[str]) -> int:
-    """Send each message to all URLs; returns the number of messages. Raises NotSent at the first
-    that does not reach everyone."""
+    """Send each message to each URL; return the number of messages. A URL that fails keeps no other
+    from its messages; NotSent then counts the URLs from 1."""
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
         )  # an import error of an apprise plugin must not fail the test
-        return _sent(found, to)
+        failed = list(_sent(found, to))
+    if failed:
+        raise NotSent("; ".join(failed))
+    return len(found)
 
 
-def _sent(found: Sequence[Message], to: Sequence[str]) -> int:
+def _sent(found: Sequence[Message], to: Sequence[str]) -> Iterator[str]:
+    """Lines about what did not arrive."""
     try:
         import apprise
     except ImportError:
         raise NotSent(
             f"{URLS} is set, but apprise is missing: pip install 'pytest-resilience[notify]'"
         ) from None
-    sender = apprise.Apprise()
-    for number, url in enumerate(to, 1):
-        if not sender.add(url):
-            raise NotSent(f"URL {number} of {URLS} is not one that apprise knows")
     kinds = {FAILED: "failure", MISSED: "failure", RECOVERED: "success", STARTED: "info"}
-    for message in found:
-        if not sender.notify(title=shown(message.title), body=shown(message.body) or " ",
-                             notify_type=kinds[message.event]):  # fmt: skip
-            raise NotSent(f"the message `{message.event}` did not reach each URL of {URLS}")
-    return len(found)
+    for number, url in enumerate(to, 1):
+        sender = apprise.Apprise()
+        if not sender.add(url):
+            yield f"URL {number} of {URLS} is not one that apprise knows"
+            continue
+        if "overflow=" not in url.lower():
+            _split(sender)
+        lost = [each.event for each in found if not sender.notify(
+            title=shown(each.title), body=shown(each.body) or " ", notify_type=kinds[each.event])
+        ]  # fmt: skip
+        if lost:
+            yield f"{told([f'`{each}`' for each in lost])} did not reach URL {number} of {URLS}"
+
+
+def _split(sender: Any) -> None:
+    """A message that is too long for a service is sent in parts: services refuse it as a whole,
+    and the longest is about the worst day."""
+    for server in sender:
+        server.overflow_mode = "split"
 
 
 def _about(event: str, title: str, records: Sequence[RunRecord]) -> Message:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from resilience.model.masks import MASKS, excerpt
 from resilience.model.report import RunRecord
+from resilience.model.words import many
 
 JOB = "resilience"
 USER, PASSWORD = "RESILIENCE_PUSH_USER", "RESILIENCE_PUSH_PASSWORD"
@@ -28,27 +30,39 @@ class PushFailed(OSError):
 def push(
     records: Sequence[RunRecord], url: str, environment: Mapping[str, str] = os.environ
 ) -> int:
-    """Send the metrics of each scenario; returns the number of groups. PushFailed at the first that
-    fails."""
+    """Send the metrics of each scenario; returns the number of groups. A group that the gateway
+    refuses keeps no other from being sent; PushFailed then quotes the first refusal. PushFailed at
+    once if the gateway cannot be reached."""
     import urllib3
-
-    from resilience.report.machine.metrics import metrics
 
     headers = {"Content-Type": "text/plain; version=0.0.4", **_authorization(environment)}
     last = {(each.scenario.id, each.scenario.place.file, each.member): each for each in records}
-    with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
-        for (scenario, file, member), record in last.items():
-            where = f"{url}/metrics/job/{JOB}{_part('scenario', scenario)}{_part('file', file)}"
-            where += _part("cluster", member) if member else ""
-            body = metrics([record]).encode()
+    refused: list[str] = []
+    with urllib3.PoolManager(timeout=TIMEOUT, retries=False, headers=headers) as pool:
+        for record in last.values():
             try:
-                answer = pool.request("POST", where, body=body, headers=headers, redirect=False)
+                refused += _refusal(pool, url, record)
             except urllib3.exceptions.HTTPError as error:
                 raise PushFailed(f"Pushgateway {url}: {error}") from error
-            if not 200 <= answer.status < 300:
-                said = excerpt(answer.data.decode(errors="replace").strip(), SHOWN)
-                raise PushFailed(f"Pushgateway {url}: HTTP {answer.status} {said}".rstrip())
+    if refused:
+        raise PushFailed(f"Pushgateway {url}: {refused[0]} ({len(refused)} of "
+                         f"{many(len(last), 'scenario')} refused)")  # fmt: skip
     return len(last)
+
+
+def _refusal(pool: Any, url: str, record: RunRecord) -> list[str]:
+    """What the gateway says against the metrics of one scenario; empty if it takes them."""
+    from resilience.report.machine.metrics import metrics
+
+    scenario = record.scenario
+    where = f"{url}/metrics/job/{JOB}{_part('scenario', scenario.id)}"
+    where += _part("file", scenario.place.file)
+    where += _part("cluster", record.member) if record.member else ""
+    answer = pool.request("POST", where, body=metrics([record]).encode(), redirect=False)
+    if 200 <= answer.status < 300:
+        return []
+    said = excerpt(answer.data.decode(errors="replace").strip(), SHOWN)
+    return [f"HTTP {answer.status} {said}".rstrip()]
 
 
 def _part(label: str, value: str) -> str:

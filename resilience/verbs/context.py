@@ -424,6 +424,9 @@ class ProbeContext(Context, Protocol):
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
         """Where to connect for a Service's port (`resilience.cluster.reach`)."""
 
+    def service_port(self, service: str, port: str | int, namespace: str) -> int:
+        """The port that clients write behind the Service's name."""
+
     @property
     def records(self) -> Sequence[StepRecord]:
         """The steps carried out so far, in order of their end."""

@@ -8,7 +8,7 @@ import pytest
 
 from resilience.cluster.capabilities.means import SANDBOX, Means
 from resilience.cluster.errors import Invalid, NotFound
-from resilience.cluster.reach import PUBLISHED, address, route
+from resilience.cluster.reach import PUBLISHED, address, authority, route, service_port
 
 
 class Fake:
@@ -46,6 +46,24 @@ def test_a_port_published_elsewhere_is_found_there() -> None:
     fake = Fake(annotations={PUBLISHED: "80=64080,443=64443"})
     assert reach(fake) == ("127.9.128.1", 64080)
     assert reach(fake, "admin") == ("127.9.128.1", 9000)
+
+
+def test_clients_write_the_port_of_the_service() -> None:
+    fake: Any = Fake(annotations={PUBLISHED: "80=64080"})
+    assert service_port(fake, "web", "http", "shop") == 80
+    assert service_port(fake, "web", 8443, "shop") == 8443
+    with pytest.raises(NotFound, match="several ports"):
+        service_port(fake, "web", "", "shop")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "tls", "told"),
+    [("a.shop", 80, False, "a.shop"), ("a.shop", 443, True, "a.shop"),
+     ("a.shop", 443, False, "a.shop:443"), ("::1", 8080, False, "[::1]:8080"),
+     ("::1", 80, False, "[::1]"), ("bücher.example", 80, False, "xn--bcher-kva.example")],
+)  # fmt: skip
+def test_a_host_is_named_as_clients_do(host: str, port: int, tls: bool, told: str) -> None:
+    assert authority(host, port, tls=tls) == told
 
 
 def test_an_external_name_is_that_name() -> None:

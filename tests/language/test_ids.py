@@ -55,4 +55,7 @@ def test_combinations_that_look_alike_are_told_apart_or_told() -> None:
         b"path: /healthz", b'path: "/${matrix.a}"'
     )
     (problem,) = read(text).problems
-    assert "the id `checkout-loses-a-third[a=x-y]` is taken" in problem.message
+    assert "two values of the matrix make the same id `checkout-loses-a-third[a=x-y]`" in (
+        problem.message
+    )
+    assert problem.expected == "values that differ in a-z, A-Z, 0-9 or ._%+-"

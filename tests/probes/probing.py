@@ -96,6 +96,9 @@ class Context:
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
         return "127.0.0.1", self.port
 
+    def service_port(self, service: str, port: str | int, namespace: str) -> int:
+        return port if isinstance(port, int) else 80
+
 
 def step(
     parameters: Any,

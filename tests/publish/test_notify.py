@@ -99,6 +99,36 @@ def test_a_url_that_is_none_and_one_that_does_not_answer_are_errors_without_the_
     assert "secret" not in str(caught.value)
 
 
+def test_a_url_that_fails_keeps_no_other_from_its_messages(
+    chat: tuple[str, list[dict[str, str]]],
+) -> None:
+    url, heard = chat
+    said = [notify.Message("failed", "one", ""), notify.Message("missed", "two", "")]
+    with pytest.raises(NotSent) as caught:
+        notify.send(said, ["nosuch://secret", "json://127.0.0.1:9/secret", url])
+    assert [each["title"] for each in heard] == ["one", "two"]
+    assert str(caught.value) == (
+        "URL 1 of RESILIENCE_NOTIFY is not one that apprise knows; "
+        "`failed`, `missed` did not reach URL 2 of RESILIENCE_NOTIFY"
+    )
+
+
+@pytest.mark.parametrize(("more", "parts"), [("", 3), ("?overflow=truncate", 1)])
+def test_a_long_message_is_sent_in_parts(
+    chat: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch, more: str, parts: int
+) -> None:
+    """As chats limit them."""
+    from apprise.plugins.custom_json import NotifyJSON
+
+    monkeypatch.setattr(NotifyJSON, "body_maxlen", 2000)
+    url, heard = chat
+    lines = [f"- scenario {number} did not pass" for number in range(150)]
+    notify.send([notify.Message("failed", "150 failed", "\n".join(lines))], [f"{url}{more}"])
+    assert len(heard) == parts
+    text = "\n".join(each["message"] for each in heard)
+    assert ("scenario 149" in text) is (parts > 1)
+
+
 def test_without_apprise_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(NotSent, match=r"pip install 'pytest-resilience\[notify\]'"):
@@ -151,4 +181,4 @@ def test_a_session_that_begins_is_announced_where_that_is_wanted(
     assert [each["title"] for each in heard] == ["Resilience: a session started on prod"]
     monkeypatch.setenv("RESILIENCE_NOTIFY", "json://127.0.0.1:9/secret")
     announce("started")
-    assert told == ["warning: the message `started` did not reach each URL of RESILIENCE_NOTIFY"]
+    assert told == ["warning: `started` did not reach URL 1 of RESILIENCE_NOTIFY"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from base64 import b64encode, urlsafe_b64decode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -25,6 +25,7 @@ class Gateway:
         self.status = 200
         self.body = b""
         self.url = ""
+        self.refuse = ""
 
     def post(self, path: str, text: str) -> None:
         brought: dict[str, list[str]] = {}
@@ -42,6 +43,9 @@ def gateway() -> Iterator[Gateway]:
         def do_POST(self) -> None:
             text = self.sent_body().decode()
             made.logins.append(self.headers.get("Authorization"))
+            if made.refuse and made.refuse in self.path:
+                self.answer(400, b"inconsistent")
+                return
             if made.status == 200:
                 made.post(self.path, text)
             self.answer(made.status, made.body)
@@ -94,6 +98,17 @@ def test_a_refusal_is_shown_in_its_own_words(gateway: Gateway, status: int, body
     gateway.status, gateway.body = status, body
     with pytest.raises(PushFailed, match=f"HTTP {status} {body.decode()}".rstrip()):
         push([record()], gateway.url, {})
+
+
+def test_a_scenario_that_is_refused_keeps_no_other_from_being_pushed(gateway: Gateway) -> None:
+    """A gateway refuses a group whose metrics it holds with another type."""
+    one = record()
+    runs = [dataclasses.replace(one, scenario=dataclasses.replace(one.scenario, id=f"s{number}"))
+            for number in range(3)]  # fmt: skip
+    gateway.refuse = urlsafe_b64encode(b"s0").decode()
+    with pytest.raises(PushFailed, match=r"HTTP 400 inconsistent \(1 of 3 scenarios refused\)"):
+        push(runs, gateway.url, {})
+    assert len(gateway.groups) == 2
 
 
 def test_an_absent_gateway_is_named() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
+from resilience.cluster import reach
 from resilience.cluster.interface import PODS, Cluster, Object, Resource, View, WatchEvent
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.evidence.sight import earliest
@@ -243,6 +244,9 @@ class StepContext:
 
     def address(self, service: str, port: str | int, namespace: str) -> tuple[str, int]:
         return self._state.options.address(self.cluster, service, port, namespace)
+
+    def service_port(self, service: str, port: str | int, namespace: str) -> int:
+        return reach.service_port(self.cluster, service, port, namespace)
 
     def on_abort(self, callback: Callable[[], None]) -> None:
         self._state.aborter.on_abort(callback)

@@ -62,17 +62,26 @@ def unique(documents: list[Document]) -> tuple[list[Document], list[Problem]]:
     problems = []
     for document in documents:
         if document.id in first:
-            line = first[document.id].place.line
-            problems.append(
-                Problem(
-                    document.place,
-                    f"the id {quoted(document.id)} is taken by line {line}",
-                    "a different `id:`",
-                )
-            )
+            problems.append(_taken(document, first[document.id]))
         else:
             first[document.id] = document
     return list(first.values()), problems
+
+
+def _taken(document: Document, first: Document) -> Problem:
+    """Combinations of one matrix have the same place, and another `id:` would not tell them
+    apart."""
+    if document.place == first.place:
+        return Problem(
+            document.place,
+            f"two values of the matrix make the same id {quoted(document.id)}",
+            "values that differ in a-z, A-Z, 0-9 or ._%+-",
+        )
+    return Problem(
+        document.place,
+        f"the id {quoted(document.id)} is taken by line {first.place.line}",
+        "a different `id:`",
+    )
 
 
 def tags(values: Values, entries: Entries, reading: Reading) -> None:

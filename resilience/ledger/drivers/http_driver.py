@@ -27,7 +27,8 @@ READING = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpStore:
     """`put`, `get`, `list`, `delete` are paths with `{key}`, `{value}` or `{prefix}` in them;
-    `body` likewise. `status` are those that acknowledge."""
+    `body` likewise. `status` are those that acknowledge. `host` is expected in the certificate,
+    and `authority` is sent as Host."""
 
     place: Place
     scheme: str = "http"
@@ -42,6 +43,7 @@ class HttpStore:
     by_header: str = "x-pod-name"
     ca: str | None = None
     host: str = ""
+    authority: str = ""
 
     def __call__(self) -> HttpSession:
         return HttpSession(self)
@@ -109,7 +111,7 @@ class HttpSession:
         if store.scheme == "https":
             extra = {"ca_certs": store.ca, "cert_reqs": "CERT_REQUIRED",
                      "server_hostname": store.host, "assert_hostname": store.host}  # fmt: skip
-        headers = {"Host": store.host, "Connection": "close", **store.headers}
+        headers = {"Host": store.authority or store.host, "Connection": "close", **store.headers}
         with kind(host, port, retries=False, timeout=store.place.timeout, **extra) as pool:
             try:
                 answer = pool.request(

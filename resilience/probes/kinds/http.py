@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from resilience.cluster.reach import authority
 from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.session import Credential
 from resilience.model.scenario import Step
@@ -21,7 +22,7 @@ from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_expression, without_body
-from resilience.probes.kinds.web import http_trust, json_place
+from resilience.probes.kinds.web import http_trust, http_url, json_place
 from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
 from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
 from resilience.probes.service import placement, service_probe, shared_keys
@@ -135,29 +136,7 @@ def _target_complaints(http: Http) -> Iterator[Complaint]:
                 yield Complaint(
                     field=field, message=f"`{field}` can be used with `service`, not with `url`"
                 )
-        yield from _url_complaints(http)
-
-
-def _url_complaints(http: Http) -> Iterator[Complaint]:
-    expected = "a URL such as https://shop.example.com/healthz"
-    try:
-        parts = urlsplit(http.url)
-        port = parts.port
-    except ValueError as error:
-        yield Complaint(field="url", message=f"`url` has {error}", expected=expected)
-        return
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        yield Complaint(field="url", message=f"`url` is {http.url!r}", expected=expected)
-    if parts.username or parts.password:
-        yield Complaint(
-            field="url",
-            message="`url` contains a user name or password, which reports would show",
-            expected="an `authorization` header with ${NAME} from the environment",
-        )
-    if http.path != "/" and parts.path not in ("", "/"):
-        yield Complaint(
-            field="path", message="both `url` and `path` contain a path", expected="one of them"
-        )
+        yield from http_url.complaints(http)
 
 
 def _text_complaints(http: Http) -> Iterator[Complaint]:
@@ -218,14 +197,16 @@ def _touches(http: Http, namespace: str) -> Reach:
     return asked | placement.named_to(http.headers, namespace, http.server_name) | inside
 
 
-def configuration(http: Http, host: str, port: int, name: str, directory: Path) -> dict[str, Any]:
-    """The configuration that the agent receives. `name` is what a client calls the host, for Host
-    and TLS."""
+def configuration(
+    http: Http, host: str, port: int, name: str, directory: Path, named_port: int
+) -> dict[str, Any]:
+    """The configuration that the agent receives. `name` and `named_port` are what a client calls
+    the host, for Host and TLS."""
     tls = _is_tls(http)
     headers = dict(http.headers)
-    if http.service and "host" not in {key.lower() for key in headers}:
-        headers["Host"] = name
-    path = _path(http)
+    if "host" not in {key.lower() for key in headers}:
+        headers["Host"] = authority(name, named_port, tls=tls)
+    path = http_url.in_ascii(_path(http))
     by_body = http.answered_by == "body" or (not http.answered_by and path == "/hostname")
     return {
         "kind": "http",
@@ -255,11 +236,12 @@ def _asked(http: Http, context: Asking) -> tuple[dict[str, Any], str]:
     if http.service:
         host, port = context.address(http.service, http.port, namespace)
         name = f"{http.service}.{namespace}"
+        named_port = context.service_port(http.service, http.port, namespace)
     else:
         parts = _url(http)
         host = name = parts.hostname or ""
-        port = placement.port_of(parts)
-    told = configuration(http, host, port, name, context.directory)
+        port = named_port = placement.port_of(parts)
+    told = configuration(http, host, port, name, context.directory, named_port)
     told |= http_trust.given(http, context, namespace)
     if token := told.pop("token", ""):
         told["headers"]["Authorization"] = f"Bearer {token}"

@@ -94,6 +94,10 @@ BY_ERRNO = {
     errno.ENOMEM: UNSENT,
 }
 
+# The end of a head: a single LF may end a line as well (RFC 9112, section 2.2).
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(;.*)?", re.DOTALL)
+
 # zlib's word for each coding: gzip's header, or zlib's. `deflate` means zlib's (RFC 9110, 8.4.1.2).
 WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
@@ -132,7 +136,8 @@ class Plan:
         self.head_only: bool = given.get("method") == "HEAD"
         self.request = _request(given) if self.http else given.get("send", "").encode()
         self.socket = socket.SOCK_DGRAM if self.names else socket.SOCK_STREAM
-        self.server_name: str = given.get("server_name") or self.host
+        # A certificate and SNI have no final dot (RFC 6066, section 3), which ends a search list.
+        self.server_name: str = (given.get("server_name") or self.host).rstrip(".")
         self.tls = _tls(given) if given.get("tls") else None
         self.fixed = _numeric(self.host, self.port)
         room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 32
@@ -257,13 +262,13 @@ class Response:
         """Whether the answer is complete (or longer than we care to read)."""
         self._buffer += data
         while not self.headers:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
+            end = HEAD_END.search(self._buffer)
+            if end is None:
                 if len(self._buffer) > HEAD_LIMIT or not b"HTTP/1.".startswith(self._buffer[:7]):
                     raise NotHttp
                 return False
-            self._head(bytes(self._buffer[:end]))
-            del self._buffer[: end + 4]
+            self._head(bytes(self._buffer[: end.start()]))
+            del self._buffer[: end.end()]
         return self._chunks() if self._chunked else self._plain()
 
     def closed(self) -> bool:
@@ -288,7 +293,7 @@ class Response:
             raise NotDecoded(f"the body is not {coding.decode('ascii')}: {error}") from None
 
     def _head(self, text: bytes) -> None:
-        first, *lines = text.split(b"\r\n")
+        first, *lines = (line.rstrip(b"\r") for line in text.split(b"\n"))
         parts = first.split(None, 2)
         if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
             raise NotHttp
@@ -342,16 +347,23 @@ class Response:
         return True
 
 
+def _moved(response: Response) -> str:
+    """Where a redirect leads, without the part that may hold a secret."""
+    place = response.headers.get(b"location", b"").partition(b"?")[0].decode("ascii", "replace")
+    return f", which leads to {place[:200]}" if place and 300 <= response.status < 400 else ""
+
+
 def _options(text: bytes) -> set[bytes]:
     """The options of a Connection header; their case does not matter (RFC 9110, section 7.6.1)."""
     return {option.strip() for option in text.lower().split(b",")}
 
 
 def _hex(line: bytearray) -> int:
-    try:
-        return int(bytes(line).partition(b";")[0], 16)
-    except ValueError:
-        raise NotHttp from None
+    """The size of a chunk: digits and nothing else, since a sign would send the reader back."""
+    size = CHUNK.fullmatch(line)
+    if size is None:
+        raise NotHttp
+    return int(size[1], 16)
 
 
 CONNECTING, HANDSHAKE, SENDING, RECEIVING, DONE = range(5)
@@ -404,6 +416,8 @@ class Resolver:
     def _work(self) -> None:
         while True:
             exchange = self.ask.get()
+            if exchange.done:  # given up meanwhile: its answer would delay those behind it
+                continue
             try:
                 every = socket.getaddrinfo(
                     self._plan.host, self._plan.port, type=socket.SOCK_STREAM
@@ -719,7 +733,7 @@ class SendLoop:
     def _judge(self, response: Response) -> int:
         plan = self.plan
         if not any(low <= response.status <= high for low, high in plan.statuses):
-            self.writer.note(STATUS, f"status {response.status}")
+            self.writer.note(STATUS, f"status {response.status}{_moved(response)}")
             return STATUS
         wrong = self._wrong_body(response)
         if not wrong:

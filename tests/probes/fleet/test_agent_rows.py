@@ -78,6 +78,13 @@ def test_an_agent_that_was_lost_later_saw_what_the_others_of_its_zone_did_not() 
     assert [row.key for row in found] == ["agent_4", "agent_5", "agent_6"]
 
 
+def test_an_agent_that_began_later_does_not_keep_a_zone_from_being_cut_off() -> None:
+    whole = agent(5, "b")
+    began = replace(whole, samples=whole.samples[40:])
+    rows = told(*OTHERS, agent(3, "b", cut=20), agent(4, "b", cut=20), began)
+    assert [row.key for row in rows] == ["zone_b", "agent_6"]
+
+
 def test_what_an_agent_of_a_zone_that_was_cut_off_did_not_measure_is_told_too() -> None:
     third = agent(4, "b", cut=20)
     ended = replace(third, samples=third.samples[:40])
@@ -90,7 +97,10 @@ def test_what_an_agent_of_a_zone_that_was_cut_off_did_not_measure_is_told_too() 
 def test_an_agent_of_a_zone_names_both() -> None:
     [row] = told(*OTHERS, agent(3, "b", cut=20), agent(4, "b"))
     assert row.place == "node-3 (zone b)"
-    assert row.text.endswith("look at the network of node-3 (zone b)")
+    assert row.text == (
+        "the agent on node-3 (zone b) was cut off for 4.5s (15 requests without an answer) while "
+        "the others were answered well: look at the network of node-3 (zone b)"
+    )
 
 
 def part(node: str, first: int, until: int) -> AgentSamples:
@@ -116,6 +126,16 @@ def test_an_agent_of_which_one_pod_saw_everything_was_not_blind() -> None:
 def test_agents_that_were_all_blind_in_turn_have_a_row_each() -> None:
     found = told(agent(0, "", cut=5), agent(1, "", cut=40))
     assert [row.key for row in found] == ["agent_1", "agent_2"]
+
+
+def test_pods_that_followed_each_other_at_once_missed_nothing() -> None:
+    assert told(agent(0, ""), part("node-1", 0, 30), part("node-3", 30, LENGTH)) == []
+
+
+def test_the_trouble_of_each_pod_is_told_once() -> None:
+    first, second = part("node-1", 0, 20), part("node-3", 40, LENGTH)
+    [row] = told(agent(0, ""), replace(first, trouble=""), second)
+    assert row.trouble == "someone else stopped the prober"
 
 
 @pytest.mark.parametrize(

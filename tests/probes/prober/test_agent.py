@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from resilience.model.masks import MASKS
-from resilience.probes.prober.agent import REPLACE_ME
+from resilience.probes.prober.agent import REPLACE_ME, Exchange, Plan, Resolver
 from resilience.probes.prober.process import AGENT
 from resilience.probes.prober.program import AGENT as PROGRAM
 from tests.probes.server import Server, answer
@@ -99,3 +101,32 @@ def test_a_pods_log_holds_no_secret_that_the_server_repeats(before: int, tmp_pat
 def test_without_secrets_nothing_is_masked() -> None:
     MASKS.clear()
     assert PROGRAM.told({"kind": "http"}, "python:3") == {"kind": "http"}
+
+
+def test_a_final_dot_of_a_name_is_not_in_the_certificate() -> None:
+    """It ends the search list of a resolver, and is no part of the name (RFC 6066)."""
+    given = {"host": "shop.example.com.", "port": 443, "rate": 1}
+    assert Plan(given).server_name == "shop.example.com"
+    assert Plan({**given, "server_name": "shop."}).server_name == "shop"
+    assert Plan(given).host == "shop.example.com."
+
+
+def test_a_request_that_was_given_up_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a name server is silent they queue: what nobody waits for would delay those behind."""
+    asked: list[str] = []
+
+    def looked_up(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        return [(socket.AF_INET, 0, 0, "", ("192.0.2.1", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    read, write = os.pipe()
+    resolver = Resolver(Plan({"host": "shop.example.com", "port": 80, "rate": 1}), write)
+    asked.clear()
+    given_up, wanted = Exchange(0, 0.0), Exchange(1, 1.0)
+    given_up.done = True
+    resolver.ask.put(given_up)
+    resolver.ask.put(wanted)
+    os.read(read, 1)
+    assert [exchange for exchange, _, _ in resolver.found] == [wanted]
+    assert asked == ["shop.example.com"]

@@ -65,6 +65,19 @@ def test_each_bad_answer_has_a_name(behave: Behaviour, says: str) -> None:
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (b"301 X\r\nLocation: https://shop/a?token=x", "status 301, which leads to https://shop/a"),
+        (b"302 X", "status 302"),
+        (b"503 X\r\nLocation: /busy", "status 503"),
+    ],
+)
+def test_a_redirect_says_where_to_without_its_query(head: bytes, says: str) -> None:
+    told = failing(say(b"HTTP/1.1 " + head + b"\r\nContent-Length: 0\r\n\r\n"))
+    assert told.endswith(says)
+
+
 def test_a_body_without_end_is_read_to_a_limit_and_costs_no_memory() -> None:
     poured = pours(HEAD, b"x" * 65536)
     assert "wrong body" in failing(poured, contains="never", timeout=Duration.of(10))

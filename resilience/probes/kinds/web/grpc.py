@@ -125,16 +125,26 @@ def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:
     """What the prober receives; NotMet if a file, the Service or the token cannot be read."""
     where = server.server(grpc, context, server.token)
     descriptor = server.readable(grpc.descriptor, context.directory, "descriptor")
-    known = f"{grpc.service}.{grpc.namespace}" if grpc.service and grpc.namespace else ""
+    known, named = _named(grpc, context)
     return {
         "kind": "grpc", "extra": "grpc", "host": where.host, "port": where.port,
         "password": where.password, "health": grpc.health, "call": grpc.call,
         "request": grpc.request, "json": dict(grpc.json), "tls": grpc.tls,
         "descriptor": base64.b64encode(descriptor).decode(),
         "trusted": server.readable(grpc.ca, context.directory, "ca").decode("ascii", "replace"),
-        "name": grpc.server_name or known, "keepalive": grpc.keepalive,
+        "name": grpc.server_name or known, "authority": grpc.server_name or named,
+        "keepalive": grpc.keepalive,
         "timeout": grpc.timeout.seconds,
     }  # fmt: skip
+
+
+def _named(grpc: Grpc, context: Any) -> tuple[str, str]:
+    """What a client calls the server: for TLS, and as the authority of a request."""
+    if not grpc.service:
+        return "", ""
+    namespace = grpc.namespace or context.namespace
+    name = f"{grpc.service}.{namespace}"
+    return name, f"{name}:{context.service_port(grpc.service, grpc.port, namespace)}"
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

@@ -69,7 +69,7 @@ class Calls:
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         options: list[tuple[str, int | str]] = [*OPTIONS]
         if not self._given["tls"]:
-            options.append(("grpc.default_authority", name or target))
+            options.append(("grpc.default_authority", self._given["authority"] or target))
             return grpc.insecure_channel(target, options)
         trusted = self._given["trusted"].encode() or None
         if name:

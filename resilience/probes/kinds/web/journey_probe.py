@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from resilience.cluster.reach import authority
 from resilience.model.finding import Finding, Result, unobserved
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
@@ -35,14 +36,17 @@ if TYPE_CHECKING:
 def configuration(journey: Journey, context: Any) -> dict[str, Any]:
     """What the prober receives; NotMet if the Service, the token or a file cannot be read."""
     namespace = journey.namespace or context.namespace
-    base, name = journey.url.rstrip("/"), ""
+    base, name, named = journey.url.rstrip("/"), "", ""
     if journey.service:
         host, port = context.address(journey.service, journey.port, namespace)
         base, name = f"{journey.scheme}://{host}:{port}", f"{journey.service}.{namespace}"
+        known = context.service_port(journey.service, journey.port, namespace)
+        named = authority(name, known, tls=journey.scheme == "https")
     held = server.token(journey.token, context, namespace) if journey.token else ""
     trusted = server.readable(journey.ca, context.directory, "ca")
     return {
-        "kind": "journey", "extra": "http2", "base": base, "name": name, "password": held,
+        "kind": "journey", "extra": "http2", "base": base, "name": name, "authority": named,
+        "password": held,
         "http2": journey.http2, "trusted": trusted.decode("ascii", "replace"),
         "steps": [_plain(stop) for stop in journey.steps], "timeout": journey.timeout.seconds,
     }  # fmt: skip

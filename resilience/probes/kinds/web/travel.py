@@ -41,7 +41,7 @@ def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
         trusted = ssl.create_default_context(cadata=given["trusted"] or None)
     except (ssl.SSLError, ValueError) as error:
         raise Never(f"`ca` holds no certificates in PEM: {error}") from error
-    headers = {"Host": given["name"]} if given["name"] else {}
+    headers = {"Host": given["authority"]} if given["authority"] else {}
     if given["password"]:
         headers["Authorization"] = f"Bearer {given['password']}"
 

@@ -20,8 +20,8 @@ from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import MASKS, shown
 from resilience.model.samples import Answer
 from resilience.model.values import Duration
-from resilience.probes.kinds.web.grpc import VERB, Grpc, ask
-from resilience.probes.kinds.web.grpc_calls import failed
+from resilience.probes.kinds.web.grpc import VERB, Grpc, ask, configuration
+from resilience.probes.kinds.web.grpc_calls import CHECK, failed, opened
 from resilience.probes.kinds.web.grpc_calls import health as judged
 from resilience.verbs.context import NotMet
 from tests.probes.kinds.web.test_http_trust import pair
@@ -112,6 +112,38 @@ def test_only_the_status_serving_is_healthy() -> None:
         assert "wrong answer: NOT_FOUND" in failing(server.port, health="x" * 300)
     assert judged(b"").text == "health is UNKNOWN"
     assert judged(b"\x08\x03").text == "health is SERVICE_UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "authority"),
+    [
+        ({"service": "a", "port": 9090}, "a.shop", "a.shop:9090"),
+        ({"service": "a", "namespace": "other"}, "a.other", "a.other:80"),
+        ({"host": "10.0.0.1", "port": 9}, "", ""),
+        ({"service": "a", "server_name": "b", "tls": True}, "b", "b"),
+    ],
+)
+def test_a_service_is_called_by_the_name_that_its_clients_use(
+    given: dict[str, Any], name: str, authority: str
+) -> None:
+    told = configuration(Grpc(**given), Context(64090))
+    assert (told["name"], told["authority"]) == (name, authority)
+
+
+@pytest.mark.parametrize("authority", ["a.shop:9090", ""])
+def test_the_authority_reaches_the_server(authority: str) -> None:
+    """grpcio sends it as it stands; a server in Python does not tell it."""
+    heard: list[bytes] = []
+
+    def hears(connection: socket.socket) -> None:
+        connection.sendall(b"\0\0\0\4\0\0\0\0\0")  # SETTINGS, without which no call is sent
+        while CHECK.encode() not in b"".join(heard):
+            heard.append(connection.recv(4096))
+
+    with Server(hears) as server:
+        given = {**configuration(wanted(server.port), Context()), "authority": authority}
+        assert opened(given, lambda part: None)().answer is not Answer.GOOD
+        assert (authority or f"127.0.0.1:{server.port}").encode() in b"".join(heard)
 
 
 def test_a_method_is_described_by_the_server_and_its_answer_compared() -> None:
