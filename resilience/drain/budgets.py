@@ -66,6 +66,19 @@ def needs_budget(pod: Object, budget: Object) -> bool:
     return not (healthy >= desired and desired > 0)
 
 
+def unprocessed(budget: Object) -> str:
+    """Why the numbers in the budget's status are not about its current spec: its controller has
+    not processed it yet, and the API server evicts nothing by it meanwhile. "" once it has."""
+    written = int(budget["metadata"].get("generation") or 0)
+    seen = int((budget.get("status") or {}).get("observedGeneration") or 0)
+    if seen >= written:
+        return ""
+    return (
+        "was written, and the disruption controller has not processed it yet (generation"
+        f" {written}, observedGeneration {seen}); until then, it lets nothing be evicted"
+    )
+
+
 @dataclass(slots=True)
 class Spent:
     """One eviction: when it was sent, and when its acceptance became known (None: not yet)."""
@@ -146,20 +159,17 @@ class Allowance:
 
     def _allowed(self, now: float) -> int:
         """The evictions that the current version allows, before those in flight."""
-        if now < self.closed_until or not self._current():
+        if now < self.closed_until or unprocessed(self.budget):
             return 0
         return int((self.budget.get("status") or {}).get("disruptionsAllowed") or 0)
-
-    def _current(self) -> bool:
-        status = self.budget.get("status") or {}
-        seen = int(status.get("observedGeneration") or 0)
-        return seen >= int(self.budget["metadata"].get("generation") or 0)
 
     def words(self) -> str:
         """Why nothing may be evicted under it, in the API server's terms."""
         name = self.budget["metadata"]["name"]
         if self.cause:
             return f"budget {name}: {self.cause}"
+        if why := unprocessed(self.budget):
+            return f"budget {name} {why}"
         status = self.budget.get("status") or {}
         needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
         return f"budget {name} needs {needs} healthy pods and has {has} currently"

@@ -53,11 +53,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrainOptions:
-    """`grace` None means each Pod's own. With `all_or_nothing` one refused Pod stops the drain
-    before anything is evicted, as kubectl does."""
+    """`grace` None means each Pod's own. `orphans` are the uids of Pods whose DaemonSet does not
+    exist. With `all_or_nothing` one refused Pod stops the drain before anything is evicted, as
+    kubectl does."""
 
     allow: Allow = field(default_factory=Allow)
     grace: int | None = None
+    orphans: frozenset[str] = frozenset()
     all_or_nothing: bool = True
 
 
@@ -192,7 +194,8 @@ class _Drain:
         self._land()
 
     def _decide(self, pod: Object) -> tuple[State, str]:
-        decision = decide(pod, self.options.allow)
+        orphaned = pod["metadata"]["uid"] in self.options.orphans
+        decision = decide(pod, self.options.allow, orphaned=orphaned)
         if decision.fate is Fate.IGNORE:
             return State.IGNORED, decision.reason
         if decision.fate is Fate.REFUSE:

@@ -1,13 +1,14 @@
 """Decides which Pods of a node a drain evicts, leaves alone or refuses; pure functions.
 
 The rules and their order are those of `kubectl drain` (k8s.io/kubectl/pkg/drain/filters.go), so
-that users do not have to learn a second set. A refusal is reported per Pod; whether it stops the
-whole drain is the caller's choice.
+that users do not have to learn a second set. One exception: a Pod that is being deleted already is
+never refused, since the drain takes nothing more from it. A refusal is reported per Pod; whether it
+stops the whole drain is the caller's choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -52,9 +53,12 @@ def controller_of(pod: Object) -> Object | None:
     return None
 
 
-def _is_daemon(pod: Object) -> bool:
+def daemonset_of(pod: Object) -> str:
+    """The name of the DaemonSet that controls the Pod, "" if none does."""
     owner = controller_of(pod)
-    return owner is not None and owner["kind"] == "DaemonSet" and owner["apiVersion"] == "apps/v1"
+    if owner is None or owner["kind"] != "DaemonSet" or owner["apiVersion"] != "apps/v1":
+        return ""
+    return str(owner["name"])
 
 
 def is_volume_helper(pod: Object) -> bool:
@@ -68,15 +72,20 @@ def _has_empty_dir(pod: Object) -> bool:
     return any("emptyDir" in volume for volume in pod["spec"].get("volumes") or ())
 
 
-def decide(pod: Object, allow: Allow) -> Decision:
-    """The first rule that matches the Pod wins."""
+def decide(pod: Object, allow: Allow, *, orphaned: bool = False) -> Decision:
+    """The first rule that matches the Pod wins. `orphaned`: the DaemonSet that it names does not
+    exist (`resilience.drain.orphans`)."""
     finished = (pod.get("status") or {}).get("phase") in FINISHED
-    if _is_daemon(pod) and not finished:
+    daemonset = daemonset_of(pod)
+    if daemonset and not finished and not orphaned:
         return Decision(Fate.IGNORE, "managed by a DaemonSet, which would recreate it at once")
     if MIRROR in (pod["metadata"].get("annotations") or {}):
         return Decision(Fate.IGNORE, "mirrors a static Pod of the node")
-    if finished or is_volume_helper(pod):
+    if finished or objects.is_terminating(pod) or is_volume_helper(pod):
         return Decision(Fate.EVICT)
+    if daemonset and not allow.bare:
+        gone = f"nothing would recreate it (DaemonSet {daemonset} does not exist)"
+        return Decision(Fate.REFUSE, f"{gone}; allow it with bare: true")
     if _has_empty_dir(pod) and not allow.empty_dir:
         return Decision(
             Fate.REFUSE, "has data in an emptyDir volume; allow it with empty_dir: true"
@@ -88,7 +97,11 @@ def decide(pod: Object, allow: Allow) -> Decision:
     return Decision(Fate.EVICT)
 
 
-def leaving(pods: Iterable[Object]) -> list[Object]:
-    """The Pods that a drain evicts if losing everything is allowed."""
+def leaving(pods: Iterable[Object], orphans: Collection[str] = ()) -> list[Object]:
+    """The Pods that a drain evicts if losing everything is allowed. `orphans` are uids."""
     allow_all = Allow(empty_dir=True, bare=True)
-    return [pod for pod in pods if decide(pod, allow_all).fate is Fate.EVICT]
+    return [
+        pod
+        for pod in pods
+        if decide(pod, allow_all, orphaned=pod["metadata"].get("uid") in orphans).fate is Fate.EVICT
+    ]

@@ -1,7 +1,8 @@
 """Finds budgets that will block a drain, before anything is changed; pure functions.
 
-The six findings are those that cost operators the most time: an eviction that can never succeed
-looks, from the outside, like one that has not succeeded yet.
+Six findings are those that cost operators the most time: an eviction that can never succeed looks,
+from the outside, like one that has not succeeded yet. The seventh says that it may be too early to
+tell: nothing is concluded from the numbers of a budget that its controller has not processed yet.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from resilience.cluster.interface import Object
-from resilience.drain.budgets import key_of, selects
+from resilience.drain.budgets import key_of, selects, unprocessed
 from resilience.drain.filters import controller_of
 
 
@@ -21,6 +22,7 @@ class Lint(Enum):
     SEVERAL = "several budgets cover one Pod"
     NEVER = "it never allows a disruption"
     EMPTY = "it covers no Pod"
+    PENDING = "its controller has not processed it yet"
     FAILED = "its controller cannot compute it"
     UNOWNED = "percentages and maxUnavailable count only Pods with a controller"
     SINGLE = "one replica must always be available"
@@ -52,6 +54,9 @@ def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
     expected, desired = int(status.get("expectedPods") or 0), int(status.get("desiredHealthy") or 0)
     if not covered:
         yield Warning(Lint.EMPTY, name, f"{name} covers no Pod: check its selector", False)
+        return
+    if why := unprocessed(budget):
+        yield Warning(Lint.PENDING, name, f"{name} {why}", False)
         return
     if failure := _sync_failure(budget):
         yield Warning(Lint.FAILED, name, f"{name} allows nothing: {failure}", True)

@@ -176,7 +176,7 @@ def _scenario(
     form = ScenarioForm(**values)
     _publish(form.namespace, *form.tags)
     apart = windows.apart(form.while_)
-    return Scenario(
+    made = Scenario(
         id=identity + ids.suffix(combination),
         title=title,
         tags=form.tags,
@@ -194,6 +194,8 @@ def _scenario(
         description=form.description,
         place=reading.place(root),
     )
+    rules.among(made, reading)
+    return None if reading.problems else made
 
 
 def _publish(*names: str) -> None:

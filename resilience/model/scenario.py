@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -77,6 +78,17 @@ class Step:
     def title(self) -> str:
         """The step's title in reports: its name, else its dry-run text."""
         return self.name or self.verb.describe(self.parameters)
+
+
+def flattened(steps: Iterable[Step]) -> Iterator[Step]:
+    """Each step, followed by the steps in its parameters."""
+    for step in steps:
+        yield step
+        if dataclasses.is_dataclass(step.parameters):
+            for field_ in dataclasses.fields(step.parameters):
+                value = getattr(step.parameters, field_.name)
+                inner = value if isinstance(value, tuple) else (value,)
+                yield from flattened(part for part in inner if isinstance(part, Step))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,10 @@ def _no_files(parameters: Any, directory: Path) -> Sequence[Complaint]:
     return ()
 
 
+def _fits_anywhere(parameters: Any, others: Sequence[Any], directory: Path) -> Sequence[Complaint]:
+    return ()
+
+
 def _no_bounds(parameters: Any) -> tuple[Duration, Duration] | None:
     return None
 
@@ -113,7 +117,8 @@ class Verb:
     `parameters` is a frozen, keyword-only dataclass built with `parameter(...)` fields; the decoder
     and the JSON Schema read its annotations. `shorthand` names the field that a bare scalar fills
     (`- apply: shop.yaml` fills `file`). `check` receives decoded parameters and returns what is
-    wrong across fields; `files` does the same with the scenario's folder, for files that they name.
+    wrong across fields; `files` does the same with the scenario's folder, for files that they name,
+    and `among` with the parameters of all steps of the scenario as well.
     `describe` gives one line in the imperative for dry runs and reports. `bounds` gives the minimum
     and maximum time that the parameters require (`sleep: 30s` takes 30s), None when only `within`
     bounds it. `measures` is False for a probe that has neither rate nor objective because its
@@ -126,13 +131,13 @@ class Verb:
     derived from `rights`. `creates` names the namespaces that the step creates, which cannot exist
     before: no Role can be there, so that permissions in them have to be cluster-wide. `possible`
     raises Refused when a cluster cannot do it with any permissions; it is called before anything is
-    touched, and sends nothing. `helpers` returns the helper Pods that it will create on this
-    cluster: whether their namespaces admit them is checked before anything is touched. `due` says
-    why the step, at this path, has nothing to do today, "" when it has; a scenario with such a step
-    is skipped. `repeatable` marks an action that leaves the same state when it is executed again,
-    so that several scenarios can share what it set up. `spoils_given` marks one after which,
-    although it is undone, the next scenario finds what a shared `given` set up changed (a restarted
-    container, a new revision).
+    touched, also by a dry run, and only reads. `helpers` returns the helper Pods that it will
+    create on this cluster: whether their namespaces admit them is checked before anything is
+    touched. `due` says why the step, at this path, has nothing to do today, "" when it has; a
+    scenario with such a step is skipped. `repeatable` marks an action that leaves the same state
+    when it is executed again, so that several scenarios can share what it set up. `spoils_given`
+    marks one after which, although it is undone, the next scenario finds what a shared `given` set
+    up changed (a restarted container, a new revision).
     `may_last` allows `lasting: true` on a verb that is normally undone, for those forms of it that
     need it (Residue.EVERYTHING always requires it). `never` has keys of similar verbs that this one
     cannot have, each with the reason. `undo` (actions) is called with the data that
@@ -150,6 +155,7 @@ class Verb:
     shorthand: str = ""
     check: Callable[[Any], Sequence[Complaint]] = _no_complaints
     files: Callable[[Any, Path], Sequence[Complaint]] = _no_files
+    among: Callable[[Any, Sequence[Any], Path], Sequence[Complaint]] = _fits_anywhere
     bounds: Callable[[Any], tuple[Duration, Duration] | None] = _no_bounds
     measures: bool = True
     ask: Callable[..., str] | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.objects.delete import VERB as LOSE
 from resilience.actions.pods.exec import VERB as EXEC
 from resilience.actions.pods.kill import VERB as KILL
@@ -19,6 +22,7 @@ from resilience.kube.selectors import Selector
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
+from resilience.verbs.context import Refused
 from tests.engine.helpers import World, step, world
 
 
@@ -71,7 +75,7 @@ def served(here: World, *groups: str, kind: str = "Backup") -> None:
 def test_a_kind_of_several_groups_is_lost_only_by_its_group(here: World) -> None:
     served(here, "k8up.io", "velero.io")
     message = here.run(when=[lose("backup/settings")]).message
-    assert "backup means several kinds: backups.k8up.io, backups.velero.io. Write one" in message
+    assert "backup means several kinds: backups.k8up.io, backups.velero.io. Nothing was" in message
     assert (
         "does not serve kind backup.x.io" in here.run(when=[lose("backup.x.io/settings")]).message
     )
@@ -109,8 +113,63 @@ def test_a_cluster_scoped_kind_that_only_the_cluster_knows_is_refused_before_any
 ) -> None:
     here.cluster.serve(Resource("example.com", "v1", "dragons", "Dragon", namespaced=False))
     record = here.run(when=[lose("cm/settings", "dragon/d")])
-    assert "dragon is cluster-scoped; only namespaced objects can be deleted" in record.message
+    assert "dragon/d is cluster-scoped; only namespaced objects can be deleted" in record.message
+    assert record.outcome is Outcome.REFUSED
     assert settings(here) == ["settings"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("dragon/d", "dragon/d is cluster-scoped; only namespaced objects can be deleted; nothing"),
+        ("dragons.example.com/d", "dragons.example.com/d is cluster-scoped"),
+        ("backup/b", "backup means several kinds: backups.k8up.io, backups.velero.io. Nothing was"),
+        ("backup.velero.io/b", ""),
+        ("unicorn/u", ""),
+        ("dragon.other.com/d", ""),
+        ("cm/settings", ""),
+    ],
+)
+def test_what_no_step_can_make_possible_is_refused_before_the_run(
+    here: World, name: str, told: str
+) -> None:
+    here.cluster.serve(Resource("example.com", "v1", "dragons", "Dragon", namespaced=False))
+    served(here, "k8up.io", "velero.io")
+    with pytest.raises(Refused, match=told) if told else nullcontext():
+        LOSE.possible(LOSE.parameters(objects=("cm/settings", name)), here.cluster)
+
+
+CRD = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: dragons.example.com}
+spec: {group: example.com, scope: %s, names: {plural: dragons, kind: Dragon}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "refused"),
+    [
+        ("dragon/d", "Cluster", True),
+        ("Dragons/d", "Cluster", True),
+        ("dragon.example.com/d", "Cluster", True),
+        ("dragon.example.org/d", "Cluster", False),
+        ("dragon/d", "Namespaced", False),
+        ("cm/settings", "Cluster", False),
+    ],
+)
+def test_a_cluster_scoped_kind_of_the_scenarios_own_manifest_is_told_at_load(
+    tmp_path: Path, name: str, scope: str, refused: bool
+) -> None:
+    (tmp_path / "crd.yaml").write_text("---\n" + CRD % scope)
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "spec": "text"}
+    (tmp_path / "other.yaml").write_text(json.dumps(other))
+    others = [APPLY.parameters(file=Path(each)) for each in ("none.yaml", "other.yaml", "crd.yaml")]
+    found = LOSE.among(LOSE.parameters(objects=("cm/x", name)), others, tmp_path)
+    told = "is cluster-scoped; only namespaced objects can be deleted"
+    place = f"{tmp_path}/crd.yaml:2:1"
+    said = [f"{name} {told} ({place} defines its kind)"]
+    assert [each.message for each in found] == (said if refused else [])
 
 
 def helper(here: World, name: str, ready: bool = False) -> None:

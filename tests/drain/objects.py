@@ -19,7 +19,8 @@ def pod(
     **metadata: Any,
 ) -> Object:
     """A Pod as a kubelet would have written it."""
-    owners = [] if owner is None else [{"kind": owner, "apiVersion": "apps/v1", "controller": True}]
+    reference = {"kind": owner, "apiVersion": "apps/v1", "name": app, "controller": True}
+    owners = [] if owner is None else [reference]
     return {
         "metadata": {
             "namespace": "shop",

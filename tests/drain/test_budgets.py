@@ -101,7 +101,11 @@ def test_an_event_that_is_older_than_the_answer_changes_no_number() -> None:
 
 
 def test_a_budget_that_its_controller_has_not_seen_yet_allows_nothing() -> None:
-    assert Allowance(budget(allowed=5, generation=2, observed=1)).free(NOW) == 0
+    waiting = Allowance(budget(allowed=5, generation=2, observed=1))
+    assert waiting.free(NOW) == 0
+    assert waiting.words().startswith("budget web was written, and the disruption controller has")
+    waiting.close(NOW + 10, "The disruption budget web is still being processed", firmly=True)
+    assert waiting.words() == "budget web: The disruption budget web is still being processed"
 
 
 def test_a_refusal_without_a_time_ends_with_the_next_event() -> None:
@@ -266,6 +270,9 @@ def test_a_version_without_entries_accounts_for_nothing(status: Any) -> None:
     account = Allowance(budget(allowed=2))
     account.spend("web-1", NOW)
     account.update({**budget(allowed=2), "status": status})
+    assert account.spent.keys() == {"web-1"}
+    assert account.words().startswith("budget web was written, and")
+    account.update({**budget(allowed=2), "status": {**(status or {}), "observedGeneration": 1}})
     assert account.spent.keys() == {"web-1"}
     assert account.words() == "budget web needs 0 healthy pods and has 0 currently"
 

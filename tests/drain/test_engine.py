@@ -234,6 +234,21 @@ def test_few_nodes_or_else_few_namespaces_have_a_watch_each(
     assert cluster.viewed[0] == (BUDGETS.kind, "space-0" if spaces == 1 else "", "")
 
 
+def test_a_budget_is_waited_for_until_its_controller_has_processed_it(cluster: Quick) -> None:
+    put(cluster, budget(allowed=1, generation=2), pod("a"))
+    result = drained(cluster, deadline=105.0)
+    assert cluster.evicted == []
+    assert reasons(result)["a"].startswith("budget web was written, and the disruption controller")
+    began = cluster.clock.now
+
+    def check() -> None:
+        if cluster.clock.now >= began + 2.0:
+            cluster.change(BUDGETS, "shop", "web", lambda obj: obj["status"].update(
+                observedGeneration=2))  # fmt: skip
+
+    assert drained(cluster, check=check).drained
+
+
 # ----- what is refused
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from resilience.backup.data.helper.helper_pod import helper
@@ -28,6 +30,44 @@ def test_a_kind_that_only_shares_the_name_daemonset_is_no_daemon() -> None:
     other = pod("log-1", owner="DaemonSet")
     other["metadata"]["ownerReferences"][0]["apiVersion"] = "example.org/v1"
     assert decide(other, Allow()).fate is Fate.EVICT
+
+
+@pytest.mark.parametrize(
+    ("changes", "allow", "fate"),
+    [
+        ({}, Allow(empty_dir=True), Fate.REFUSE),
+        ({}, Allow(bare=True), Fate.EVICT),
+        ({"phase": "Succeeded"}, Allow(), Fate.EVICT),
+        ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, Allow(), Fate.EVICT),
+        ({"volumes": EMPTY_DIR}, Allow(bare=True), Fate.REFUSE),
+        ({"annotations": {"kubernetes.io/config.mirror": "x"}}, Allow(bare=True), Fate.IGNORE),
+    ],
+)
+def test_a_pod_whose_daemonset_is_gone_counts_as_bare(
+    changes: Any, allow: Allow, fate: Fate
+) -> None:
+    orphan = pod("log-1", app="log", owner="DaemonSet", **changes)
+    assert decide(orphan, allow, orphaned=True).fate is fate
+
+
+def test_the_refusal_of_an_orphan_names_its_daemonset() -> None:
+    orphan = pod("log-1", app="log", owner="DaemonSet", volumes=EMPTY_DIR)
+    assert decide(orphan, Allow(), orphaned=True).reason == (
+        "nothing would recreate it (DaemonSet log does not exist); allow it with bare: true"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "StatefulSet", "Job"])
+def test_other_controllers_are_not_asked_for(kind: str) -> None:
+    """As for kubectl: whether they still exist changes nothing on this node."""
+    assert decide(pod("web-1", owner=kind), Allow(), orphaned=True) == Decision(Fate.EVICT)
+
+
+@pytest.mark.parametrize("owner", [None, "ReplicaSet", "DaemonSet"])
+def test_a_pod_that_is_being_deleted_is_never_refused(owner: str | None) -> None:
+    going = pod("x", owner=owner, volumes=EMPTY_DIR, deletionTimestamp="2026-01-01T00:00:00Z")
+    expected = Fate.IGNORE if owner == "DaemonSet" else Fate.EVICT
+    assert decide(going, Allow()).fate is expected
 
 
 def test_a_mirror_pod_is_left_alone() -> None:
@@ -87,7 +127,7 @@ def test_a_pod_that_is_hardly_written_is_refused_as_a_bare_one() -> None:
 def test_the_controller_is_the_owner_that_says_so() -> None:
     two = pod("a")
     two["metadata"]["ownerReferences"].insert(0, {"kind": "Other", "uid": "u"})
-    assert controller_of(two) == {"kind": "ReplicaSet", "apiVersion": "apps/v1", "controller": True}
+    assert controller_of(two) == pod("a")["metadata"]["ownerReferences"][0]
     assert controller_of(pod("a", owner=None)) is None
 
 
@@ -95,3 +135,4 @@ def test_what_leaves_a_node_is_what_a_drain_evicts_when_all_is_allowed() -> None
     bare, cached = pod("bare", owner=None), pod("cached", volumes=EMPTY_DIR)
     daemon = pod("log-1", owner="DaemonSet")
     assert leaving([bare, daemon, cached, pod("web-1")]) == [bare, cached, pod("web-1")]
+    assert leaving([daemon, pod("web-1")], {"uid-log-1"}) == [daemon, pod("web-1")]

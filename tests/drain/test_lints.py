@@ -81,10 +81,24 @@ def test_max_unavailable_does_not_count_bare_pods() -> None:
 )
 def test_a_budget_blocks_when_it_wants_all_that_it_expects(status: Any, found: Any) -> None:
     made = a_budget()
-    made["status"] = status
+    made["status"] = {"observedGeneration": 1, **status}
     assert [(each.lint, each.blocks) for each in lint([made], [pod("a")])] == found
-    made["status"] = None
-    assert lint([made], [pod("a")]) == []
+
+
+@pytest.mark.parametrize("status", [None, {}, {"observedGeneration": 1, "expectedPods": 0}])
+def test_nothing_is_concluded_from_a_status_that_is_not_of_the_present_spec(status: Any) -> None:
+    """Its numbers are of the spec before: waiting for the controller is right, not giving up."""
+    made = budget(generation=2)
+    made["spec"]["maxUnavailable"] = "50%"
+    made["status"] = status and {**status, "desiredHealthy": 3, "conditions": [
+        {"type": "DisruptionAllowed", "reason": "SyncFailed"}]}  # fmt: skip
+    [told] = lint([made], [pod("a", owner=None)])
+    assert (told.lint, told.blocks) == (Lint.PENDING, False)
+    assert told.text == (
+        "shop/web was written, and the disruption controller has not processed it yet (generation"
+        f" 2, observedGeneration {(status or {}).get('observedGeneration', 0)}); until then, it"
+        " lets nothing be evicted"
+    )
 
 
 @pytest.mark.parametrize(

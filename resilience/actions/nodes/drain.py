@@ -1,15 +1,17 @@
 """`drain`: evicts the Pods of all chosen nodes at once, as fast as the disruption budgets allow.
 
-All nodes are cordoned first. Two things are checked before anything is changed. A budget that can
-never allow an eviction ends the step as *blocked*, and the message says what to change. If the
-remaining nodes lack capacity for the evicted Pods, the step fails. At the end the nodes accept new
-Pods again; the replaced Pods stay on their new nodes.
+All nodes are cordoned first. Three things are checked before anything is changed, in a dry run too.
+A Pod that `kubectl drain` evicts only with a flag, and the step does not allow, refuses the step. A
+budget that can never allow an eviction ends it as *blocked*, and the message says what to change.
+If the remaining nodes lack capacity for the evicted Pods, the step fails. At the end the nodes
+accept new Pods again; the replaced Pods stay on their new nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from resilience.actions.nodes import cordon, node_choice, own_probers
 from resilience.actions.pods import evictable
@@ -29,6 +31,9 @@ from resilience.verbs.context import (
     Refused,
 )
 
+if TYPE_CHECKING:
+    from resilience.drain import Allow
+
 MANY_NODES = 100
 """With more remaining nodes than this, their Pods are not listed, since each node costs a
 request."""
@@ -45,7 +50,10 @@ class Drain:
     empty_dir: bool = parameter(
         "Also evict Pods with emptyDir volumes; their data is lost.", default=False
     )
-    bare: bool = parameter("Also evict bare Pods (no controller recreates them).", default=False)
+    bare: bool = parameter(
+        "Also evict bare Pods (no controller recreates them) and Pods whose DaemonSet is gone.",
+        default=False,
+    )
     overflow: bool = parameter("Drain even if the remaining nodes lack capacity.", default=False)
 
 
@@ -58,10 +66,10 @@ def _check(drain: Drain) -> list[Complaint]:
 
 def run(drain: Drain, context: ActionContext) -> None:
     """Cordon, evict, wait until everything that should leave has left."""
-    from resilience.drain import Allow, DrainOptions
+    from resilience.drain import DrainOptions
     from resilience.drain import drain as empty
 
-    found, leaving = _checked(drain, context)
+    found, leaving, orphaned = _checked(drain, context)
     names = [objects.name(node) for node in found]
     if not leaving:
         raise NothingToDo(_nothing(names))
@@ -77,7 +85,7 @@ def run(drain: Drain, context: ActionContext) -> None:
     result = empty(
         context.cluster,
         names,
-        DrainOptions(allow=Allow(empty_dir=drain.empty_dir, bare=drain.bare), grace=grace),
+        DrainOptions(allow=_allowed(drain), grace=grace, orphans=orphaned),
         clock=context.clock,
         deadline=context.deadline,
         before=before,
@@ -91,20 +99,45 @@ def run(drain: Drain, context: ActionContext) -> None:
     _judge(result, names, harmed, context)
 
 
-def _checked(drain: Drain, context: ActionContext) -> tuple[list[Object], list[Object]]:
-    """The nodes and the Pods to evict, without agents of a prober. Nothing is changed yet."""
-    from resilience.drain import filters
+def _allowed(drain: Drain) -> Allow:
+    from resilience.drain import Allow
+
+    return Allow(empty_dir=drain.empty_dir, bare=drain.bare)
+
+
+def _checked(
+    drain: Drain, context: ActionContext
+) -> tuple[list[Object], list[Object], frozenset[str]]:
+    """The nodes, the Pods to evict without agents of a prober, and the uids of those whose
+    DaemonSet is gone. Nothing is changed yet."""
+    from resilience.drain import filters, orphans
 
     found = node_choice.chosen(drain.node, context)
     names = [objects.name(node) for node in found]
     moving = pods_on(names, context)
     own_probers.spare(moving, context)
-    leaving = own_probers.without_agents(filters.leaving(moving))
+    orphaned = orphans.orphans(context.cluster, moving)
+    leaving = own_probers.without_agents(filters.leaving(moving, orphaned))
     context.may_harm(leaving)
+    _require_allowed(leaving, _allowed(drain), orphaned)
     # Blocked when an eviction can never succeed, NotMet when there is no room.
     evictable.require(leaving, context)
     _room(leaving, names, drain.overflow, context)
-    return found, leaving
+    return found, leaving, orphaned
+
+
+def _require_allowed(leaving: Sequence[Object], allow: Allow, orphaned: Collection[str]) -> None:
+    from resilience.drain import filters
+
+    each = [(pod, filters.decide(pod, allow, orphaned=objects.uid(pod) in orphaned))
+            for pod in leaving]  # fmt: skip
+    refused = [
+        f"{objects.title(pod)} on {objects.node(pod)}: {decision.reason}"
+        for pod, decision in each
+        if decision.fate is filters.Fate.REFUSE
+    ]
+    if refused:
+        raise Refused("nothing was touched: " + "; ".join(refused))
 
 
 def _cordon(found: Sequence[Object], context: ActionContext) -> None:
@@ -185,7 +218,8 @@ def _describe(drain: Drain) -> str:
 def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
     everywhere = [("list", "", "pods"), ("watch", "", "pods"),
                   ("create", "", "pods/eviction"), ("list", "policy", BUDGETS.plural),
-                  ("watch", "policy", BUDGETS.plural), ("get", "apps", "replicasets")]  # fmt: skip
+                  ("watch", "policy", BUDGETS.plural), ("get", "apps", "replicasets"),
+                  ("get", "apps", "daemonsets")]  # fmt: skip
     more = [Right(verb=verb, group=group, resource=name) for verb, group, name in everywhere]
     return [*node_choice.rights(drain, namespace), *more]
 
@@ -193,7 +227,7 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
 def rehearse(drain: Drain, context: ActionContext) -> None:
     """List the Pods that would be evicted and their namespaces, and ask the API server whether it
     would cordon and evict."""
-    found, leaving = _checked(drain, context)
+    found, leaving, _ = _checked(drain, context)
     _cordon(found, context)
     spaces = sorted({objects.namespace(pod) for pod in leaving})
     _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)

@@ -32,7 +32,10 @@ class Zone:
     empty_dir: bool = parameter(
         "Also evict Pods with emptyDir volumes; their data is lost.", default=False
     )
-    bare: bool = parameter("Also evict bare Pods (no controller recreates them).", default=False)
+    bare: bool = parameter(
+        "Also evict bare Pods (no controller recreates them) and Pods whose DaemonSet is gone.",
+        default=False,
+    )
     overflow: bool = parameter("Drain even if the other zones lack capacity.", default=False)
 
     @property

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared import kinds
@@ -17,7 +19,7 @@ from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import PODS, REPLICASETS, Cluster, Object, Resource
 from resilience.kube import objects
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
-from resilience.verbs.context import ActionContext, ActionFailed, sparing
+from resilience.verbs.context import ActionContext, ActionFailed, Refused, sparing
 
 _WORKLOADS = {
     (RESOURCES[kind].group, RESOURCES[kind].plural)
@@ -44,6 +46,24 @@ def _check(lose: Lose) -> Sequence[Complaint]:
         *(Complaint(field="objects", message=_cluster_scoped(text), expected=NAMESPACED)
           for text in lose.objects if kinds.names_cluster_scoped(text.partition("/")[0])),
     ]  # fmt: skip
+
+
+def _among(lose: Lose, others: Sequence[Any], directory: Path) -> Sequence[Complaint]:
+    """Kinds that a manifest of the same scenario defines, before any cluster knows them."""
+    from resilience.actions.objects import defined_kinds
+
+    defined = defined_kinds.cluster_scoped(others, directory)
+    return [
+        Complaint(field="objects", message=f"{_cluster_scoped(text)} ({place} defines its kind)",
+                  expected=NAMESPACED)
+        for text in lose.objects if (place := defined.get(_word(text)))
+    ]  # fmt: skip
+
+
+def _word(text: str) -> tuple[str, str]:
+    """The kind in `KIND.GROUP/NAME`, and the group or ""."""
+    word, _, group = text.partition("/")[0].lower().partition(".")
+    return kinds.SHORT.get(word, word), group
 
 
 NAMESPACED = "an object of the scenario's namespace"
@@ -88,8 +108,8 @@ def _require_within_limits(
 
 
 def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
-    kind, _, name = text.partition("/")
-    resource = _resource(kind, context.cluster)
+    name = text.partition("/")[2]
+    resource = _resource(text, context.cluster)
     try:
         return resource, context.cluster.get(resource, name, context.namespace)
     except NotFound as error:
@@ -99,10 +119,17 @@ def _find(text: str, context: ActionContext) -> tuple[Resource, Object]:
         ) from error
 
 
-def _resource(kind: str, cluster: Cluster) -> Resource:
-    """One kind: Kubernetes' own, or the only one of that name; `KIND.GROUP` says which."""
-    word, _, group = kind.lower().partition(".")
-    wanted = kinds.SHORT.get(word, word)
+def _resource(text: str, cluster: Cluster) -> Resource:
+    if (found := _meant(text, cluster)) is None:
+        kind = text.partition("/")[0]
+        raise ActionFailed(f"the cluster does not serve kind {kind}. Nothing was deleted")
+    return found
+
+
+def _meant(text: str, cluster: Cluster) -> Resource | None:
+    """One kind: Kubernetes' own, or the only one of that name; `KIND.GROUP` says which. None if
+    the cluster does not serve it (yet)."""
+    wanted, group = _word(text)
     found = {
         (each.group, each.plural): each
         for each in cluster.resources()
@@ -110,16 +137,22 @@ def _resource(kind: str, cluster: Cluster) -> Resource:
     }
     own = [each for each in found.values() if _is_built_in(each)]
     chosen = own[:1] or [*found.values()]
-    if not chosen:
-        raise ActionFailed(f"the cluster does not serve kind {kind}. Nothing was deleted")
     if len(chosen) > 1:
         names = ", ".join(sorted(each.full_name for each in chosen))
-        raise ActionFailed(
-            f"{kind} means several kinds: {names}. Write one of these. Nothing was deleted"
+        kind = text.partition("/")[0]
+        raise Refused(
+            f"{kind} means several kinds: {names}. Nothing was touched; write one of them"
         )
-    if not chosen[0].namespaced:
-        raise ActionFailed(f"{_cluster_scoped(kind)}. Nothing was deleted")
-    return chosen[0]
+    if chosen and not chosen[0].namespaced:
+        raise Refused(f"{_cluster_scoped(text)}; nothing was touched")
+    return chosen[0] if chosen else None
+
+
+def _possible(lose: Lose, cluster: Cluster) -> None:
+    """Refused if a kind is cluster-scoped, or its name means several: no earlier step can change
+    that. One that is not served yet may come with a manifest."""
+    for text in lose.objects:
+        _meant(text, cluster)
 
 
 def _is_built_in(resource: Resource) -> bool:
@@ -172,6 +205,8 @@ VERB = Verb(
     rehearse=rehearse,
     describe=lambda lose: f"delete {', '.join(lose.objects)}",
     check=_check,
+    among=_among,
+    possible=_possible,
     shorthand="objects",
     rights=_rights,
     residue=Residue.EVERYTHING,

@@ -27,7 +27,7 @@ from resilience.cluster.interface import (
 )
 from resilience.engine.guard import host_routes
 from resilience.kube.service_names import namespace_in, searched_namespace
-from resilience.model.scenario import Scenario, Step
+from resilience.model.scenario import Scenario, Step, flattened
 from resilience.model.verb import Right
 
 RUN = "every run"
@@ -73,17 +73,6 @@ def _without_role(right: Right, created: frozenset[str]) -> Right:
 def every_step(scenario: Scenario) -> Iterator[Step]:
     """All steps in the order of execution, including nested steps of flow verbs."""
     yield from flattened((*scenario.given, *scenario.probes, *scenario.when, *scenario.then))
-
-
-def flattened(steps: Iterable[Step]) -> Iterator[Step]:
-    """Each step, followed by the steps in its parameters."""
-    for step in steps:
-        yield step
-        if dataclasses.is_dataclass(step.parameters):
-            for field in dataclasses.fields(step.parameters):
-                value = getattr(step.parameters, field.name)
-                inner = value if isinstance(value, tuple) else (value,)
-                yield from flattened(part for part in inner if isinstance(part, Step))
 
 
 def of_step(step: Step, namespace: str, directory: Path) -> Sequence[Right]:

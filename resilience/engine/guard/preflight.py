@@ -16,10 +16,10 @@ from resilience.cluster.permit import namespace_kinds
 from resilience.cluster.permit.selected_namespaces import selected
 from resilience.cluster.requests.request import Request
 from resilience.engine.guard import rbac
-from resilience.engine.guard.permissions import RUN, Need, every_step, flattened, merged, needed
+from resilience.engine.guard.permissions import RUN, Need, every_step, merged, needed
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
-from resilience.model.scenario import Scenario, Step
+from resilience.model.scenario import Scenario, Step, flattened
 from resilience.model.verb import Right
 from resilience.verbs.context import Refused
 

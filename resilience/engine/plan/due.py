@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from resilience.cluster.interface import Cluster
 from resilience.engine.base.run_options import Options
-from resilience.engine.guard.permissions import flattened
-from resilience.model.scenario import Scenario
+from resilience.model.scenario import Scenario, flattened
 
 
 def why_not(scenario: Scenario, cluster: Cluster, options: Options) -> str:

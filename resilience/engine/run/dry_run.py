@@ -16,7 +16,7 @@ from typing import Any
 
 from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.interface import BUDGETS, Cluster, Object
-from resilience.drain.budgets import needs_budget, selects
+from resilience.drain.budgets import needs_budget, selects, unprocessed
 from resilience.engine.base.abort import Aborter
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
@@ -186,6 +186,8 @@ def _missing_namespace(error: Exception) -> str:
 
 
 def _allowance(budget: Object, taken: int) -> str:
+    if why := unprocessed(budget):
+        return f"budget {objects.title(budget)} {why}"
     allowed = int((budget.get("status") or {}).get("disruptionsAllowed", 0))
     then = "" if taken <= allowed else "; more than it allows at once"
     return f"budget {objects.title(budget)} allows {allowed} now, this step needs {taken}{then}"

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from resilience.engine.guard.permissions import flattened
 from resilience.harness.items import ScenarioItem
+from resilience.model.scenario import flattened
 
 
 def gather(items: list[pytest.Item]) -> None:

@@ -16,7 +16,7 @@ from resilience.language import ids, plans, promises
 from resilience.language.shape.reading import WRONG, Entry, Reading, child
 from resilience.language.text.near import quoted
 from resilience.model.place import Problem
-from resilience.model.scenario import DEFAULT_SETTLE, Plan, Scenario, Step
+from resilience.model.scenario import DEFAULT_SETTLE, Plan, Scenario, Step, flattened
 from resilience.model.verb import Family
 
 Values = Mapping[str, Any]
@@ -143,6 +143,16 @@ def scenario(values: Values, entries: Entries, root: Node, reading: Reading) -> 
         for probe in probes:
             node = _node(entries, "while", probes, probe)
             promises.check(probe, node, when, settle, reading, given(values, "baseline"))
+
+
+def among(scenario: Scenario, reading: Reading) -> None:
+    """Check each step beside the others, as its verb does."""
+    steps = [*flattened((*scenario.given, *scenario.probes, *scenario.when, *scenario.then))]
+    others = [step.parameters for step in steps]
+    for step in steps:
+        for complaint in step.verb.among(step.parameters, others, reading.directory):
+            problem = Problem(step.place, complaint.message, complaint.expected)
+            reading.problems.append(problem)
 
 
 def sharing(values: Values, entries: Entries, reading: Reading) -> None:

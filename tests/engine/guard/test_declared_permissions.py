@@ -199,6 +199,8 @@ UNASKED: dict[str, Unasked] = {
     "http-by-agents": {("create", "pods"), ("get", "pods")},  # tried before; asked if one ends
     "http": OUTSIDE,  # on the sandbox, and inside of a cluster, a Service is reached directly
     "tcp": OUTSIDE,
+    "drain": {("get", "daemonsets")},  # no Pod of one stands on these nodes
+    "zone": {("get", "daemonsets")},
     "partition": {("get", "pods"), ("get", "networkpolicies")},  # an undo asks, after an abort
     "evict": WAITING,  # nothing had to be waited for
     "evict-of-an-owner": WAITING,

@@ -17,7 +17,7 @@ from resilience.engine.guard import permissions, plan_permissions, preflight
 from resilience.engine.guard.permissions import RUN, Need, merged, of_every_run, of_pause
 from resilience.model.inside import Volumes
 from resilience.model.place import Place
-from resilience.model.scenario import Drill, Plan, Scenario, Step
+from resilience.model.scenario import Drill, Plan, Scenario, Step, flattened
 from resilience.model.values import Duration
 from resilience.model.verb import Phase, Right
 from resilience.verbs.context import Refused
@@ -375,7 +375,7 @@ class Flow:
 def test_steps_in_steps_follow_theirs() -> None:
     inner = [replace(NAP, path=f"when[0].{n}") for n in range(3)]
     outer = replace(NAP, parameters=Flow(steps=(inner[0], inner[1]), one=inner[2]))
-    assert list(permissions.flattened([outer, NAP])) == [outer, *inner, NAP]
+    assert list(flattened([outer, NAP])) == [outer, *inner, NAP]
 
 
 def test_each_step_is_named_once_and_needs_are_sorted() -> None:

@@ -1,0 +1,83 @@
+"""What a drain refuses, and what it does not wait for, before anything is touched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilience.actions.nodes.drain import VERB as DRAIN
+from resilience.cluster.interface import DAEMONSETS, NODES, PODS, Object
+from resilience.drain import engine
+from resilience.kube import objects
+from resilience.model.report import RunRecord
+from resilience.model.verb import Phase
+from resilience.model.verdict import Outcome
+from tests.actions.nodes.test_zone import by_node, node
+from tests.engine.fakes import FakeClock
+from tests.engine.helpers import World, step, world
+
+EMPTY_DIR = [{"name": "cache", "emptyDir": {}}]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Time is virtual: each look of the drain costs some of it, and no wait in between."""
+    wait = FakeClock.wait
+    monkeypatch.setattr(FakeClock, "wait", lambda clock, seconds: wait(clock, seconds or 0.25))
+    monkeypatch.setattr(engine, "TICK", 0.001)
+    made = world()
+    for name in ("node-1", "node-2"):
+        made.cluster.put(NODES, node(name, "a"))
+    by_node(made)
+    return made
+
+
+def standing(here: World, name: str, owner: str = "", **more: Any) -> Object:
+    owners = [{"apiVersion": "apps/v1", "kind": owner, "name": "log", "uid": "gone",
+               "controller": True}] if owner else []  # fmt: skip
+    spec = {"nodeName": "node-1", "containers": [], "volumes": more.pop("volumes", [])}
+    status = {"phase": more.pop("phase", "Running"), "conditions": [
+        {"type": "Ready", "status": more.pop("ready", "True")}]}  # fmt: skip
+    metadata = {"name": name, "namespace": "shop", "labels": {"app": "log"},
+                "ownerReferences": owners, **more}  # fmt: skip
+    return here.cluster.put(PODS, {"metadata": metadata, "spec": spec, "status": status})
+
+
+def drained(here: World, **parameters: Any) -> RunRecord:
+    return here.run(when=[step(DRAIN, Phase.WHEN, node="node-1", within=20.0, **parameters)])
+
+
+def cordoned(here: World) -> bool:
+    return any(method == "PATCH" and "/nodes/" in path for method, path in here.cluster.calls)
+
+
+@pytest.mark.parametrize(
+    ("pod", "allow", "reason"),
+    [
+        ({}, {}, "nothing would recreate it (a bare Pod); allow it with bare: true"),
+        ({"owner": "DaemonSet"}, {"empty_dir": True},
+         "nothing would recreate it (DaemonSet log does not exist); allow it with bare: true"),
+        ({"owner": "ReplicaSet", "volumes": EMPTY_DIR}, {"bare": True},
+         "has data in an emptyDir volume; allow it with empty_dir: true"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_refused_before_the_node_is_cordoned(
+    here: World, pod: Any, allow: Any, reason: str
+) -> None:
+    standing(here, "log-1", **pod)
+    record = drained(here, **allow)
+    assert record.outcome is Outcome.REFUSED
+    assert f"nothing was touched: shop/log-1 on node-1: {reason}" in record.message
+    assert not cordoned(here)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_pod_whose_daemonset_is_gone_leaves_if_that_is_allowed(here: World, exists: bool) -> None:
+    if exists:
+        here.cluster.put(DAEMONSETS, {"metadata": {"name": "log", "namespace": "shop"}})
+    standing(here, "log-1", owner="DaemonSet", volumes=EMPTY_DIR)
+    standing(here, "other", owner="ReplicaSet")
+    record = drained(here, bare=True, empty_dir=True)
+    assert record.outcome is Outcome.PASSED, record.message
+    assert [objects.name(pod) for pod in here.pods()] == (["log-1"] if exists else [])
