@@ -19,6 +19,10 @@ PATIENCE = 20
 APART = 0.5
 """Seconds between the beginnings of two attempts."""
 
+ATTEMPT = 1.5
+"""Seconds for one attempt: Linux repeats a lost first packet after one second (TCP_TIMEOUT_INIT),
+and its answer has half a second, many times what it needs within a cluster."""
+
 CONTROL_WITHIN = 60
 """Seconds for the control's first connection."""
 
@@ -30,7 +34,7 @@ control = sys.argv[3] == "control"
 
 def opens():
     try:
-        socket.create_connection((host, int(port)), 2).close()
+        socket.create_connection((host, int(port)), %(attempt)g).close()
     except OSError:
         return False
     return True
@@ -67,6 +71,7 @@ def command(host: str, port: str, *, control: bool, patience: float = PATIENCE) 
         "control": CONTROL_WITHIN,
         "patience": patience,
         "apart": APART,
+        "attempt": ATTEMPT,
         "shut": SHUT,
         "still": STILL_OPEN,
         "never": NEVER_OPEN,

@@ -1,9 +1,9 @@
 """`resilience rbac scenarios/ backups/`: the least permissions that these files need, as YAML.
 
-Reads the files only, no cluster. The output is ready for `kubectl apply -f`: the namespaces of the
-Roles, the ServiceAccount (unless a user or group is named), roles and bindings. A plan has several
-uses (`resilience.engine.plan.plan_uses`), and `--only` prints the permissions of one of them, so
-that each job in a cluster can have an account of its own.
+Reads the files only, no cluster. The output is ready for `kubectl apply -f`: the namespace of
+journals, the ServiceAccount (unless a user or group is named), roles and bindings. A plan has
+several uses (`resilience.engine.plan.plan_uses`), and `--only` prints the permissions of one of
+them, so that each job in a cluster can have an account of its own.
 """
 
 from __future__ import annotations
@@ -40,14 +40,22 @@ def show(options: argparse.Namespace) -> int:
         wanted = " and no ".join(options.only)
         raise CommandError(f"no {wanted} in {', '.join(options.paths)}; leave --only out for all")
     subject = _subject(options, given)
-    stands_in = [] if options.without_namespaces else rbac.namespaces(needs, subject)
-    objects = [*stands_in, *_objects(needs, subject)]
+    objects = [*_namespaces(options, needs, subject, given), *_objects(needs, subject)]
     if options.output == "yaml":  # one document each, for `kubectl apply -f -`
         say(rbac.text(objects).rstrip("\n"))
     else:
         listed = {"apiVersion": "v1", "kind": "List", "items": objects}
         answer(options.output, listed, str)
     return 0
+
+
+def _namespaces(
+    options: argparse.Namespace, needs: Sequence[Need], subject: rbac.Subject, given: Settings
+) -> list[Object]:
+    if options.without_namespaces:
+        return []
+    all_of_them = options.with_namespaces
+    return rbac.namespaces(needs, subject, given.journal_namespace, all_of_them=all_of_them)
 
 
 def _needs(

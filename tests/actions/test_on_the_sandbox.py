@@ -172,7 +172,7 @@ def passed(folder: Path, kubeconfig: Path, count: int) -> str:
 @contextmanager
 def limited(folder: Path, kubeconfig: Path, cluster: HttpCluster) -> Iterator[Path]:
     """The kubeconfig of a ServiceAccount that has what `resilience rbac` prints, and no more."""
-    roles = applied(cluster, resilience(folder, "rbac", ".").stdout)
+    roles = applied(cluster, resilience(folder, "rbac", ".", "--with-namespaces").stdout)
     try:
         yield in_the_name_of(cluster, kubeconfig, folder, "resilience", "resilience-journal")
     finally:

@@ -104,6 +104,23 @@ def test_the_command_may_read_whether_each_namespace_consents(
     assert ("update", "coordination.k8s.io", "leases", "resilience-journal") in found
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), {"resilience-journal"}),
+        (("--without-namespaces",), set()),
+        (("--with-namespaces",), {"resilience-journal", "shop"}),
+    ],
+)
+def test_a_namespace_of_somebody_else_is_printed_only_when_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], names: set[str]
+) -> None:
+    """Applied, it takes away the labels that were applied before: consent, and Pod security."""
+    assert cli.main(["rbac", str(folder), "-o", "json", "--only", "backup", *words]) == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert {each["metadata"]["name"] for each in items if each["kind"] == "Namespace"} == names
+
+
 COPY = """
 scenario: a copy is restored
 namespace: web
@@ -124,7 +141,7 @@ def test_a_namespace_that_a_restore_creates_is_not_printed(
     in it before, so its permissions are in the ClusterRole."""
     path = folder / "copy.scenario.yaml"
     path.write_text(COPY)
-    assert cli.main(["rbac", str(path), "-o", "json"]) == 0
+    assert cli.main(["rbac", str(path), "-o", "json", "--with-namespaces"]) == 0
     printed = capsys.readouterr().out
     items = json.loads(printed)["items"]
     spaces = {each["metadata"].get("namespace") for each in items}

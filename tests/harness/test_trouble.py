@@ -142,7 +142,7 @@ def test_a_lock_that_another_run_took_is_left_to_it_and_it_undoes_first(
 @pytest.fixture
 def account(project: Path, admin: HttpCluster) -> Iterator[None]:
     """A ServiceAccount with just the rights of the scenario."""
-    printed = resilience(project, "rbac", "all.scenario.yaml")
+    printed = resilience(project, "rbac", "all.scenario.yaml", "--with-namespaces")
     objects = applied(admin, printed.stdout)
     yield
     deleted(admin, objects)

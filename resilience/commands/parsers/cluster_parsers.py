@@ -51,11 +51,17 @@ def add_rbac(rbac: argparse.ArgumentParser) -> None:
     )
     who.add_argument("--user", metavar="NAME", help="user to bind the roles to")
     who.add_argument("--group", metavar="NAME", help="group to bind the roles to")
-    rbac.add_argument(
+    which = rbac.add_mutually_exclusive_group()
+    which.add_argument(
+        "--with-namespaces",
+        action="store_true",
+        help="print the Namespace of each Role as well, for a cluster that has none of them: "
+        "applied to an existing one it can remove labels, and `kubectl delete -f` deletes it",
+    )
+    which.add_argument(
         "--without-namespaces",
         action="store_true",
-        help="omit the Namespace objects, so that `kubectl delete -f` on this output does not "
-        "delete your namespaces",
+        help="print no Namespace, not even the one of journals",
     )
     rbac.add_argument(
         "--selected",

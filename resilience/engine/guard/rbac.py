@@ -18,6 +18,9 @@ from resilience.model.verb import Right
 GROUP = "rbac.authorization.k8s.io"
 NAME = "pytest-resilience"
 
+_NO_PODS = {"pod-security.kubernetes.io/enforce": "restricted"}
+"""As deploy/namespaces.yaml has it: journals and locks are there, and nothing runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -66,10 +69,21 @@ def manifests(needs: Sequence[Need], subject: Subject, suffix: str = "") -> list
     return made
 
 
-def namespaces(needs: Sequence[Need], subject: Subject) -> list[Object]:
-    """The namespaces of the roles and of the ServiceAccount, which must exist."""
-    names = sorted({subject.namespace, *(need.right.namespace for need in needs)} - {""})
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names]
+def namespaces(
+    needs: Sequence[Need], subject: Subject, journal: str, *, all_of_them: bool = False
+) -> list[Object]:
+    """The namespace `journal` if a role stands in it; all namespaces of the roles and of the
+    ServiceAccount only with `all_of_them`. `kubectl apply` of a Namespace without labels
+    removes those that it applied before, such as consent and the level of Pod security."""
+    names = {subject.namespace, *(need.right.namespace for need in needs)} - {""}
+    return [_namespace(each, journal) for each in sorted(names) if all_of_them or each == journal]
+
+
+def _namespace(name: str, journal: str) -> Object:
+    about: Object = {"name": name}
+    if name == journal:
+        about["labels"] = dict(_NO_PODS)
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": about}
 
 
 def rules(rights: Iterable[Right]) -> list[Object]:

@@ -71,7 +71,9 @@ def least(folder: Path, admin: HttpCluster, embedded: Embedded) -> Path:
     (folder / "voting.plan.yaml").write_text(PLAN)
     uid = admin.get(NAMESPACES, "kube-system")["metadata"]["uid"]
     (folder / "resilience.toml").write_text(TARGET.format(context=admin.context, uid=uid))
-    printed = resilience(folder, "rbac", "voting.plan.yaml", "--service-account", "voting:least")
+    printed = resilience(
+        folder, "rbac", "voting.plan.yaml", "--with-namespaces", "--service-account", "voting:least"
+    )
     applied(admin, printed.stdout)
     least = account(admin, embedded, folder, "least", "voting")
     made = resilience(folder, "backup", "create", "voting.plan.yaml", "--kubeconfig", str(least))

@@ -60,7 +60,9 @@ def test_a_drill_with_policies_passes_with_the_printed_rights(
     (folder / "walled.plan.yaml").write_text(PLAN)
     uid = admin.get(NAMESPACES, "kube-system")["metadata"]["uid"]
     (folder / "resilience.toml").write_text(TARGET.format(context=admin.context, uid=uid))
-    printed = resilience(folder, "rbac", "walled.plan.yaml", "--service-account", "walled:least")
+    printed = resilience(
+        folder, "rbac", "walled.plan.yaml", "--with-namespaces", "--service-account", "walled:least"
+    )
     assert printed.returncode == 0, printed.stdout
     rights = applied(admin, printed.stdout)
     least = account(admin, embedded, folder, "least", "walled")

@@ -131,16 +131,28 @@ def test_rights_of_one_subject_never_replace_those_of_another(
     assert names[0].isdisjoint(names[1])
 
 
-def test_the_namespace_of_the_account_is_printed() -> None:
-    need = Need(right=Right(verb="get", group="", resource="pods", namespace="shop"), why=("x",))
-    found = rbac.namespaces([need], rbac.Subject("ServiceAccount", "resilience", "ci"))
-    assert [each["metadata"]["name"] for each in found] == ["ci", "shop"]
+@pytest.mark.parametrize(
+    ("wanted", "names"), [(True, ["ci", "journals", "shop"]), (False, ["journals"])]
+)
+def test_only_the_namespace_of_journals_is_printed_unless_all_are_asked_for(
+    wanted: bool, names: list[str]
+) -> None:
+    needs = [
+        Need(right=Right(verb="get", group="", resource="pods", namespace=each), why=("x",))
+        for each in ("shop", "journals")
+    ]
+    subject = rbac.Subject("ServiceAccount", "resilience", "ci")
+    found = rbac.namespaces(needs, subject, "journals", all_of_them=wanted)
+    assert [each["metadata"]["name"] for each in found] == names
+    labelled = [each["metadata"]["name"] for each in found if "labels" in each["metadata"]]
+    assert labelled == ["journals"]
+    assert rbac.namespaces(needs[:1], subject, "journals") == []
 
 
 def test_a_scenario_passes_with_exactly_the_rights_that_are_printed(
     folder: Path, admin: HttpCluster, embedded: Embedded
 ) -> None:
-    printed = resilience(folder, "rbac", "kill.scenario.yaml")
+    printed = resilience(folder, "rbac", "kill.scenario.yaml", "--with-namespaces")
     assert printed.returncode == 0
     objects = applied(admin, printed.stdout)
     try:
@@ -157,7 +169,10 @@ def test_without_any_one_right_the_preflight_names_that_right(
     subject = rbac.Subject("ServiceAccount", "limited", JOURNAL)
     metadata = {"name": "limited", "namespace": JOURNAL}
     service_account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-    applied(admin, rbac.text([*rbac.namespaces(needs, subject), service_account]))
+    applied(
+        admin,
+        rbac.text([*rbac.namespaces(needs, subject, JOURNAL, all_of_them=True), service_account]),
+    )
     required = [need for need in needs if not need.right.optional]
     assert len(required) > 20
     with opened(account(admin, embedded, folder, "limited", JOURNAL)) as cluster:
@@ -175,9 +190,8 @@ def test_a_missing_right_ends_the_run_before_anything_is_touched(
     metadata = {"name": "barred", "namespace": JOURNAL}
     service_account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
     kept = [need for need in needs if (need.right.verb, need.right.resource) != ("delete", "pods")]
-    objects = applied(admin, rbac.text(
-        [*rbac.namespaces(needs, subject), service_account, *rbac.manifests(kept, subject)]
-    ))  # fmt: skip
+    spaces = rbac.namespaces(needs, subject, JOURNAL, all_of_them=True)
+    objects = applied(admin, rbac.text([*spaces, service_account, *rbac.manifests(kept, subject)]))
     try:
         kubeconfig = account(admin, embedded, folder, "barred", JOURNAL)
         before = wanted(admin, "shop")
@@ -197,7 +211,7 @@ def test_what_a_scenario_sends_is_what_it_declares(
 ) -> None:
     """Least means that nothing is declared which is never sent, but for what only undoing a change
     of an object that existed before would send."""
-    printed = resilience(folder, "rbac", "kill.scenario.yaml")
+    printed = resilience(folder, "rbac", "kill.scenario.yaml", "--with-namespaces")
     objects = applied(admin, printed.stdout)
     seen: set[Attributes] = set()
     try:
@@ -283,7 +297,7 @@ def test_a_restore_and_a_drill_pass_with_exactly_the_rights_that_are_printed(
     folder: Path, admin: HttpCluster, embedded: Embedded, name: str, text: str, count: int
 ) -> None:
     (folder / name).write_text(text)
-    objects = applied(admin, resilience(folder, "rbac", name).stdout)
+    objects = applied(admin, resilience(folder, "rbac", name, "--with-namespaces").stdout)
     try:
         kubeconfig = account(admin, embedded, folder, "resilience", JOURNAL)
         run = scenarios(folder, kubeconfig, "-p", "no:randomly", "-q", name)

@@ -96,9 +96,10 @@ def test_permissions_become_a_cluster_role_and_a_role_for_each_namespace() -> No
 def test_the_namespaces_of_roles_and_account_are_printed_once() -> None:
     needs = need(right(namespace="b"), right(namespace="tools"), right(resource="nodes"))
     for subject, names in ((ACCOUNT, ["b", "tools"]), (Subject("User", "ada"), ["b", "tools"])):
-        found = rbac.namespaces(needs, subject)
+        found = rbac.namespaces(needs, subject, "journals", all_of_them=True)
         assert [each["metadata"]["name"] for each in found] == names
-    assert rbac.namespaces(need(right()), Subject("User", "ada")) == []
+        assert rbac.namespaces(needs, subject, "journals") == []
+    assert rbac.namespaces(need(right()), Subject("User", "ada"), "journals") == []
 
 
 @pytest.mark.parametrize(
