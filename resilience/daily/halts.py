@@ -34,9 +34,12 @@ class FailedFile:
     def why(self) -> str:
         """The verdict and how to continue; "" once the file is deleted."""
         try:
-            said = self._path.read_text(encoding="utf-8").strip() or "a run failed"
+            said = self._path.read_text(encoding="utf-8", errors="replace").strip()
         except (FileNotFoundError, NotADirectoryError):
             return self._unwritten
+        except OSError as error:
+            return f"{self._path} cannot be read ({error.strerror}), so a run may have failed"
+        said = said or "a run failed"
         return f"{said}; to continue: rm {self._path}"
 
     def keep(self, text: str) -> None:

@@ -172,6 +172,7 @@ class Loop:
     def _wait(self) -> None:
         while not self._ended.is_set():
             self.status.beat = self._time.wall()
+            self._remember()
             left = self.status.next - self._time.wall()
             if left <= 0:
                 return
@@ -205,15 +206,19 @@ class Loop:
         failed = code in FAILED and not self._ended.is_set()
         if (left or failed) and not self._plan.keep_going:
             self._memory.keep(f"{file} {ending(code)}")
-            status.halted = self._memory.why()
-            self._tell(f"{status.halted}; nothing more is broken until then")
+            self._remember()
+
+    def _remember(self) -> None:
+        """Whether a failed run halted this watch. Asked at each beat: the run may be of a process
+        before this one, and the person who checks does not wait for the next start time."""
+        why = "" if self._plan.keep_going else self._memory.why()
+        if why != self.status.halted:
+            self._tell(f"{why}; nothing more is broken until then" if why else "no longer halted")
+        self.status.halted = why
 
     def _halted(self) -> bool:
-        why = "" if self._plan.keep_going else self._memory.why()
-        if why and why != self.status.halted:  # of a process before this one
-            self._tell(f"left out: {why}")
-        self.status.halted = why
-        if why:
+        self._remember()
+        if self.status.halted:
             self.status.skipped["failed"] += 1
             return True
         for halt in self._halts:

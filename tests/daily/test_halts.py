@@ -89,6 +89,16 @@ def test_a_failed_verdict_outlives_the_process_and_ends_with_its_file(tmp_path: 
     assert halts.FailedFile(path).why() == ""
 
 
+def test_what_cannot_be_read_halts(tmp_path: Path) -> None:
+    path = tmp_path / "watch-failed"
+    path.mkdir()
+    told = halts.FailedFile(path).why()
+    assert told == f"{path} cannot be read (Is a directory), so a run may have failed"
+    path.rmdir()
+    path.write_bytes(b"a failed \xff")
+    assert halts.FailedFile(path).why().startswith("a failed \ufffd; to continue: rm")
+
+
 def test_without_a_place_to_write_it_holds_until_the_end(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     memory = halts.FailedFile(tmp_path / "state" / "watch-failed")

@@ -129,8 +129,27 @@ def test_a_failed_verdict_of_a_process_before_this_one_is_told_once(here: World)
     here.memory.text = "a failed; to continue: rm watch-failed"
     here.watch(3)
     assert here.ran == []
-    assert here.told == ["left out: a failed; to continue: rm watch-failed"]
+    text = "a failed; to continue: rm watch-failed; nothing more is broken until then"
+    assert here.told == [text]
     assert here.status.skipped["failed"] > 1
+
+
+def test_a_new_process_says_that_it_is_halted_before_its_first_start_time(here: World) -> None:
+    here.memory.text = "a failed"
+    here.memory.last = here.clock.now - 60
+    here.watch(0.5)
+    assert here.status.skipped == {}
+    assert here.status.halted == "a failed"
+    assert len(here.told) == 1
+
+
+def test_it_notices_at_once_that_someone_has_looked(here: World) -> None:
+    here.memory.text = "a failed"
+    here.clock.at.append((here.clock.now + 600, lambda: here.memory.keep("")))
+    here.watch(0.5)
+    assert here.status.halted == ""
+    assert here.told == ["a failed; nothing more is broken until then", "no longer halted"]
+    assert here.ran == []
 
 
 def test_it_goes_on_after_a_failed_verdict_where_that_is_wanted(here: World) -> None:
