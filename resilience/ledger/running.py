@@ -29,6 +29,10 @@ from resilience.model.words import many
 from resilience.verbs.context import NotMet, ProbeContext
 
 STEADY = 10
+OUTSIDE = (
+    "a ledger writes from where pytest runs, and from outside of a cluster a Service's address "
+    "usually leads nowhere: run pytest in a Pod of the cluster, or write to a `host`, or by `exec`"
+)
 SNAPSHOT, RESTORE = "snapshot", "restore"
 _ANSWERS = {
     Fate.ACKNOWLEDGED: Answer.GOOD,
@@ -42,7 +46,7 @@ _ANSWERS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a ledger does. `copy` is set if a restored copy is read as well; `each` if there is no
-    listing."""
+    listing; `outside` if it writes to a Service from outside of the cluster."""
 
     prefix: str
     home: str
@@ -53,6 +57,7 @@ class Order:
     patience: Patience
     allow: Allow
     each: bool
+    outside: bool = False
     title: str
     copy: Open | None = None
     copied: str = ""
@@ -195,6 +200,8 @@ class LedgerProbe:
             return "but none has ended yet"
         bad = [each for each in ended if each.fate is not Fate.ACKNOWLEDGED]
         why = f"; last: {bad[-1].fate.value}, {bad[-1].why}" if bad else ""
+        if self._order.outside and not self._history.acknowledged:
+            why += f"; {OUTSIDE}"
         return f"but only {many(self._history.acknowledged, 'write')} of {len(ended)} were{why}"
 
 
