@@ -185,4 +185,5 @@ def last_words(ended: Ended) -> str:
 
 
 def _tail(text: str) -> str:
-    return ending(text, 300) or "no message"
+    said = "\n".join(line for line in text.splitlines() if not line.startswith(MARKER))
+    return ending(said, 300) or "no message"

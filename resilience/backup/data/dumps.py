@@ -104,6 +104,7 @@ class Dumps:
             container=dump.container,
             load=dump.load,
             engine=files.engine,
+            warnings=() if footer.bytes else ("the dump is empty",),
         )
 
     def load(self, snapshot: Snapshot, targets: Targets) -> list[str]:

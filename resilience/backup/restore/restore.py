@@ -275,6 +275,8 @@ class _Restore:
         self, act: Act, resource: Resource, obj: Object, existing: Existing, status: Any
     ) -> Written:
         written = act(resource, obj, existing)
+        if status and written.outcome is Outcome.EQUAL:
+            return self._writer.settle_status(resource, obj, status, existing, dry_run=self._asking)
         if status and not self._asking and written.outcome in _CHANGED:
             return self._writer.write_status(resource, obj, status, written)
         return written

@@ -30,14 +30,15 @@ def caught(pid: int) -> int:
     return int(line.split()[1], 16)
 
 
-def shield_from_itself() -> None:
-    """Inside a container: make `os.kill` of itself or of process 1 behave as in a real one."""
+def shield(main: int) -> None:
+    """Inside a container whose process 1 is `main`: make `os.kill` of that behave as in a real one.
+    Its children, and what `exec` starts, can kill themselves."""
     real_kill = os.kill
 
     def kill(pid: int, number: int) -> None:
-        if pid not in (1, os.getpid()) or number == 0:
+        if pid not in (1, main) or number == 0:
             real_kill(pid, number)
-        elif number not in FORCED and caught(os.getpid()) >> (number - 1) & 1:
-            real_kill(os.getpid(), number)
+        elif number not in FORCED and caught(main) >> (number - 1) & 1:
+            real_kill(main, number)
 
     os.kill = kill

@@ -97,7 +97,7 @@ def _take_surroundings(launch: Launch, claim: int | None) -> None:
     resolver = pod_names.Resolver(launch.network, launch.hostname, launch.hosts)
     pod_names.install(resolver, launch.hostname)
     pod_network.install(launch.network, resolver)
-    pid1.shield_from_itself()
+    pid1.shield(int(launch.environment.get("RESILIENCE_MAIN") or os.getpid()))
     if claim is not None:
         rootfs.make(launch)
         os.close(claim)

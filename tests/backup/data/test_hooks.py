@@ -356,3 +356,17 @@ def test_a_record_that_is_older_damaged_or_absent_is_told_apart() -> None:
     assert "written for snapshot one, at 2026-03-01" in flaw(record, "two")
     assert "checksum" in flaw(record.replace("2026-03-01", "2026-03-02"), "one")
     assert "is not a record: ''" in flaw("", "one")
+
+
+def test_an_empty_dump_is_a_warning_and_one_of_a_byte_is_none() -> None:
+    for program, warnings in (("true", ("the dump is empty",)), ("printf x", ())):
+        (record,) = of(opened(made(dump(program, "cat"), Shell()), "one"))
+        assert record.warnings == warnings
+
+
+@pytest.mark.parametrize(
+    ("program", "code"), [("echo part; echo why >&2; exit 3", 3), ("echo why >&2; kill -9 $$", 137)]
+)
+def test_a_dump_whose_command_fails_is_told_in_its_own_words(program: str, code: int) -> None:
+    with pytest.raises(VolumeFailed, match=rf"ended with {code}: why(\nKilled)?$"):
+        made(dump(program, "cat"), Shell())

@@ -35,7 +35,7 @@ def refusal(workload: Object, cluster: Cluster, coming: Collection[Need]) -> str
             "labels": about.get("labels") or {},
             "annotations": about.get("annotations") or {},
         },
-        "spec": template["spec"],
+        "spec": _with_claims(mapping(template["spec"]), workload),
     }
     try:
         cluster.create(PODS, pod, metadata.get("namespace", ""), dry_run=True)
@@ -47,6 +47,19 @@ def refusal(workload: Object, cluster: Cluster, coming: Collection[Need]) -> str
             return ""
         return reason
     return ""
+
+
+def _with_claims(pod: Mapping[str, Any], workload: Object) -> Mapping[str, Any]:
+    """A StatefulSet's controller adds a volume for each of its claim templates; one of the same
+    name in the template gives way (pkg/controller/statefulset, updateStorage)."""
+    claims = mapping(workload.get("spec")).get("volumeClaimTemplates") or ()
+    names = [str(each["metadata"]["name"]) for each in claims]
+    own = [each for each in pod.get("volumes") or () if each.get("name") not in names]
+    name = workload["metadata"]["name"]
+    added = [
+        {"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{name}-0"}} for each in names
+    ]
+    return {**pod, "volumes": [*own, *added]} if added else pod
 
 
 def _template(spec: Mapping[str, Any]) -> Mapping[str, Any]:

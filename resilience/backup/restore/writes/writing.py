@@ -14,7 +14,7 @@ from typing import Literal
 
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.objects.kind_identity import identity
-from resilience.backup.objects.merge import merge_patch
+from resilience.backup.objects.merge import merge_patch, merged
 from resilience.backup.objects.rules import (
     RESTORE,
     SNAPSHOT,
@@ -51,6 +51,8 @@ Existing = Literal["fail", "skip", "update"]
 _LONGEST_PAUSE = 8.0
 _WITHOUT_ALLOCATIONS = with_allocations("keep")
 _PATIENCE_OF_A_QUESTION = 15.0
+_MOST_IN_ANNOTATIONS = 256 * 1024
+"""Bytes (apimachinery, api/validation, TotalAnnotationSizeLimitB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,30 @@ class ObjectWriter:
                 subresource="status",
             )
         except ClusterError as problem:
-            reason = f"created, but its status could not be written: {said(problem)}"
+            what = written.outcome.value
+            reason = f"{what}, but its status could not be written: {said(problem)}"
             return Written(Outcome.FAILED, reason, written.uid)
         return written
+
+    def settle_status(
+        self, resource: Resource, obj: Object, status: object, existing: Existing, *, dry_run: bool
+    ) -> Written:
+        """Deal with an object that is equal but for its status, if that is to be restored."""
+        try:
+            live = self._live(resource, obj)
+        except ClusterError as problem:
+            return Written(Outcome.REJECTED if dry_run else Outcome.FAILED, said(problem))
+        uid, why = live["metadata"]["uid"], "differs in status"
+        if merged(live.get("status"), status) == live.get("status"):
+            return Written(Outcome.EQUAL, uid=uid)
+        if existing == "skip":
+            return Written(Outcome.SKIPPED, why, uid)
+        if existing == "update":
+            if dry_run:
+                return Written(Outcome.WOULD_UPDATE, why, uid)
+            return self.write_status(resource, obj, status, Written(Outcome.UPDATED, uid=uid))
+        outcome = Outcome.REJECTED if dry_run else Outcome.FAILED
+        return Written(outcome, f"already exists; {why}", uid)
 
     def ask(self, resource: Resource, obj: Object, existing: Existing) -> Written:
         """The outcome of `write`: its own requests, as dry runs."""
@@ -131,8 +154,14 @@ class ObjectWriter:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _mark(self, obj: Object) -> None:
+        """Without a mark, for which there may be no room, an object that this restore created is
+        recognized by being equal."""
         annotations = obj["metadata"].setdefault("annotations", {})
-        annotations[RESTORE], annotations[SNAPSHOT] = self.restore, self.snapshot
+        used = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
+        for key, value in ((RESTORE, self.restore), (SNAPSHOT, self.snapshot)):
+            used += len(f"{key}{value}".encode())
+            if used <= _MOST_IN_ANNOTATIONS:
+                annotations[key] = value
 
     def _create(
         self, resource: Resource, obj: Object, existing: Existing, *, dry_run: bool = False

@@ -8,8 +8,8 @@ import pytest
 
 from resilience.backup.objects.related import Need
 from resilience.backup.restore.rehearsal.pod_templates import refusal
-from resilience.cluster.errors import Forbidden, Unreachable
-from resilience.cluster.interface import Object
+from resilience.cluster.errors import Forbidden, Invalid, Unreachable
+from resilience.cluster.interface import Object, Resource
 from tests.backup.fakes import FakeCluster, deployment
 from tests.backup.restore.rehearsal.test_cluster_needs import asked
 from tests.backup.restore.rehearsal.test_rehearsal_of_restore import kept
@@ -42,6 +42,34 @@ def workload(kind: str) -> Object:
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "CronJob", "Rollout"])
 def test_a_rule_that_refuses_the_pods_is_named(kind: str) -> None:
     assert refusal(workload(kind), refusing(Forbidden(403, LIMIT)), ()) == LIMIT
+
+
+class Mounts(FakeCluster):
+    """Refuses a Pod that mounts a volume which it does not have, and knows the last one."""
+
+    def create(
+        self, resource: Resource, body: Object, namespace: str = "", *, dry_run: bool = False
+    ) -> Object:
+        if resource.kind == "Pod":
+            self.pod = body["spec"]
+            held = [each["name"] for each in body["spec"].get("volumes") or ()]
+            if held != ["other", "data"]:
+                raise Invalid(422, 'volumeMounts[0].name: Not found: "data"')
+        return super().create(resource, body, namespace, dry_run=dry_run)
+
+
+@pytest.mark.parametrize("volumes", [["other"], ["data", "other"]])
+def test_the_claims_of_a_stateful_set_are_volumes_of_its_pods(volumes: list[str]) -> None:
+    cluster = Mounts()
+    cluster.namespace("shop")
+    made = deployment("web", volumes=[{"name": each, "emptyDir": {}} for each in volumes])
+    assert "Not found" in refusal(made, cluster, ())
+    made |= {"kind": "StatefulSet"}
+    made["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}}]
+    assert refusal(made, cluster, ()) == ""
+    assert cluster.pod["volumes"][-1]["persistentVolumeClaim"] == {"claimName": "data-web-0"}
+    template = made["spec"]["template"]["spec"]
+    assert template["volumes"] == [{"name": each, "emptyDir": {}} for each in volumes]
 
 
 @pytest.mark.parametrize("error", [Forbidden(403, RBAC), Unreachable("reset")])

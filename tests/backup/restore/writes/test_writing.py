@@ -9,6 +9,7 @@ import pytest
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.format.errors import RestoreRefused
+from resilience.backup.objects.rules import RESTORE, SNAPSHOT
 from resilience.backup.restore.outcome import Outcome
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -262,3 +263,26 @@ def test_a_field_that_cannot_change_stops_no_other_object(asked: bool) -> None:
     assert [str(each) for each in report.bad] == [str(each) for each in dry.bad]
     assert 'data.greeting is "bye" here and "hello"' in next(report.bad).reason
     report.require("not started")
+
+
+@pytest.mark.parametrize(
+    ("room", "marks"),
+    [
+        (len("resilience/restoreback" + "resilience/snapshotone"), {RESTORE, SNAPSHOT}),
+        (len("resilience/restoreback" + "resilience/snapshotone") - 1, {RESTORE}),
+        (len("resilience/restoreback") - 1, set()),
+    ],
+)
+def test_annotations_that_fill_the_space_are_restored_without_marks(
+    room: int, marks: set[str]
+) -> None:
+    source, target = shop(), FakeCluster()
+    settings = source.objects["configmaps", "shop", "settings"]
+    text = "\u00e9" * 1000
+    fill = 256 * 1024 - room - len("text" + "fill") - len(text.encode())
+    settings["metadata"]["annotations"] = {"text": text, "fill": "x" * fill}
+    store = stored(source)
+    assert brought_back(store, target).complete
+    there = target.objects["configmaps", "shop", "settings"]["metadata"]["annotations"]
+    assert set(there) == {"text", "fill"} | marks
+    assert Outcome.CREATED not in brought_back(store, target).counts

@@ -8,12 +8,24 @@ import ssl
 import struct
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import websocket
 import yaml
 
 from tests.sandbox.running import Pods, netexec
+
+KILLING = """
+import os, time
+child = os.fork()
+if child == 0:
+    os.kill(os.getpid(), 9)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os.kill(os.getpid(), 9)
+print("alive", flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -160,3 +172,25 @@ def test_the_official_client_s_portforward_reaches_the_pod(client: Any, web: Pod
     assert forwarded.error(8080) is None
     socket.close()
     forwarded.websocket.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "137"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "143"),
+    ],
+)
+def test_what_exec_starts_can_kill_itself(pods: Pods, program: str, said: str) -> None:
+    pods.run("main", "import time; time.sleep(600)")
+    pods.until_ready("main")
+    path = f"main/exec?command=python&command=-c&command={quote(program)}&stdout=true"
+    (_, last) = received(connect(pods, path, "v5.channel.k8s.io"))[-1]
+    assert json.loads(last[1:])["details"]["causes"][0]["message"] == said
+
+
+def test_a_child_can_kill_itself_and_process_1_cannot(pods: Pods) -> None:
+    pods.run("main", KILLING)
+    pods.until_ready("main")
+    pods.kubectl("wait", "pod/main", "--for=jsonpath={.status.phase}=Running")
+    assert pods.kubectl("logs", "main").split() == ["-9", "alive"]
