@@ -226,7 +226,7 @@ MAY_BE_NULL = (
     "imagePullSecrets", "helperImage", "resources", "nodeSelector", "tolerations", "env", "envFrom",
     "image.tag", "image.digest", "store.url", "reports.url", "reports.keep", "push.url",
     "push.secret", "reports.claim.storageClassName", "serviceAccount.annotations", "target.nodes",
-    "target.maxPods", "target.maxNodes", "watch.incident", "watch.windows", "watch.podMonitor",
+    "watch.incident", "watch.windows", "watch.podMonitor",
     "prometheusRule.labels", "dashboard.labels", "jobs.proof",
 )  # fmt: skip
 """Values without which the templates have a sense. A null takes a default away in helm."""
@@ -247,6 +247,9 @@ def test_a_default_that_the_templates_need_cannot_be_taken_away() -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
         helm_template("target.windows=null")
     assert "target: windows is required" in refused.value.stderr
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        helm_template("target.maxPods=null")  # no limit is 0, and nothing else
+    assert "target: maxPods is required" in refused.value.stderr
     wide = ("watch.enabled", "prometheusRule.enabled", "dashboard.enabled")
     nulls = [f"{name}=null" for name in MAY_BE_NULL]
     text = yaml.safe_dump_all(helm_template(*(f"{name}=true" for name in wide), *nulls))

@@ -41,9 +41,11 @@ _REFUSED = {
     "PermanentRedirect": "the bucket is in another region; set region=",
     "IllegalLocationConstraintException": "the bucket is in another region; set region=",
     "AuthorizationHeaderMalformed": "the bucket is in another region; set region=",
-    "XAmzContentChecksumMismatch": "the store rejects the checksum; try checksums=when_required",
-    "XAmzContentSHA256Mismatch": "the store rejects the checksum; try checksums=when_required",
 }
+_CHECKSUM = re.compile(r"checksum|sha256mismatch|x-amz-trailer|MissingContentLength", re.IGNORECASE)
+"""Words of stores that do not know the checksums which newer clients add, or their form as a
+trailer after the body."""
+WITHOUT = "checksums=when_required"
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge"}
 _MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"}
 
@@ -112,6 +114,11 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
             f"{url}: {_at(key)}the object is archived ({words or code}); restore it in the store"
             " first"
         )
+    if status in (400, 411, 501) and _CHECKSUM.search(f"{code} {words}"):
+        advice = "" if WITHOUT in url else f"; add {WITHOUT} to the store's URL"
+        return StoreRefused(
+            f"{url}: {_at(key)}the store rejects the checksum ({words or code}){advice}"
+        )
     if code in _REFUSED:
         said = f"{code}: {words}" if words and words != code else code
         if code == "AccessDenied" and "sse_c=" in url:
@@ -121,7 +128,11 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
         return StoreRefused(f"{url}: the bucket is in another region or needs another endpoint")
     if status in (401, 403):
         return StoreRefused(f"{url}: {_at(key)}access denied ({words or code})")
-    if status >= 500 or code in ("SlowDown", "RequestTimeout", "ServiceUnavailable"):
+    if (status >= 500 and status != 501) or code in (
+        "SlowDown",
+        "RequestTimeout",
+        "ServiceUnavailable",
+    ):
         return StoreUnreachable(f"{url}: {_at(key)}the store answers {status} {code}: {words}")
     return StoreRefused(f"{url}: {_at(key)}{words or code or status}")
 
