@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import RestoreRefused
+from resilience.backup.objects.kind_identity import is_built_in
 from resilience.backup.restore.outcome import Outcome
 from resilience.backup.take.discover import discover
 from resilience.cluster.errors import NotFound
@@ -64,10 +65,10 @@ class Kinds:
             return Resource(served.group, version, served.plural, served.kind, served.namespaced)
         if kind in self._expected:
             return MissingKind(Outcome.UNASKED, "its kind comes with the snapshot")
-        return MissingKind(Outcome.REJECTED, self._gone(kind, str(obj["apiVersion"])))
+        return MissingKind(Outcome.REJECTED, self._gone(kind, obj))
 
-    def _gone(self, kind: str, api_version: str) -> str:
-        """The kind that the target serves instead, if any."""
+    def _gone(self, kind: str, obj: Object) -> str:
+        """The kind that the target serves instead, if any, and the next step."""
         plural = kind.partition(".")[0]
         there = [
             f"{each.group}/{version}" if each.group else version
@@ -75,10 +76,11 @@ class Kinds:
             if name.partition(".")[0] == plural
             for version in sorted(self._versions[name])
         ]
-        leave = f"or leave it out with --exclude {kind}"
-        if there:
-            return f"{api_version} is not served; the target serves {', '.join(there)}: {leave}"
-        return f"the target does not serve {kind}: install its definition, {leave}"
+        leave = f"leave it out with --exclude {kind}"
+        if not there:
+            return f"the target does not serve {kind}: install its definition, or {leave}"
+        step = leave if is_built_in(obj) else f"install a definition that serves it, or {leave}"
+        return f"{obj['apiVersion']} is not served; the target serves {', '.join(there)}: {step}"
 
     def wait_until_served(self) -> None:
         """Wait for `Established` and `NamesAccepted` of all expected kinds, then read discovery

@@ -10,11 +10,12 @@ import pytest
 from resilience.backup.format.errors import RestoreRefused
 from resilience.backup.objects.selection import Pattern, Selection
 from resilience.backup.restore.outcome import RestoreReport
+from resilience.backup.restore.served_kinds import Kinds, MissingKind
 from resilience.backup.restore.writes.server_refusals import is_hook_away
 from resilience.backup.store.memory import MemoryStore
 from resilience.cluster.errors import ApiError, Forbidden, ServerTrouble
 from resilience.cluster.interface import Object, Resource
-from tests.backup.fakes import RESOURCES, FakeCluster, config_map
+from tests.backup.fakes import RESOURCES, FakeClock, FakeCluster, config_map
 from tests.backup.restore.restoring import brought_back, created, stored
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget")
@@ -158,3 +159,23 @@ def test_a_kind_of_another_scope_is_refused_with_what_leaves_it_out() -> None:
     with pytest.raises(RestoreRefused, match=r"leave it out with --exclude widgets\.example\.com"):
         brought_back(snapshot(), target)
     assert created(target) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "api", "step"),
+    [
+        ("widgets.example.com", "example.com/v1beta1",
+         "serves example.com/v1: install a definition that serves it, or leave it out with "
+         "--exclude widgets.example.com"),
+        ("deployments.apps", "apps/v1beta1",
+         "serves apps/v1: leave it out with --exclude deployments.apps"),
+        ("gadgets.example.com", "example.com/v1",
+         "does not serve gadgets.example.com: install its definition, or leave it out with "
+         "--exclude gadgets.example.com"),
+    ],
+)  # fmt: skip
+def test_a_version_that_is_not_served_has_a_next_step(kind: str, api: str, step: str) -> None:
+    kinds = Kinds(FakeCluster((*RESOURCES, WIDGETS)), FakeClock())
+    missing = kinds.of(kind, {"apiVersion": api, "kind": "X"})
+    assert isinstance(missing, MissingKind)
+    assert missing.reason.endswith(step)

@@ -32,6 +32,11 @@ _HOOK_AWAY = re.compile(
 """An admission webhook, or one that converts a custom resource (apiextensions-apiserver,
 conversion/webhook_converter.go); what the latter itself says does not begin with `Post`."""
 
+_SERVERLESS = (
+    "the webhook has no server: start it, or delete its configuration if nothing needs it any "
+    "more, and restore again"
+)
+
 NO_DRY_RUN = "does not support dry run"
 """The text for a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
 
@@ -81,4 +86,5 @@ def _goes(problem: ClusterError) -> bool:
 
 def said(problem: ClusterError, *, waited: bool = False) -> str:
     text = problem.message if isinstance(problem, ApiError) else str(problem)
-    return f"{text} (still so after waiting)" if waited else text
+    text = f"{text} (still so after waiting)" if waited else text
+    return f"{text}; {_SERVERLESS}" if is_hook_away(text) else text

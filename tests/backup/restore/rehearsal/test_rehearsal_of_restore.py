@@ -222,6 +222,7 @@ def test_a_webhook_that_stays_away_is_told_at_the_end() -> None:
     report = restore(request, opened(store, "one"), target, clock=clock)
     (bad,) = report.bad
     assert "failed calling webhook" in bad.reason
+    assert bad.reason.endswith("if nothing needs it any more, and restore again")
     assert ("deployments.apps", "shop", "web") in target.objects
     assert clock.monotonic() - began < 70
 
