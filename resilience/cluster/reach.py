@@ -14,6 +14,9 @@ from typing import Any, Literal
 from resilience.cluster.errors import Invalid, NotFound
 from resilience.cluster.interface import SERVICES, Cluster
 
+OUTSIDE = "from outside of a cluster a Service's address usually leads nowhere: "
+"""What is said of something that runs beside pytest and did not reach a Service."""
+
 PUBLISHED = "resilience.sandbox/published-port"
 """Annotation of the sandbox: "80=64080" for each port with another number."""
 
@@ -70,6 +73,11 @@ def route(
     if via in ("direct", "pod"):
         return "direct" if via == "direct" else "pod"
     return "direct" if cluster.means.loopback or is_inside(environment) else "pod"
+
+
+def outside(cluster: Cluster, service: str) -> bool:
+    """Whether what runs beside pytest can expect not to reach this Service ("" for none)."""
+    return bool(service) and route(cluster) == "pod"
 
 
 def is_inside(environment: Mapping[str, str] | None = None) -> bool:

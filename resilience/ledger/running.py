@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.cluster.interface import NAMESPACES
+from resilience.cluster.reach import OUTSIDE
 from resilience.ledger import promises, reading, restored
 from resilience.ledger.analysis import Analysis, analyse
 from resilience.ledger.drivers.session import Open
@@ -29,9 +30,9 @@ from resilience.model.words import many
 from resilience.verbs.context import NotMet, ProbeContext
 
 STEADY = 10
-OUTSIDE = (
-    "a ledger writes from where pytest runs, and from outside of a cluster a Service's address "
-    "usually leads nowhere: run pytest in a Pod of the cluster, or write to a `host`, or by `exec`"
+ELSEWHERE = (
+    f"a ledger writes from where pytest runs, and {OUTSIDE}run pytest in a Pod of the cluster, or "
+    "write to a `host`, or by `exec`"
 )
 SNAPSHOT, RESTORE = "snapshot", "restore"
 _ANSWERS = {
@@ -201,7 +202,7 @@ class LedgerProbe:
         bad = [each for each in ended if each.fate is not Fate.ACKNOWLEDGED]
         why = f"; last: {bad[-1].fate.value}, {bad[-1].why}" if bad else ""
         if self._order.outside and not self._history.acknowledged:
-            why += f"; {OUTSIDE}"
+            why += f"; {ELSEWHERE}"
         return f"but only {many(self._history.acknowledged, 'write')} of {len(ended)} were{why}"
 
 

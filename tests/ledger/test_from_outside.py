@@ -26,7 +26,7 @@ class Beside(Context):
     run = "6b0d493a-9fde5f"
 
     def __init__(self, folder: Path, port: int, means: Means) -> None:
-        cluster = Sandbox()
+        cluster = Sandbox({"app": "orders"}, ports=[{"port": 80}])
         cluster.means = means
         super().__init__(port, cluster)
         self.directory = self.evidence = folder

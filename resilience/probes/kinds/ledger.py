@@ -174,7 +174,7 @@ def _touches(ledger: Ledger, namespace: str) -> Reach:
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Begin to write."""
-    from resilience.cluster.reach import route
+    from resilience.cluster.reach import outside
     from resilience.ledger import values
     from resilience.ledger.drivers.session import Unusable
     from resilience.ledger.reading import Patience
@@ -193,7 +193,7 @@ def run(step: Step, context: ProbeContext) -> RunningProbe:
         patience=Patience(timeout=ledger.final_read.timeout.seconds,
                           settle=ledger.final_read.settle.seconds),
         each=isinstance(target, HttpTarget | ExecTarget) and not target.list,
-        outside=bool(getattr(target, "service", "")) and route(context.cluster) == "pod",
+        outside=outside(context.cluster, getattr(target, "service", "")),
         copy=_copy(ledger, target, context, start), copied=ledger.restored,
     )  # fmt: skip
     try:

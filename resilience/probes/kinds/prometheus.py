@@ -40,7 +40,10 @@ class Prometheus:
     query: str = parameter("The expression in PromQL.", example="sum(rate(http_errors_total[30s]))")
     at_most: str = parameter("The largest good value.", default="", example="0.5")
     at_least: str = parameter("The smallest good value.", default="", example="3")
-    resolution: Duration = parameter("Time between two values.", default=Duration.of(5))
+    resolution: Duration = parameter(
+        "How long a sample counts: at least the time between two samples (`scrape_interval`).",
+        default=Duration.of(5),
+    )
     token: Credential | None = parameter("Source of a bearer token to send.", default=None)
     ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
     timeout: Duration = parameter("Timeout of a query.", default=Duration.of(10))
@@ -90,7 +93,7 @@ def _rights(prometheus: Prometheus, namespace: str) -> Sequence[Right]:
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:
     """Begin; the query is sent at the end."""
-    from resilience.probes.kinds.query_range import QueryProbe
+    from resilience.probes.kinds.metrics.query_range import QueryProbe
 
     return QueryProbe(step, context, step.parameters, promised(step.parameters))
 

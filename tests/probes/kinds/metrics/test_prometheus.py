@@ -13,17 +13,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from resilience.cluster.capabilities.means import Means
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import MASKS
-from resilience.model.place import Place
-from resilience.model.scenario import Step
 from resilience.model.values import Duration
-from resilience.model.verb import Phase
 from resilience.model.verdict import Finding, Result, Window
+from resilience.probes.kinds.metrics.query_client import Point
+from resilience.probes.kinds.metrics.query_range import QueryProbe
 from resilience.probes.kinds.prometheus import VERB, Prometheus, promised
-from resilience.probes.kinds.query_range import Point, QueryProbe
 from resilience.verbs.context import NotMet
-from tests.probes.probing import Context
+from tests.ledger.trial import free_port
+from tests.probes.probing import Context, Sandbox, step
 
 Answer = tuple[int, bytes]
 
@@ -55,12 +55,13 @@ def serving(answer: Callable[[dict[str, str], str], Answer]) -> Iterator[str]:
 
 
 def series(value: Callable[[float], str | None], **labels: str) -> Callable[..., Answer]:
-    """One series that has `value` at each step."""
+    """One series that has `value` at each step until now."""
 
     def answer(fields: dict[str, str], token: str) -> Answer:
         start, end, step = (float(fields[name]) for name in ("start", "end", "step"))
         moments = [start + i * step for i in range(int((end - start) / step) + 1)]
-        values = [[at, text] for at in moments if (text := value(at)) is not None]
+        known = [at for at in moments if at <= time.time()]
+        values = [[at, text] for at in known if (text := value(at)) is not None]
         data = {"resultType": "matrix", "result": [{"metric": labels, "values": values}]}
         return 200, json.dumps({"status": "success", "data": data}).encode()
 
@@ -68,10 +69,10 @@ def series(value: Callable[[float], str | None], **labels: str) -> Callable[...,
 
 
 def probe(url: str, **given: Any) -> QueryProbe:
-    what = Prometheus(url=url, query="up", resolution=Duration.of(1), **{"at_most": "5", **given})
-    step = Step(verb=VERB, parameters=what, phase=Phase.WHILE, path="while[0]", name="queue",
-                place=Place("x", 1, 1))  # fmt: skip
-    made = QueryProbe(step, Context(), what, promised(what))  # type: ignore[arg-type]
+    usual = {"query": "up", "resolution": Duration.of(1), "at_most": "5"}
+    what = Prometheus(url=url, **{**usual, **given})
+    context: Any = Context()
+    made = QueryProbe(step(what, verb=VERB), context, what, promised(what))
     made._began = time.monotonic() - 30
     return made
 
@@ -209,6 +210,77 @@ def test_the_value_that_is_told_is_the_one_furthest_outside(
     [found] = judging.judge(Window(since=0.0, until=10.0))
     assert found.result is Result.FAILED
     assert found.measured.startswith(worst)
+
+
+def sampled(apart: float, *, old: bool = False) -> Callable[..., Answer]:
+    """A series of 3s. A sample counts as long as the query says, or five minutes (`old`)."""
+
+    def answer(fields: dict[str, str], token: str) -> Answer:
+        names = ("start", "end", "step", "lookback_delta")
+        start, end, step, lasts = (float(fields[name]) for name in names)
+        lasts = 300.0 if old else lasts
+        moments = [start + i * step for i in range(int((end - start) / step) + 1)]
+        newest = [(at, min(at, time.time()) // apart * apart) for at in moments]
+        values = [[at, "3"] for at, sample in newest if at - lasts < sample]
+        found = [{"metric": {}, "values": values}] if values else []
+        data = {"resultType": "matrix", "result": found}
+        return 200, json.dumps({"status": "success", "data": data}).encode()
+
+    return answer
+
+
+def test_a_value_that_needs_no_sample_is_refused_before_anything_is_broken() -> None:
+    with serving(sampled(1, old=True)) as url:
+        with pytest.raises(NotMet, match="11s from now, when there is no sample") as told:
+            probe(url).wait_steady(time.monotonic() + 60)
+        assert told.value.final
+        assert "`last_over_time(METRIC[1s])`" in str(told.value)
+        probe(url, query="last_over_time(up[1s])").wait_steady(time.monotonic() + 60)
+    with serving(sampled(1)) as url:
+        probe(url).wait_steady(time.monotonic() + 60)
+
+
+def test_samples_further_apart_than_they_count_are_not_measured() -> None:
+    found = judged(sampled(6))
+    assert found.result is Result.NOT_MEASURED
+    assert "where samples are more than 1s apart, `resolution` has to say so" in found.measured
+    assert judged(sampled(6), resolution=Duration.of(6)).result is Result.PASSED
+    with serving(sampled(6)) as url, pytest.raises(NotMet, match="`resolution` has to say so"):
+        probe(url).wait_steady(time.monotonic())
+
+
+def test_values_that_may_all_be_of_a_sample_before_the_window_are_not_measured() -> None:
+    found = judged(sampled(6), resolution=Duration.of(30))
+    assert found.result is Result.NOT_MEASURED
+    assert found.measured.startswith("every value may be of a sample before the 19s that are")
+    ranged = judged(sampled(6), resolution=Duration.of(30), query="last_over_time(up[6s])")
+    assert ranged.result is Result.PASSED
+
+
+@pytest.mark.parametrize(("status", "final"), [(400, True), (422, True), (503, False)])
+def test_a_query_that_is_wrong_is_not_sent_again_and_again(status: int, final: bool) -> None:
+    refused = (status, b'{"status": "error", "error": "no"}')
+    with (
+        serving(lambda fields, token: refused) as url,
+        pytest.raises(NotMet, match="refuses the query: no") as told,
+    ):
+        probe(url).wait_steady(time.monotonic() + (60 if final else 0))
+    assert told.value.final is final
+
+
+def test_from_outside_of_a_cluster_the_next_step_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    outside = Sandbox()
+    outside.means = Means()
+    for cluster, advised in ((outside, True), (Sandbox(), False)):
+        what = Prometheus(service="prometheus", query="up", at_most="5")
+        context: Any = Context(free_port(), cluster)
+        made = QueryProbe(step(what, verb=VERB), context, what, promised(what))
+        with pytest.raises(NotMet, match="does not answer") as told:
+            made.wait_steady(time.monotonic())
+        assert ("usually leads nowhere: give its `url`" in str(told.value)) is advised
 
 
 def test_it_begins_only_with_good_values() -> None:

@@ -1,0 +1,1 @@
+"""The `prometheus` probe: one question, which samples count, and the judgement."""
