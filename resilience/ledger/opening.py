@@ -96,11 +96,15 @@ def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
 
 
 def _named(target: HttpTarget, around: Around, namespace: str) -> int:
-    """The port that clients write behind the host's name."""
-    tls = target.scheme == "https"
+    """The port that clients write behind the host's name; the usual one where there is no such
+    Service, as a session will find out."""
+    usual = 443 if target.scheme == "https" else 80
     if not target.service:
-        return int(target.port or (443 if tls else 80))
-    return service_port(around.cluster, target.service, target.port, namespace)
+        return int(target.port or usual)
+    try:
+        return service_port(around.cluster, target.service, target.port, namespace)
+    except ClusterError:
+        return usual
 
 
 def _http(

@@ -2,12 +2,15 @@
 itself.
 
 The rows go to a table of the run's own, which is dropped at the end. The answer to the commit
-decides; a connection that breaks before the answer leaves the write unknown.
+decides; a connection that breaks before the answer leaves the write unknown, and so does a warning
+beside the answer: a server whose wait for its standbys is cancelled, by its operator say, answers
+with success and a warning, and the write exists on that server alone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,10 +60,13 @@ class PostgresSession:
     def __init__(self, store: PostgresStore, psycopg: Any) -> None:
         self._store, self._psycopg = store, psycopg
         self._connection: Any = None
+        self._warnings: list[str] = []
+        self._options = _Options(store.settings, store.place.timeout)
         self._by = ""
 
     def put(self, key: str, value: str) -> str:
         connection = self._connected()
+        self._warnings.clear()
         try:
             connection.execute(f"INSERT INTO {self._store.table} (key, value) VALUES (%s, %s)",
                                (key, value))  # fmt: skip
@@ -69,6 +75,8 @@ class PostgresSession:
             if str(error.sqlstate or "")[:2] in CERTAIN:
                 raise Refused(_first(error)) from error
             raise Unclear(_first(error)) from error
+        if self._warnings:
+            raise Unclear(excerpt(self._warnings[0], 200))
         return self._by
 
     def get(self, key: str) -> Found:
@@ -111,18 +119,9 @@ class PostgresSession:
             return self._connection
         store = self._store
         host, port = store.place.address()
-        options = " ".join(f"-c {name}={text}" for name, text in sorted(store.settings.items()))
-        milliseconds = round(store.place.timeout * 1000)
         try:
-            connection = self._psycopg.connect(
-                host=host, port=port, dbname=store.database, user=store.user, autocommit=True,
-                password=store.place.secrets.get("password"), application_name="resilience-ledger",
-                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
-                connect_timeout=max(2, round(store.place.timeout)), options=options,
-                tcp_user_timeout=milliseconds,
-            )  # fmt: skip
-            self._connection = connection
-            connection.execute(f"SET statement_timeout = {milliseconds}")
+            self._connection = connection = self._opened(host, port)
+            connection.add_notice_handler(self._noticed)
             if create:
                 connection.execute(
                     f"CREATE TABLE IF NOT EXISTS {store.table} (key text, value text)"
@@ -137,6 +136,46 @@ class PostgresSession:
                                f"{_first(error)}") from error  # fmt: skip
             raise Refused(_first(error)) from error
         return connection
+
+    def _opened(self, host: str, port: int) -> Any:
+        store, psycopg = self._store, self._psycopg
+        try:
+            return psycopg.connect(
+                host=host, port=port, dbname=store.database, user=store.user, autocommit=True,
+                password=store.place.secrets.get("password"), application_name="resilience-ledger",
+                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
+                connect_timeout=max(2, round(store.place.timeout)), options=str(self._options),
+                tcp_user_timeout=round(store.place.timeout * 1000),
+                prepare_threshold=None,  # a pooler gives the next statement another session
+            )  # fmt: skip
+        except psycopg.OperationalError as error:
+            if not self._options.reduced(error):
+                raise
+        return self._opened(host, port)
+
+    def _noticed(self, diagnostic: Any) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            self._warnings.append(str(diagnostic.message_primary))
+
+
+class _Options:
+    """The run-time parameters of a session. `statement_timeout` is among them and not set later:
+    a pooler would give the connection, with what was set, to clients of the service. If
+    it refuses the parameter, as PgBouncer does, there is no limit."""
+
+    def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
+        self._settings = settings
+        self._timeout = {"statement_timeout": f"{round(timeout * 1000)}"}
+
+    def __str__(self) -> str:
+        every = sorted({**self._timeout, **self._settings}.items())
+        return " ".join(f"-c {name}={text}" for name, text in every)
+
+    def reduced(self, error: BaseException) -> bool:
+        """Whether it is worth another try without the timeout."""
+        refused = bool(self._timeout) and "unsupported startup parameter" in str(error)
+        self._timeout = {} if refused else self._timeout
+        return refused
 
 
 def _first(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.ledger import values
+from resilience.ledger.drivers.redis_errors import is_answer, told
 from resilience.ledger.drivers.session import (
     Place,
     Refused,
@@ -55,9 +56,11 @@ class RedisSession:
                 if reached < self._store.wait:
                     raise Unclear(f"{reached} of {self._store.wait} replicas confirmed it")
         except self._redis.exceptions.ResponseError as error:
-            raise Refused(str(error)) from error
+            raise Refused(told(error)) from error
         except (self._redis.exceptions.RedisError, OSError) as error:
             self.close()
+            if is_answer(error):
+                raise Refused(told(error)) from error
             raise Unclear(str(error)) from error
         return self._by
 
@@ -105,7 +108,7 @@ class RedisSession:
             raise Unreadable(str(error)) from error
         except (self._redis.exceptions.RedisError, OSError) as error:
             self.close()
-            raise Unreadable(str(error)) from error
+            raise Unreadable(told(error)) from error
 
     def _connected(self) -> Any:
         """A tested connection; if this fails, no write was sent."""
@@ -127,7 +130,7 @@ class RedisSession:
                            "{secret: NAME, key: KEY}` or `{env: NAME}`") from error  # fmt: skip
         except (errors.RedisError, OSError) as error:
             client.close()
-            raise Refused(str(error)) from error
+            raise Refused(told(error)) from error
         self._client = client
         return client
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
 from resilience.ledger.drivers.redis_driver import RESP2
+from resilience.ledger.drivers.redis_errors import is_answer, told
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
@@ -116,10 +117,12 @@ def _answered(client: Any, given: Mapping[str, Any], errors: Any) -> Reply:
     except errors.TimeoutError as error:
         return Reply(Answer.TIMEOUT, str(error))
     except errors.ConnectionError as error:
+        if is_answer(error):
+            return Reply(Answer.WRONG, told(error))
         refused = "refused" in str(error).lower()
         return Reply(Answer.REFUSED if refused else Answer.RESET, str(error))
     except (errors.RedisError, OSError, ValueError) as error:
-        return Reply(Answer.WRONG, str(error))
+        return Reply(Answer.WRONG, told(error))
     text = str(said)
     if given["expect"] and text != given["expect"]:
         return Reply(Answer.WRONG, f"answered {excerpt(text, 80)!r}")

@@ -74,20 +74,19 @@ def configuration(sql: Sql, context: Any) -> dict[str, Any]:
 def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     """Each request uses a new connection, because a kept one stays with one Pod."""
     psycopg = server.library("psycopg", "postgres")
-    seconds, expected = given["timeout"], given["expect"]
-    milliseconds = max(1, round(seconds * 1000))
+    expected = given["expect"]
+    milliseconds = max(1, round(given["timeout"] * 1000))
+    connect = _Connect(given, psycopg, milliseconds)
 
     def ask() -> Reply:
         try:
-            with psycopg.connect(
-                host=given["host"], port=given["port"], dbname=given["database"],
-                user=given["user"], password=given["password"], autocommit=False,
-                application_name="resilience-probe",
-                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
-                connect_timeout=max(2, round(seconds)), tcp_user_timeout=milliseconds,
-                options=f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on",
-            ) as connection:  # fmt: skip
-                row = connection.execute(given["query"]).fetchone()
+            with connect() as connection:
+                connection.read_only = True
+                cursor = connection.execute(
+                    f"SET LOCAL statement_timeout = {milliseconds};\n{given['query']}"
+                )
+                cursor.nextset()
+                row = cursor.fetchone()
         except psycopg.Error as error:
             asked = "no password supplied" in str(error)
             reply = _failed(error)
@@ -98,6 +97,38 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
         return Reply(Answer.GOOD)
 
     return ask
+
+
+class _Connect:
+    """Opens connections. Their options hold beyond the transaction as well. A pooler refuses them
+    (PgBouncer, "unsupported startup parameter"), or takes them and does not pass them on, so that
+    nothing may depend on them."""
+
+    def __init__(self, given: Mapping[str, Any], psycopg: Any, milliseconds: int) -> None:
+        self._psycopg, self._seconds = psycopg, given["timeout"]
+        self._where = {
+            "host": given["host"], "port": given["port"], "dbname": given["database"],
+            "user": given["user"], "password": given["password"],
+            "tcp_user_timeout": milliseconds,
+        }  # fmt: skip
+        self._options = f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on"
+
+    def __call__(self) -> Any:
+        try:
+            return self._opened()
+        except self._psycopg.OperationalError as error:
+            if not self._options or "unsupported startup parameter" not in str(error):
+                raise
+        self._options = ""
+        return self._opened()
+
+    def _opened(self) -> Any:
+        return self._psycopg.connect(
+            **self._where, options=self._options, autocommit=False,
+            application_name="resilience-probe",
+            client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
+            connect_timeout=max(2, round(self._seconds)),
+        )  # fmt: skip
 
 
 def _failed(error: Any) -> Reply:

@@ -121,8 +121,9 @@ class Lookup:
         if data[:2] != self._id or len(data) < 12 or not data[2] & 0x80:
             return WAIT  # the answer belongs to an earlier query, or comes from someone else
         code = data[3] & 15
-        if data[2] & 2 and not self.stream:
-            return CUT
+        if data[2] & 2:  # also over TCP, from a server that is broken: what is left out may exist
+            cut = f"the answer for {self.name} is truncated over TCP"
+            return self._end("DNS", cut) if self.stream else CUT
         if code in (0, 3):
             return self._found(data, code)
         name = CODES.get(code, f"code {code}")

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,10 +29,11 @@ from resilience.ledger import reading, values
 from resilience.ledger.analysis import Analysis, analyse
 from resilience.ledger.drivers.postgres_driver import PostgresStore
 from resilience.ledger.drivers.redis_driver import RedisStore
-from resilience.ledger.drivers.session import Open, Place, Unusable
+from resilience.ledger.drivers.session import Open, Place, Refused, Unclear, Unusable
 from resilience.ledger.history import History
 from resilience.ledger.reading import Patience
 from resilience.ledger.writers import Writers
+from tests.ledger.drivers.pooler import pooling
 from tests.ledger.trial import free_port
 
 START = "trial.ledger."
@@ -349,3 +351,45 @@ def test_a_database_without_an_encoding_is_read_as_text(postgres: Postgres) -> N
     assert session.get(key).values == {key: 1}
     assert session.every().values == {key: 1}
     session.close()
+
+
+CANCEL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+def test_a_write_that_no_standby_confirmed_is_not_acknowledged(postgres: Postgres) -> None:
+    """PostgreSQL answers with success and a warning once its wait is cancelled."""
+    session = PostgresStore(place=place(postgres.port))()
+    session.put(f"{START}00000001", "x")
+    with (
+        psycopg.connect(
+            host="127.0.0.1", port=postgres.port, user="postgres", autocommit=True
+        ) as admin,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        admin.execute("SELECT pg_reload_conf()")
+        end = time.monotonic() + PATIENCE
+        while admin.execute("SHOW synchronous_standby_names").fetchone() != ("nobody",):
+            assert time.monotonic() < end
+        written = threads.submit(session.put, f"{START}00000002", "x")
+        while not written.done():
+            assert time.monotonic() < end
+            admin.execute(CANCEL)
+        with pytest.raises(Unclear, match="synchronous replication"):
+            written.result()
+    assert len(session.every().values) + len(session.every().corrupt) == 2
+    session.close()
+
+
+def test_a_ledger_needs_no_parameter_that_a_pooler_refuses(postgres: Postgres) -> None:
+    with pooling(postgres.port) as port:
+        session = PostgresStore(place=place(port))()
+        for number in range(12):  # the driver would prepare a statement from the sixth on
+            session.put(f"{START}{number:08}", "x")
+        prepared = session._rows("SELECT count(*) FROM pg_prepared_statements", ())
+        assert prepared == [(0,)]
+        session.clear()
+        session.close()
+        own = PostgresStore(place=place(port), settings={"synchronous_commit": "off"})()
+        with pytest.raises(Refused, match="unsupported startup parameter"):
+            own.put(f"{START}00000001", "x")

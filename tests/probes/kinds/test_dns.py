@@ -165,6 +165,17 @@ def test_a_long_answer_is_asked_for_again_over_tcp() -> None:
     assert asked == [("web.shop", False), ("web.shop", True)]
 
 
+@pytest.mark.parametrize("absent", [False, True])
+def test_an_answer_that_is_cut_over_tcp_as_well_proves_nothing(absent: bool) -> None:
+    def cut(query: Any, stream: bool) -> bytes:
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.TC
+        return bytes(answer.to_wire())
+
+    told = failing(cut, absent=absent)
+    assert "another DNS error: the answer for web.shop is truncated over TCP" in told
+
+
 def test_what_the_service_loses_is_seen_while_it_runs() -> None:
     with DnsServer(zone(WEB)) as server, running(at(server), verb=VERB) as probe:
         wait_for(probe, Answer.GOOD, 20)

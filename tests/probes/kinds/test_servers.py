@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import socketserver
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.redis_driver import RedisStore
+from resilience.ledger.drivers.session import Credential, Refused
 from resilience.model.values import Duration
 from resilience.probes.kinds import python, redis, sql
 from resilience.probes.kinds.python import Python
@@ -20,6 +22,7 @@ from resilience.probes.kinds.redis import Redis
 from resilience.probes.kinds.sql import Sql
 from resilience.verbs.context import NotMet
 from tests.ledger.drivers import test_real_servers as real
+from tests.ledger.drivers.pooler import pooling
 from tests.probes.probing import Context
 
 postgres_server = pytest.fixture(real.postgres.__wrapped__)  # type: ignore[attr-defined]
@@ -76,28 +79,87 @@ class OldRedis(socketserver.StreamRequestHandler):
             for _ in range(int(head[1:])):
                 size = int(self.rfile.readline()[1:])
                 words.append(self.rfile.read(size + 2).strip().upper())
-            known = words[0] in (b"PING", b"INFO")
-            self.wfile.write(b"+PONG\r\n" if known else b"-ERR unknown command\r\n")
+            self.wfile.write(self.answer(words))
+
+    def answer(self, words: list[bytes]) -> bytes:
+        known = words[0] in (b"PING", b"INFO")
+        return b"+PONG\r\n" if known else b"-ERR unknown command\r\n"
 
 
-def test_a_redis_that_does_not_know_hello_is_asked_as_well() -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OldRedis) as server:
+@contextmanager
+def answering(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
+    """The port of a server."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        port = server.server_address[1]
-        wanted = Redis(host="127.0.0.1", port=port, timeout=Duration.of(5), expect="PONG")
         try:
-            told = redis.ask(wanted, Context())
+            yield server.server_address[1]
         finally:
             server.shutdown()
             thread.join()
-    assert "answered" in told
+
+
+def test_a_redis_that_does_not_know_hello_is_asked_as_well() -> None:
+    with answering(OldRedis) as port:
+        wanted = Redis(host="127.0.0.1", port=port, timeout=Duration.of(5), expect="PONG")
+        assert "answered" in redis.ask(wanted, Context())
 
 
 def test_a_redis_probe_reads_only() -> None:
     for command in (("SET", "x", "y"), ("flushall",), ("EVAL", "x", "0"), ()):
         messages = [c.message for c in redis.VERB.check(Redis(host="h", command=command))]
         assert messages == ["a probe does not write"]
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_sql_is_read_only_and_limited_behind_a_pooler(
+    postgres_server: real.Postgres, ignores: bool
+) -> None:
+    with pooling(postgres_server.port, ignores=ignores) as port:
+        where: dict[str, Any] = {"host": "127.0.0.1", "port": port, "timeout": Duration.of(5)}
+        assert "answered" in sql.ask(Sql(**where, expect="1"), Context())
+        writing = Sql(**where, query="CREATE TABLE x (y int)")
+        assert "read-only" in failing(sql, writing)
+        limit = Sql(**where, query="SHOW statement_timeout", expect="5s")
+        assert "answered" in sql.ask(limit, Context())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("MOVED 3999 10.0.0.5:6379", "wrong answer: MOVED 3999 10.0.0.5:6379; the key is on"),
+        ("READONLY a replica", "wrong answer: READONLY a replica"),
+        ("LOADING the dataset", "wrong answer: LOADING the dataset"),
+        ("NOPERM no", "wrong answer: NOPERM no"),
+        ("MISCONF full", "wrong answer: MISCONF full"),
+    ],
+)
+def test_an_error_of_redis_is_told_with_its_code(said: str, expected: str) -> None:
+    class Refusing(OldRedis):
+        def answer(self, words: list[bytes]) -> bytes:
+            return f"-{said}\r\n".encode()
+
+    with answering(Refusing) as port:
+        asked = Redis(host="127.0.0.1", port=port, timeout=Duration.of(5), command=("GET", "x"))
+        assert expected in failing(redis, asked)
+        session = RedisStore(place=real.place(port))()
+        with pytest.raises(Refused, match=said.partition(" ")[0]):
+            session.put("x", "y")
+
+
+def test_a_write_that_a_redis_refuses_did_not_take_effect() -> None:
+    """Also one that the client library takes for a broken connection."""
+
+    class Loading(OldRedis):
+        def answer(self, words: list[bytes]) -> bytes:
+            if words[0] == b"SET":
+                return b"-LOADING Redis is loading the dataset in memory\r\n"
+            return b"$13\r\nrun_id:abcdef\r\n" if words[0] == b"INFO" else b"+OK\r\n"
+
+    with answering(Loading) as port:
+        session = RedisStore(place=real.place(port))()
+        with pytest.raises(Refused, match="LOADING Redis is loading"):
+            session.put("x", "y")
 
 
 def test_sql_answers_as_expected_or_says_what_came(postgres_server: real.Postgres) -> None:

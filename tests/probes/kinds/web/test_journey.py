@@ -89,6 +89,14 @@ def test_cookies_and_kept_values_reach_later_steps() -> None:
         assert made.seen == [("POST", "/login user=a"), ("POST", '/cart/42/pay {"cart": "42"}')]
 
 
+def test_a_service_is_called_by_the_name_and_port_that_its_clients_use() -> None:
+    with Server(answer()) as server:
+        journey = Journey(service="shop", port=8080, steps=(Stop(name="look", path="/"),))
+        context: Any = Context(server.port)
+        assert "answered" in ask(journey, context)
+        assert b"Host: shop.shop:8080\r\n" in server.heads[0]
+
+
 def test_a_new_user_has_no_cookies() -> None:
     alone = Stop(name="pay", method="POST", path="/cart/42/pay", status=201)
     with shop() as (url, _):
