@@ -142,15 +142,35 @@ def debug_containers(obj: Object) -> Iterator[str]:
     yield from _drop(obj.get("spec"), ("ephemeralContainers",), "/spec")
 
 
+_GENERATED = re.compile(r"-(token|dockercfg)-[bcdfghjklmnpqrstvwxz2456789]{5}")
+"""The suffix that controllers append; the alphabet is apimachinery's (pkg/util/rand)."""
+
+_API_ACCESS = re.compile(r"kube-api-access-[bcdfghjklmnpqrstvwxz2456789]{5}")
+
+
+def is_generated_name(name: str, account: str) -> bool:
+    """Whether a Secret's name is one that the token controller generates for the account."""
+    return name.startswith(account) and bool(_GENERATED.fullmatch(name, len(account)))
+
+
+def _is_token_volume(volume: Object, account: str) -> bool:
+    """Whether admission added it: a token in a projected volume, before Kubernetes 1.21 a Secret. A
+    volume that merely has a similar name is the user's own."""
+    name = str(volume["name"])
+    if _API_ACCESS.fullmatch(name):
+        sources = (volume.get("projected") or {}).get("sources") or ()
+        return any("serviceAccountToken" in each for each in sources)
+    secret = (volume.get("secret") or {}).get("secretName")
+    return bool(secret == name) and is_generated_name(name, account)
+
+
 def pod_token_volumes(obj: Object) -> Iterator[str]:
     """Remove the token volume, which admission adds with a random name; the new Pod gets its
     own."""
     spec = obj.get("spec") or {}
     account = spec.get("serviceAccountName", "default")
     tokens = {
-        volume["name"]
-        for volume in spec.get("volumes") or ()
-        if volume["name"].startswith(("kube-api-access-", f"{account}-token-"))
+        volume["name"] for volume in spec.get("volumes") or () if _is_token_volume(volume, account)
     }
     if not tokens:
         return
@@ -193,17 +213,9 @@ def job_selector(obj: Object) -> Iterator[str]:
         yield from _drop(spec, ("selector",), "/spec")
 
 
-_GENERATED = re.compile(r"-(token|dockercfg)-[bcdfghjklmnpqrstvwxz2456789]{5}")
-"""The suffix that controllers append; the alphabet is apimachinery's (pkg/util/rand)."""
-
 _FILLED_IN = ("token", "ca.crt", "namespace")
 _ACCOUNT = "kubernetes.io/service-account.name"
 _ACCOUNT_UID = "kubernetes.io/service-account.uid"
-
-
-def is_generated_name(name: str, account: str) -> bool:
-    """Whether a Secret's name is one that the token controller generates for the account."""
-    return name.startswith(account) and bool(_GENERATED.fullmatch(name, len(account)))
 
 
 def account_tokens(obj: Object) -> Iterator[str]:

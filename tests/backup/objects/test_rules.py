@@ -76,8 +76,18 @@ def test_a_key_that_was_the_only_one_takes_its_holder_with_it(
         assert pointers == []
 
 
+PROJECTED = {"projected": {"sources": [{"serviceAccountToken": {}}, {"configMap": {}}]}}
+
+
+def volume(name: str) -> dict[str, Any]:
+    """As admission adds it, by its name."""
+    if name.startswith("kube-api-access-"):
+        return {"name": name, **PROJECTED}
+    return {"name": name, "secret": {"secretName": name}}
+
+
 def pod(*volumes: str, mounts: Any = (), account: str = "") -> Any:
-    spec: dict[str, Any] = {"volumes": [{"name": each} for each in volumes]}
+    spec: dict[str, Any] = {"volumes": [volume(each) for each in volumes]}
     spec |= {"serviceAccountName": account} if account else {}
     spec["containers"] = [{"name": "web", "volumeMounts": [{"name": m} for m in mounts]}]
     return thing(spec=spec)
@@ -87,10 +97,10 @@ def pod(*volumes: str, mounts: Any = (), account: str = "") -> Any:
     ("before", "volumes", "mounts"),
     [
         (pod("kube-api-access-x7k2p", mounts=["kube-api-access-x7k2p"]), None, None),
-        (pod("data", "kube-api-access-x", mounts=["data", "kube-api-access-x"]), ["data"],
+        (pod("data", "kube-api-access-x7k2p", mounts=["data", "kube-api-access-x7k2p"]), ["data"],
          ["data"]),
-        (pod("default-token-x", mounts=["default-token-x"]), None, None),
-        (pod("robot-token-x", mounts=["robot-token-x"], account="robot"), None, None),
+        (pod("default-token-x7k2p", mounts=["default-token-x7k2p"]), None, None),
+        (pod("robot-token-x7k2p", mounts=["robot-token-x7k2p"], account="robot"), None, None),
     ],
 )  # fmt: skip
 def test_token_volumes_go_with_their_mounts_and_no_others(
@@ -108,26 +118,45 @@ def names(holder: Any, field: str) -> list[str] | None:
 
 
 @pytest.mark.parametrize(
-    "own", [pod("data", mounts=["data"]), pod("robot-token-x", mounts=["robot-token-x"]), thing()]
+    "own",
+    [pod("data", mounts=["data"]), pod("robot-token-x7k2p", mounts=["robot-token-x7k2p"]), thing()],
 )
 def test_projected_volumes_that_a_user_wrote_stay(own: Any) -> None:
     assert applied("pod_token_volumes", own) == (own, [])
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"name": "default-token-cache", "emptyDir": {}},
+        {"name": "default-token-x7k2p", "emptyDir": {}},
+        {"name": "default-token-x7k2p", "secret": {"secretName": "other"}},
+        {"name": "default-token-cache", "secret": {"secretName": "default-token-cache"}},
+        {"name": "kube-api-access-mine", **PROJECTED},
+        {"name": "kube-api-access-x7k2p", "configMap": {"name": "mine"}},
+        {"name": "kube-api-access-x7k2p", "projected": {"sources": [{"secret": {}}]}},
+    ],
+)
+def test_a_volume_that_is_only_named_like_a_token_volume_stays(own: Any) -> None:
+    before = pod(mounts=[own["name"]])
+    before["spec"]["volumes"] = [own]
+    assert applied("pod_token_volumes", before) == (before, [])
+
+
 def test_token_mounts_of_init_containers_go_and_containers_without_mounts_are_no_hindrance() -> (
     None
 ):
-    before = pod("kube-api-access-x")
+    before = pod("kube-api-access-x7k2p")
     before["spec"] |= {
         "containers": [{"name": "web"}],
-        "initContainers": [{"name": "first", "volumeMounts": [{"name": "kube-api-access-x"}]}],
+        "initContainers": [{"name": "first", "volumeMounts": [{"name": "kube-api-access-x7k2p"}]}],
     }
     after, pointers = applied("pod_token_volumes", before)
     assert after["spec"]["initContainers"] == [{"name": "first"}]
     assert after["spec"]["containers"] == [{"name": "web"}]
     assert "/spec/initContainers/0/volumeMounts" in pointers
     before["spec"].pop("initContainers")
-    before["spec"]["volumes"].append({"name": "kube-api-access-y"})
+    before["spec"]["volumes"].append(volume("kube-api-access-y7k2p"))
     assert applied("pod_token_volumes", before)[1][0] == "/spec/volumes"
 
 
