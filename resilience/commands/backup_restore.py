@@ -26,7 +26,7 @@ from resilience.backup.modify.modifier_file import rules
 from resilience.backup.modify.modifiers import Modification, Modifiers
 from resilience.backup.modify.shorthands import Registry, Replicas
 from resilience.backup.objects.mapping import Targets
-from resilience.backup.objects.selection import Pattern, Selection
+from resilience.backup.objects.selection import Pattern, Selection, unmatched
 from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.lifecycle import Keys
 from resilience.backup.restore.outcome import RestoreReport
@@ -91,9 +91,20 @@ def bring_back(options: argparse.Namespace) -> int:
     lines += [*loaded, *cli_output.waited(waited)]
     answer(options.output, cli_data.restored(report, loaded, waited), lambda: lines)
     warn(f"warning: {each}" for each in (*report.hooks, *report.notes, *modify.idle()))
+    warn(f"warning: {each}" for each in _idle(request, snapshot))
     warn([str(item) for item in report.bad])
     warn(waited.missing if waited else ())
     return 0 if report.complete and not (waited and waited.missing) else 1
+
+
+def _idle(request: RestoreRequest, snapshot: Snapshot) -> list[str]:
+    """Patterns without an effect."""
+    held = (
+        (at.resource, line.kind, at.namespace, at.name)
+        for line in snapshot.contents
+        for at in (line.address,)
+    )
+    return unmatched(request.selection, request.status, held)
 
 
 def _patience(options: argparse.Namespace) -> float:

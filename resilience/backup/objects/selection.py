@@ -9,7 +9,7 @@ created if they are missing, and otherwise left unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -49,6 +49,9 @@ class Pattern:
         kind = kind.lower()
         return cls(_SHORT.get(kind, kind), name or "*")
 
+    def __str__(self) -> str:
+        return self.kind if self.name == "*" else f"{self.kind}/{self.name}"
+
     def matches(self, resource: str, kind: str, name: str) -> bool:
         """`resource` is `deployments.apps`, `kind` is `Deployment`."""
         plural, _, group = resource.partition(".")
@@ -73,6 +76,11 @@ class Selection:
     def partial(self) -> bool:
         """Whether objects that were not chosen are ignored when problems are looked for."""
         return bool(self.namespaces or self.include or self.labels)
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether some objects of the snapshot may be left out."""
+        return self.partial or bool(self.exclude)
 
     @property
     def whole_namespaces(self) -> bool:
@@ -109,6 +117,25 @@ class Selection:
 
 EVERYTHING = Selection()
 
+Named = tuple[str, str, str, str]
+"""An object's resource (`deployments.apps`), kind, namespace and name."""
+
+
+def unmatched(selection: Selection, status: Sequence[str], held: Iterable[Named]) -> list[str]:
+    """The patterns that match nothing that a snapshot holds: one with a mistake in it chooses too
+    little, or leaves out too little."""
+    options = [("--include", selection.include), ("--exclude", selection.exclude)]
+    left = {f"{option} {each}": each for option, patterns in options for each in patterns}
+    spaces, kinds = set(selection.namespaces), set(status)
+    for resource, kind, namespace, name in held:
+        space = name if resource == "namespaces" else namespace
+        left = {k: each for k, each in left.items() if not each.matches(resource, kind, name)}
+        spaces = {each for each in spaces if not fnmatchcase(space, each)}
+        kinds = {each for each in kinds if not fnmatchcase(resource, each)}
+    texts = [*left, *(f"--namespace {each}" for each in sorted(spaces))]
+    texts += [f"--status {each}" for each in sorted(kinds)]
+    return [f"{each} matches nothing in the snapshot" for each in texts]
+
 
 class Chosen:
     """What a selection includes in one snapshot, found in a first pass over all its objects."""
@@ -118,6 +145,7 @@ class Chosen:
         self._namespaces: set[str] = set()
         self._definitions: set[str] = set()
         self.claims: set[tuple[str, str]] = set()
+        self.uids: set[str] = set()
         self._found = False
 
     def see(self, resource: str, obj: Object) -> None:
@@ -125,6 +153,7 @@ class Chosen:
         if not self._selection.chooses(resource, obj):
             return
         self._found = True
+        self.uids.add(str(obj["metadata"].get("uid", "")))
         self._definitions.add(resource)
         if namespace := obj["metadata"].get("namespace", ""):
             self._namespaces.add(namespace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from resilience.backup.objects.outside_owners import OutsideOwners
+from resilience.backup.objects.selection import Chosen
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.cluster.interface import Cluster, Object
@@ -13,8 +14,10 @@ from resilience.cluster.interface import Cluster, Object
 class KeptOwners:
     """Rewrites owner references: to restored owners, and to those that outlived their objects."""
 
-    def __init__(self, request: RestoreRequest, cluster: Cluster, links: OwnerLinks) -> None:
-        self._request, self._links = request, links
+    def __init__(
+        self, request: RestoreRequest, cluster: Cluster, links: OwnerLinks, chosen: Chosen
+    ) -> None:
+        self._request, self._links, self._chosen = request, links, chosen
         self._outside = OutsideOwners(cluster)
 
     def rewrite(self, obj: Object, *, asking: bool) -> Mapping[str, list[str]]:
@@ -41,8 +44,9 @@ class KeptOwners:
         """Whether the owner is in the snapshot. A partial restore may have left it out."""
         if owner["uid"] not in self._links.inside:
             return False
-        selection = self._request.selection
-        return self._links.knows(owner) or not (selection.partial or selection.exclude)
+        if not self._request.selection.leaves_out:
+            return True
+        return self._links.knows(owner) or owner["uid"] in self._chosen.uids
 
     def _outlives(self, owner: Object, namespace: str) -> bool:
         if not self._request.outside_owners:

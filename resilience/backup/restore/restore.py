@@ -81,7 +81,7 @@ class _Restore:
         self._unasked = frozenset[tuple[str, str, str]]()
         self._only: frozenset[tuple[str, str, str]] | None = None
         self._claims = ClaimsToFill(request, snapshot, self._chosen)
-        owners = KeptOwners(request, cluster, self._links)
+        owners = KeptOwners(request, cluster, self._links, self._chosen)
         self._preparation = Preparation(request, self._kinds, owners)
         self._answers = DryRunAnswers(
             request, snapshot, cluster, self._chosen, self._claims, self._report
@@ -183,7 +183,7 @@ class _Restore:
             self._only = None
 
     def _choose(self) -> None:
-        if self._request.selection.partial:
+        if self._request.selection.leaves_out:
             for found in self._snapshot.contents.objects():
                 self._chosen.see(found.address.resource, found.parsed())
             self._chosen.require_any(self._snapshot.name)

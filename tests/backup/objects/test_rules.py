@@ -76,7 +76,9 @@ def test_a_key_that_was_the_only_one_takes_its_holder_with_it(
         assert pointers == []
 
 
-PROJECTED = {"projected": {"sources": [{"serviceAccountToken": {}}, {"configMap": {}}]}}
+PROJECTED: dict[str, Any] = {
+    "projected": {"sources": [{"serviceAccountToken": {}}, {"configMap": {}}]}
+}
 
 
 def volume(name: str) -> dict[str, Any]:

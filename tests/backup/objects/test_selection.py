@@ -8,7 +8,7 @@ import pytest
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.format.errors import BadRequest, RestoreRefused
-from resilience.backup.objects.selection import Pattern, Selection
+from resilience.backup.objects.selection import Pattern, Selection, unmatched
 from resilience.backup.restore.outcome import Outcome, RestoreReport
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -115,3 +115,29 @@ def test_a_whole_restore_leaves_nothing_out() -> None:
     report = back(target)
     assert report.counts[Outcome.CREATED] == len(report.items)
     assert "storageclasses.storage.k8s.io/fast" in created(target)
+
+
+HELD = [
+    ("namespaces", "Namespace", "", "shop"),
+    ("deployments.apps", "Deployment", "shop", "web"),
+    ("widgets.example.com", "Widget", "shop", "w"),
+]
+
+
+@pytest.mark.parametrize(
+    ("selection", "status", "told"),
+    [
+        (Selection(), (), []),
+        (Selection(include=(Pattern("deployments"),), namespaces=("sh*",)), ("widgets.*",), []),
+        (Selection(exclude=(Pattern.parse("deploy/web"), Pattern.parse("deploy/wbe"))), (),
+         ["--exclude deployments/wbe"]),
+        (Selection(include=(Pattern("secrets"), Pattern("widgets"))), (), ["--include secrets"]),
+        (Selection(namespaces=("shop", "shpo")), (), ["--namespace shpo"]),
+        (Selection(), ("widget", "widgets.example.com"), ["--status widget"]),
+    ],
+)  # fmt: skip
+def test_a_pattern_without_an_effect_is_told(
+    selection: Selection, status: tuple[str, ...], told: list[str]
+) -> None:
+    found = unmatched(selection, status, iter(HELD))
+    assert found == [f"{each} matches nothing in the snapshot" for each in told]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from resilience.backup.objects.selection import Pattern, Selection
 from resilience.backup.restore.outcome import Outcome
 from tests.backup.fakes import (
     RESOURCES,
@@ -70,3 +73,26 @@ def test_an_owner_outside_the_snapshot_that_lives_is_kept() -> None:
     owners = target.objects["configmaps", "shop", "mine"]["metadata"]["ownerReferences"]
     assert [each["uid"] for each in owners] == ["u-t"]
     assert brought_back(stored(source), target, name="again").counts[Outcome.EQUAL] == 6
+
+
+@pytest.mark.parametrize(
+    ("selection", "linked"),
+    [
+        (Selection(exclude=(Pattern("nothing"),)), True),
+        (Selection(namespaces=("shop",)), True),
+        (Selection(exclude=(Pattern("deployments"),)), False),
+        (Selection(include=(Pattern("secrets"),)), False),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_owner_that_is_restored_later_is_not_told_as_left_out(
+    selection: Selection, linked: bool, dry_run: bool
+) -> None:
+    source, target = shop(), FakeCluster()
+    source.add(owned(secret("made"), source.objects["deployments.apps", "shop", "checkout"]))
+    report = brought_back(stored(source), target, selection=selection, dry_run=dry_run)
+    (item,) = [each for each in report.items if each.name == "made"]
+    assert ("without its owner Deployment checkout" in item.rewrites) is not linked
+    if not dry_run:
+        there = target.objects["secrets", "shop", "made"]["metadata"]
+        assert ("ownerReferences" in there) is linked
