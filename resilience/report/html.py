@@ -11,21 +11,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from resilience.report.page import figures, lanes, masthead, matrices, phases
+from resilience.report.page import excerpts, figures, lanes, masthead, matrices, phases
 from resilience.report.page.acts import steps_of
 from resilience.report.page.breaks import breakable
 from resilience.report.page.chart import chart
 from resilience.report.page.fleet_grid import Cell, Grid, grid
 from resilience.report.page.legend import legend
 from resilience.report.page.sealed import Sealed, rendered
-from resilience.report.shape import EntryJson, FindingJson, ReportJson, RunJson
+from resilience.report.shape import FindingJson, ReportJson, RunJson
 from resilience.report.wording import on
 
 MOST_OPEN = 8
 """Up to this many runs are all shown in full; with more, those that passed are folded."""
-
-QUIET = {"watch", "call"}
-"""Kinds of entries that the page folds away; `report.json` contains them."""
 
 
 def html(document: ReportJson) -> str:
@@ -53,7 +50,10 @@ def html(document: ReportJson) -> str:
         "words": words,
         "steps_of": steps_of,
         "legend": legend,
-        "told": told,
+        "told": excerpts.timeline,
+        "steps": excerpts.steps,
+        "selection": excerpts.selection,
+        "named": excerpts.MOST_NAMED,
         "counted": counted,
         "overview": overview,
         "folds": folds,
@@ -124,11 +124,6 @@ def explained(run: RunJson) -> bool:
     """Whether the tables contain the whole message; then its lines are not printed above them."""
     wrong = [each["result"] for each in (*run["findings"], *run["steps"])]
     return any(result != "passed" for result in wrong)
-
-
-def told(run: RunJson) -> list[EntryJson]:
-    """The entries of the timeline that are shown to people."""
-    return [entry for entry in run["timeline"] if entry["what"] not in QUIET]
 
 
 def counted(document: ReportJson) -> list[tuple[str, int]]:
