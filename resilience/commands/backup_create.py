@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +86,16 @@ def by_hand(options: argparse.Namespace) -> int:
         caution(line)
     if text := untaken(manifest):
         warn(f"warning: {text}")
-    for warning in volume_warnings(manifest.volumes):
+    told = volume_warnings(manifest.volumes)
+    for warning in told:
         caution(warning)
+    if more := [each for each in manifest.warnings if each not in told]:
+        caution(more[0] if len(more) == 1 else _counted(more, manifest.name))
     return 0
+
+
+def _counted(warnings: Sequence[str], name: str) -> str:
+    return f"{warnings[0]}; `resilience backup show {name}` lists {len(warnings) - 1} more"
 
 
 def _named(

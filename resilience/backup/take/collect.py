@@ -72,23 +72,30 @@ class _Walk:
         return self._found
 
     def _require_kinds(self, discovery: Discovery) -> None:
-        """A pattern that matches no kind is a mistake, and would silently include nothing."""
+        """A pattern that matches no kind is a mistake, and would silently include nothing. One to
+        exclude may be for another cluster, unless it is another word for a kind of this one."""
         unknown = {each.kind.partition("/")[0] for each in discovery.failures}
         for pattern in self._scope.kinds:
             group = pattern.partition(".")[2]
             accepted = any(fnmatchcase(pattern, each) for each in self._scope.accept)
             if accepted or group in unknown or fnmatch_any(self._kinds, pattern):
                 continue
-            near = [name for name in self._kinds if _means(pattern, name)]
-            hint = asked(near) or did_you_mean(pattern, self._kinds, 3)
-            raise BadRequest(
-                f"kinds: {pattern} matches no kind that {self._cluster.context} serves{hint}"
-            )
-        self._found.left_out += [
-            f"exclude: {pattern} matches no kind that is served"
-            for pattern in self._scope.exclude_kinds
-            if not fnmatch_any([*self._kinds, *NEVER], pattern)
-        ]
+            hint = asked(self._meant(pattern)) or did_you_mean(pattern, self._kinds, 3)
+            raise self._unknown("kinds", pattern, hint)
+        for pattern in self._scope.exclude_kinds:
+            if fnmatch_any([*self._kinds, *NEVER], pattern):
+                continue
+            if meant := self._meant(pattern):
+                raise self._unknown("exclude", pattern, asked(meant))
+            self._found.left_out.append(f"exclude: {pattern} matches no kind that is served")
+
+    def _meant(self, pattern: str) -> list[str]:
+        return [name for name in self._kinds if _means(pattern, name)]
+
+    def _unknown(self, field: str, pattern: str, hint: str) -> BadRequest:
+        return BadRequest(
+            f"{field}: {pattern} matches no kind that {self._cluster.context} serves{hint}"
+        )
 
     def _namespaces(self) -> list[Object]:
         """The Namespace objects. Without permission to list them, they can still be given by

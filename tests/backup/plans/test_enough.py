@@ -17,6 +17,8 @@ from resilience.backup.plans.plan_judge import fresh, intact
 from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.plans.pruning import prune
 from resilience.backup.store.memory import MemoryStore
+from resilience.backup.take.scope import Scope
+from resilience.backup.take.snapshot import Request, create
 from resilience.kube.selectors import Selector
 from resilience.model.scenario import Keep, Plan
 from resilience.model.verdict import Finding, Result
@@ -222,3 +224,21 @@ def test_a_claim_that_was_never_bound_has_no_data() -> None:
     store, clock = MemoryStore(), FakeClock()
     taken(claimed(False), store, clock)
     assert bad(intact(PLAN, store, clock=clock, keys=KEYS)) == {}
+
+
+def excluding(kind: str) -> Request:
+    return Request(name="one", scope=Scope(namespaces=("shop",), exclude_kinds=(kind,)))
+
+
+@pytest.mark.parametrize("kind", ["secret", "Secret"])
+def test_another_word_for_a_kind_excludes_nothing_and_is_an_error(kind: str) -> None:
+    """The Secrets would be in a snapshot that was to hold none."""
+    store = MemoryStore()
+    with pytest.raises(BadRequest, match=f"exclude: {kind} matches no kind .*; did you mean `sec"):
+        create(excluding(kind), shop(), store, clock=FakeClock())
+    assert not list(store.list("backups"))
+
+
+def test_a_kind_of_other_clusters_may_be_excluded() -> None:
+    manifest = create(excluding("secrets.v9.io"), shop(), MemoryStore(), clock=FakeClock())
+    assert "exclude: secrets.v9.io matches no kind that is served" in manifest.warnings
