@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from resilience.cluster.interface import JOBS, PODS, Object, Resource
-from resilience.kube import objects, readiness
+from resilience.kube import objects, pod_state, readiness
 from resilience.kube.selectors import Selector
 from resilience.model.nearest import did_you_mean
 from resilience.model.verb import Phase
 from resilience.verbs.context import CheckContext, NotMet
+
+MOST = 3
+"""Ended Pods that a message names."""
 
 
 def named(resource: Resource, name: str, there: Sequence[Object], context: CheckContext) -> NotMet:
@@ -74,8 +77,19 @@ def too_few(selector: Selector, wanted: int, found: int, context: CheckContext) 
         if objects.namespace(event.object) == context.namespace
     )
     if existed or _may_be_coming(context):
-        return NotMet(text)
+        return NotMet("; ".join([text, *_ended(selector, context)]))
     return NotMet(f"{text}; no Pod had these labels during the run", unknown=True)
+
+
+def _ended(selector: Selector, context: CheckContext) -> list[str]:
+    """Those that do not count any more, with how they ended."""
+    there = context.view(PODS, context.namespace).objects()
+    return [
+        f"{objects.title(pod)} has ended: {pod_state.of(pod).text}"
+        for pod in there
+        if selector.matches(objects.labels(pod)) and objects.is_finished(pod)
+        and not objects.is_ours(pod)
+    ][:MOST]  # fmt: skip
 
 
 def _may_be_coming(context: CheckContext) -> bool:

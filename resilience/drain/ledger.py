@@ -14,7 +14,7 @@ from resilience.drain.answers import Answer, Reply
 from resilience.drain.budgets import Allowance, covering, key_of
 from resilience.drain.outcome import PodDrain, State
 from resilience.drain.plan import Queue
-from resilience.kube import objects
+from resilience.kube import objects, pod_state
 
 Decide = Callable[[Object], tuple[State, str]]
 
@@ -31,7 +31,7 @@ class Ledger:
         self._grace = grace
         self._records: dict[str, PodDrain] = {}
         self._waiting: dict[str, Object] = {}
-        self._accepted: set[str] = set()
+        self._accepted: dict[str, Object] = {}
         self._flying: dict[str, Allowance | None] = {}
         self._later: list[tuple[float, str]] = []
         self._allowances: dict[tuple[str, str], Allowance] = {}
@@ -136,6 +136,8 @@ class Ledger:
             self._waiting[uid] = pod
             if uid in self._queue_of:
                 self._queue(pod)
+        elif uid in self._accepted:
+            self._accepted[uid] = pod
 
     def _meet(self, pod: Object) -> None:
         meta = pod["metadata"]
@@ -159,7 +161,7 @@ class Ledger:
         record.state = State.GONE if record.asked is None else State.EVICTED
         record.reason, record.gone = "", now
         self._stop_waiting(uid)
-        self._accepted.discard(uid)
+        self._accepted.pop(uid, None)
         if uid not in self._flying:  # otherwise its answer says who caused it
             self._on_change(record)
 
@@ -200,8 +202,7 @@ class Ledger:
         elif reply.answer in (Answer.ACCEPTED, Answer.LEAVING):
             self._accept(uid, reply, now)
         elif reply.answer is Answer.GONE:
-            self._stop_waiting(uid)
-            self._accepted.add(uid)
+            self._await(uid)
         elif reply.answer is Answer.NEVER:
             record.state, record.reason = State.FAILED, reply.words
             self._stop_waiting(uid)
@@ -226,9 +227,13 @@ class Ledger:
         record.asked = now
         record.state = State.LEAVING
         record.reason = reply.words or "its eviction was accepted"
-        self._stop_waiting(uid)
-        self._accepted.add(uid)
+        self._await(uid)
         self._on_change(record)
+
+    def _await(self, uid: str) -> None:
+        """The Pod is not evicted any more: it only has to leave."""
+        self._accepted[uid] = self._waiting[uid]
+        self._stop_waiting(uid)
 
     # The end -----------------------------------------------------------------------------------
 
@@ -257,10 +262,10 @@ class Ledger:
     def _name_troubled_nodes(self, trouble: Callable[[str], str], now: float) -> None:
         nodes = {self._records[uid].node for uid in self._accepted}
         words: Mapping[str, str] = {node: trouble(node) for node in sorted(nodes)}
-        for uid in self._accepted:
+        for uid, pod in self._accepted.items():
             record = self._records[uid]
             record.state = State.TIMED_OUT
-            told = words[record.node] or record.time_left(now)
+            told = words[record.node] or pod_state.held(pod) or record.time_left(now)
             record.reason = ": ".join(filter(None, ["still terminating", told]))
 
     def records(self) -> Sequence[PodDrain]:

@@ -47,6 +47,17 @@ def of(pod: Object) -> State:
     return State(f"{objects.phase(pod) or 'without status'} and not ready")
 
 
+def held(pod: Object) -> str:
+    """The finalizers that keep a Pod of which no container runs any more; "" for any other."""
+    running = any("running" in (each.get("state") or {})
+                  for each in objects.container_statuses(pod))  # fmt: skip
+    finalizers = objects.metadata(pod).get("finalizers") or ()
+    if running or not finalizers or not objects.is_terminating(pod):
+        return ""
+    names = ", ".join(finalizers)
+    return f"its containers have ended, and it is held by finalizers that nobody removed: {names}"
+
+
 def waits(pod: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(container, why it waits) of each that waits for a reason; init containers come first."""
     for container in objects.container_statuses(pod):

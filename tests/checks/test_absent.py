@@ -148,13 +148,7 @@ def test_a_bare_pod_that_was_killed_leaves_nothing_that_is_ready() -> None:
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_a_pod_that_has_ended_is_not_waited_for(here: World, phase: str) -> None:
-    ended = {"exitCode": 3, "reason": "Error"}
-    here.cluster.put(PODS, {
-        "metadata": {"name": "once", "namespace": "shop", "labels": {"app": "once"}},
-        "spec": {"nodeName": "node-1"},
-        "status": {"phase": phase, "containerStatuses": [
-            {"name": "m", "state": {"terminated": ended}}]},
-    })  # fmt: skip
+    put_ended(here, "once", phase, app="once")
     began = here.clock.now
     check = step(READY, Phase.THEN, within=60.0, target=Reference.parse("pod/once"))
     record = here.run(when=[KILLED], then=[check])
@@ -194,3 +188,27 @@ def job_ends(how: str) -> Any:
         job["status"] = {"conditions": [{"type": how, "status": "True"}]}
 
     return end
+
+
+def put_ended(here: World, name: str, phase: str, **labels: str) -> None:
+    ended = {"exitCode": 3, "reason": "Error"}
+    here.cluster.put(PODS, {
+        "metadata": {"name": name, "namespace": "shop", "labels": labels},
+        "spec": {"nodeName": "node-1"},
+        "status": {"phase": phase, "containerStatuses": [
+            {"name": "m", "state": {"terminated": ended}}]},
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("ended", [0, 1, 5])
+def test_too_few_pods_name_those_that_have_ended(here: World, ended: int) -> None:
+    for number in range(ended):
+        put_ended(here, f"task-{number}", "Failed", app="task")
+    put_ended(here, "other", "Failed", app="other")
+    record = then(here, KILLED, pods=Selector.parse("app=task"))
+    told = [f"shop/task-{number} has ended: Failed (m ended with exit code 3 (Error))"
+            for number in range(ended)]  # fmt: skip
+    assert [text in record.message for text in told] == [True] * min(ended, 3) + [False] * max(
+        0, ended - 3
+    )
+    assert "other" not in record.message

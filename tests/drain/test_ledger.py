@@ -467,6 +467,24 @@ def test_a_pod_whose_namespace_is_deleted_leaves_with_that_reason() -> None:
     assert not ledger.done
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_a_pod_that_a_finalizer_holds_names_it_once_its_containers_have_ended(
+    running: bool,
+) -> None:
+    ledger, _ = ledger_of(budget(allowed=1))
+    meet(ledger, pod("a"))
+    taken(ledger)
+    ledger.book("uid-a", ACCEPTED, NOW)
+    held = pod("a", deletionTimestamp="2026-01-01T00:00:00Z", finalizers=["example.com/hold"])
+    state = {"running": {}} if running else {"terminated": {"exitCode": 0}}
+    held["status"]["containerStatuses"] = [{"name": "main", "state": state}]
+    ledger.pod_changed(WatchEvent("MODIFIED", held, NOW), NOW)
+    ledger.close("", lambda node: "", NOW + 5)
+    reason = ledger.records()[0].reason
+    assert ("example.com/hold" in reason) is not running
+    assert ("of its grace period of 30 s" in reason) is running
+
+
 def test_an_accepted_eviction_is_told_with_its_reason_and_waits_no_more() -> None:
     ledger, changes = ledger_of(budget(allowed=1))
     meet(ledger, pod("a"))

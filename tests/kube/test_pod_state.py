@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.kube.objects import Object
-from resilience.kube.pod_state import State, failures, of, waits
+from resilience.kube.pod_state import State, failures, held, of, waits
 
 
 def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
@@ -112,3 +112,20 @@ def test_only_ends_without_success_are_failures() -> None:
         "before ended with exit code 3 (Error)",
         "bare ended with exit code 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "state", "told"),
+    [
+        ({"finalizers": ["a", "b"], "deletionTimestamp": "t"}, {"terminated": {}}, "removed: a, b"),
+        ({"finalizers": ["a"], "deletionTimestamp": "t"}, {"running": {}}, ""),
+        ({"finalizers": ["a"]}, {"terminated": {}}, ""),
+        ({"deletionTimestamp": "t"}, {"terminated": {}}, ""),
+    ],
+)
+def test_finalizers_hold_a_pod_only_once_its_containers_have_ended(
+    metadata: dict[str, Any], state: dict[str, Any], told: str
+) -> None:
+    containers = [{"name": "main", "state": state}]
+    found = held({"metadata": metadata, "status": {"containerStatuses": containers}})
+    assert found.endswith(told) if told else found == ""

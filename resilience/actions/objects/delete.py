@@ -14,6 +14,7 @@ from typing import Any
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared import kinds
 from resilience.actions.shared.workload import RESOURCES, instead
+from resilience.actions.undo import finalizers
 from resilience.backup.objects.kind_identity import is_built_in
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import PODS, REPLICASETS, Cluster, Object, Resource
@@ -89,8 +90,9 @@ def run(lose: Lose, context: ActionContext) -> None:
             context.clock.wait(0.1)
             gone = _gone(resource, obj, context.cluster, context.namespace)
         if not gone:
+            why = "; ".join(finalizers.of(context.cluster, resource, obj))
             raise ActionFailed(f"{resource.kind} {objects.title(obj)} was deleted, but still "
-                               f"exists after {context.step.within}")  # fmt: skip
+                               f"exists after {context.step.within}: {why}")  # fmt: skip
         context.proof(f"{resource.kind} {objects.title(obj)} is gone", {"uid": objects.uid(obj)})
 
 
@@ -140,11 +142,9 @@ def _meant(text: str, cluster: Cluster) -> Resource | None:
     if len(chosen) > 1:
         names = ", ".join(sorted(each.full_name for each in chosen))
         kind = text.partition("/")[0]
-        raise Refused(
-            f"{kind} means several kinds: {names}. Nothing was touched; write one of them"
-        )
+        raise Refused(f"{kind} means several kinds: {names}. Write one of these")
     if chosen and not chosen[0].namespaced:
-        raise Refused(f"{_cluster_scoped(text)}; nothing was touched")
+        raise Refused(_cluster_scoped(text))
     return chosen[0] if chosen else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from resilience.actions.objects.node_power import rules_nodes
 from resilience.actions.shared.kinds import is_cluster_scoped, plural
-from resilience.actions.undo import set_claims
+from resilience.actions.undo import set_claims, stuck_pods
 from resilience.cluster.interface import Object, grouped
 from resilience.cluster.permit import grants, namespace_kinds
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
@@ -42,7 +42,8 @@ def rights(bodies: Sequence[Object], namespace: str, *, keep: bool) -> Sequence[
 
 
 def _for_undo(bodies: Sequence[Object], namespace: str) -> list[Right]:
-    """To delete a namespace once no one else uses it, and the claims of a StatefulSet."""
+    """To delete a namespace once no one else uses it, and claims and stuck Pods of a
+    StatefulSet."""
     spaces = [body for body in bodies if body["kind"] == "Namespace" and body["apiVersion"] == "v1"]
     found = [
         right
@@ -50,7 +51,8 @@ def _for_undo(bodies: Sequence[Object], namespace: str) -> list[Right]:
         for right in namespace_kinds.rights(name)
     ]
     for body in bodies:
-        found += set_claims.rights(body, objects.namespace(body) or namespace)
+        where = objects.namespace(body) or namespace
+        found += [*set_claims.rights(body, where), *stuck_pods.rights(body, where)]
     return found
 
 

@@ -57,7 +57,8 @@ def _let_go(pod: Object | None) -> bool:
 VERB = Verb(
     name="quarantine",
     family=Family.ACTION,
-    summary="Detach Pods from their Service and their workload without stopping them.",
+    summary="Detach Pods from their Service and their workload without stopping them. A "
+    "StatefulSet has no replacement for one: its name is taken until the undo.",
     parameters=Quarantine,
     phases=frozenset({Phase.WHEN}),
     run=run,

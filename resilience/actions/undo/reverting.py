@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from resilience.actions.shared import retained_keys
-from resilience.actions.undo import one_way
+from resilience.actions.undo import one_way, stuck_pods
 from resilience.actions.undo.changed_fields import Change, changes, content, laid_over, same
 from resilience.actions.undo.reverted_fields import reverted, shown
 from resilience.cluster.errors import (
@@ -250,6 +250,7 @@ def undo(data: Mapping[str, Any], context: UndoContext) -> None:
                 _patch(context.cluster, resource, there, new, str(data.get("subresource") or ""))
         except Conflict:
             continue
+        stuck_pods.release(resource, data, context)
         if kept:
             context.keep(objects.uid(there))
             title = f"{resource.kind} {objects.title(there)}"

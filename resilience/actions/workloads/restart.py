@@ -2,7 +2,8 @@
 
 The Pod template gets a new `kubectl.kubernetes.io/restartedAt`; the controller does the rest.
 Reverting the annotation would be one more rollout, so nothing is undone; the revision stays and is
-declared as a residue. The old Pods are victims: all of them are replaced.
+declared as a residue. The old Pods are victims: all of them are replaced, except a StatefulSet's
+below its partition.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES, only, read
-from resilience.actions.workloads import conflicts, new_pods
+from resilience.actions.workloads import conflicts, new_pods, rolling
 from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
@@ -44,15 +45,8 @@ def _describe(restart: Restart) -> str:
 def run(restart: Restart, context: ActionContext) -> None:
     """Change the template; return once a Pod of the new revision exists."""
     workload = read(restart.workload, context)
-    if (workload.get("spec") or {}).get("paused"):
-        raise ActionFailed(
-            f"{restart.workload} is paused, so it would not roll out; resume it first"
-        )
-    if _on_delete(workload):
-        raise ActionFailed(
-            f"{restart.workload} has updateStrategy OnDelete, so it would not roll out"
-        )
-    old = pods_of(workload, context)
+    rolling.require(restart.workload, workload)
+    old = rolling.replaced(workload, pods_of(workload, context))
     if not old:
         raise NothingToDo(f"{restart.workload} has no Pods, so there is nothing to restart")
     conflicts.note(restart.workload, workload, context)
@@ -88,11 +82,6 @@ def _prove(restart: Restart, workload: Object, old: set[str], context: ActionCon
     fresh = new()
     text = f"{objects.title(fresh[0])} is new" if fresh else "an old Pod is terminating"
     context.proof(f"{restart.workload} rolls: {text}", {"uid": objects.uid(workload)})
-
-
-def _on_delete(workload: Object) -> bool:
-    strategy = (workload.get("spec") or {}).get("updateStrategy") or {}
-    return bool(strategy.get("type") == "OnDelete")
 
 
 def _rights(restart: Restart, namespace: str) -> Sequence[Right]:

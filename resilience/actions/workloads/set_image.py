@@ -12,7 +12,7 @@ from typing import Any, cast
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES, only, read
 from resilience.actions.undo import reverting
-from resilience.actions.workloads import conflicts, new_pods
+from resilience.actions.workloads import conflicts, new_pods, rolling
 from resilience.cluster.interface import PODS, REPLICASETS, Object
 from resilience.kube import objects
 from resilience.model.values import Reference
@@ -48,8 +48,9 @@ def run(chosen: SetImage, context: ActionContext) -> None:
     if container["image"] == chosen.image:
         raise NothingToDo(f"{chosen.workload} already has the image {chosen.image}")
     name = container["name"]
+    rolling.require(chosen.workload, workload)
     conflicts.note(chosen.workload, workload, context)
-    context.may_harm(pods_of(workload, context))
+    context.may_harm(rolling.replaced(workload, pods_of(workload, context)))
     context.affected(workload, f"{chosen.workload} gets the image {chosen.image}")
     reverting.change(
         context,
@@ -95,6 +96,8 @@ def _rights(chosen: SetImage, namespace: str) -> Sequence[Right]:
     wanted = [("apps", plural, "get"), ("apps", plural, "patch"), ("", PODS.plural, "list"),
               ("", PODS.plural, "watch"), ("apps", REPLICASETS.plural, "list"),
               ("apps", REPLICASETS.plural, "watch")]  # fmt: skip
+    if chosen.workload.kind == "statefulset":  # the undo may have to (`undo.stuck_pods`)
+        wanted.append(("", PODS.plural, "delete"))
     return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
             for group, resource, verb in wanted]  # fmt: skip
 
@@ -111,7 +114,9 @@ VERB = Verb(
     check=_check,
     rights=_rights,
     undo=reverting.undo,
-    undo_text="The previous image is rolled out again, unless someone changed it since.",
+    undo_text="The previous image is rolled out again, unless someone changed it since. A "
+    "StatefulSet's Pod that is not ready with the new image is deleted: its controller would wait "
+    "for it forever.",
     residue=Residue.NAMED,
     spoils_given=True,
     residue_text="two more revisions",

@@ -40,10 +40,11 @@ def wait_until_over(state: RunState, settled: float, aftermath: float = AFTERMAT
         state.timeline.note(What.NOTE, _waiting(slow))
     if not state.clock.until(lambda: not _dying(state), state.clock.monotonic() + patience):
         for pod in _dying(state):
+            what = "still terminates" if objects.is_terminating(pod) else "is still there"
             state.timeline.note(
                 What.NOTE,
-                f"{objects.title(pod)} still terminates {patience:.0f}s "
-                "after settling; the run no longer waits for it",
+                f"{objects.title(pod)} {what} {patience:.0f}s after settling; the run no longer"
+                " waits for it",
             )
     until = max(settled, last_gone(state) + aftermath)
     if (left := until - state.clock.monotonic()) > 0:

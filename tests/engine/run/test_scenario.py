@@ -102,6 +102,16 @@ def test_the_window_stays_open_until_two_seconds_after_the_last_victim_is_gone(h
     assert waiting.text.endswith("is gone; grace period 30s")
 
 
+def test_a_victim_that_outlives_its_grace_period_is_no_longer_waited_for(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.deploy()
+    monkeypatch.setattr(here.controllers, "_gone", lambda *_: None)
+    record = here.run(when=[kill(count=1)], settle=1.0)
+    told = "still terminates 60s after settling; the run no longer waits for it"
+    assert any(entry.text.endswith(told) for entry in record.timeline)
+
+
 def test_ready_after_a_kill_waits_until_the_harm_shows_and_is_healed(here: World) -> None:
     here.deploy()
     here.controllers.ready_after = 7.0
