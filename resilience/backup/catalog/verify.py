@@ -21,7 +21,7 @@ from resilience.backup.format.archive import VERSION_ENTRY, Address
 from resilience.backup.format.archive_reader import Exact, entries
 from resilience.backup.format.coverage import unaccepted
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
-from resilience.backup.format.manifest import Manifest
+from resilience.backup.format.manifest import DUMP, Manifest, VolumeRecord
 from resilience.model.progress import Done, track
 
 MOST = 100
@@ -32,13 +32,18 @@ _STEP = 256
 
 @dataclass(slots=True)
 class Verification:
-    """The result. `bytes` is the uncompressed size of all objects, each counted once. `opened` is
-    false when the content of an encrypted snapshot was not read, because no identity was given."""
+    """The result. `bytes` is the uncompressed size of all objects, each counted once. `volumes`,
+    `dumps` and their `data_bytes` are what the store holds, without VolumeSnapshots that stay on
+    the cluster. `opened` is false when the content of an encrypted snapshot was not read, because
+    no identity was given."""
 
     name: str
     findings: list[str] = field(default_factory=list)
     objects: int = 0
     bytes: int = 0
+    volumes: int = 0
+    dumps: int = 0
+    data_bytes: int = 0
     signed_by: str = ""
     opened: bool = True
 
@@ -74,6 +79,10 @@ def verify(snapshot: Snapshot, *, trusted: str = "") -> Verification:
         return result
     result.signed_by = manifest.signer
     result.opened = not manifest.encryption or bool(snapshot.identities)
+    streams = list(_streams(manifest))
+    result.dumps = sum(each.kind == DUMP for each in streams)
+    result.volumes = len(streams) - result.dumps
+    result.data_bytes = sum(each.bytes for each in streams)
     with track(f"verify {snapshot.name}", total=manifest.objects) as done:
         for finding in _findings(snapshot, manifest, result, done):
             result.findings.append(finding)
@@ -104,6 +113,14 @@ def _findings(
         yield from stray
     for missing in unaccepted(manifest.coverage, manifest.scope.get("accept") or ()):
         yield f"coverage: {missing}"
+
+
+def _streams(manifest: Manifest) -> Iterator[VolumeRecord]:
+    """The volumes and dumps whose data is in the store, or with an engine."""
+    stored = {record.key for record in manifest.files}
+    for each in manifest.volumes:
+        if each.engine or each.key in stored or layout.sealed(each.key) in stored:
+            yield each
 
 
 def _listing(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:

@@ -20,14 +20,12 @@ from resilience.backup.data.container_stream import Counted, Exec, last_words, p
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import VolumeFailed
-from resilience.backup.format.manifest import VolumeRecord
+from resilience.backup.format.manifest import DUMP, VolumeRecord
 from resilience.backup.objects.mapping import Targets
 from resilience.backup.store.snapshot_files import Files
 from resilience.cluster.interface import Cluster, Object
 from resilience.kube.selectors import Selector
 from resilience.model.inside import Dump
-
-KIND = "dump"
 
 _TIMEOUT = 6 * 3600.0
 _READY_WITHIN = 600.0
@@ -99,7 +97,7 @@ class Dumps:
             key=key,
             bytes=footer.bytes,
             sha256=footer.sha256,
-            kind=KIND,
+            kind=DUMP,
             pods=str(dump.pods),
             container=dump.container,
             load=dump.load,
@@ -176,4 +174,4 @@ Load = Callable[[Snapshot, Targets], list[str]]
 def of(snapshot: Snapshot) -> list[VolumeRecord]:
     """The dumps that a snapshot holds."""
     records = snapshot.manifest.volumes if snapshot.manifest else ()
-    return [each for each in records if each.kind == KIND]
+    return [each for each in records if each.kind == DUMP]

@@ -41,6 +41,10 @@ class FileRecord:
     version: str = ""
 
 
+DUMP = "dump"
+"""The kind of a record of an application's dump."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeRecord:
     """One volume's data, or an application's dump (`kind`), whose name takes the place of the

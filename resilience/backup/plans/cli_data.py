@@ -82,6 +82,9 @@ def verified(found: Verification | Whole) -> Data:
     return {
         "name": found.name,
         "intact": True,
+        "volumes": found.volumes if isinstance(found, Verification) else 0,
+        "dumps": found.dumps if isinstance(found, Verification) else 0,
+        "dataBytes": found.data_bytes if isinstance(found, Verification) else 0,
         "opened": found.opened,
         "objects": found.objects,
         "bytes": found.bytes,

@@ -12,10 +12,9 @@ from resilience.backup.catalog.velero_check import Whole, resource_list
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify import Verification
 from resilience.backup.catalog.verify_record import recorded
-from resilience.backup.data.dumps import KIND
 from resilience.backup.data.snapshot_clones import LOCAL
 from resilience.backup.format.errors import UNREADABLE
-from resilience.backup.format.manifest import Manifest, VolumeRecord
+from resilience.backup.format.manifest import DUMP, Manifest, VolumeRecord
 from resilience.backup.modify.modifiers import CHANGED_BY
 from resilience.backup.plans.enough import untaken
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
@@ -159,9 +158,12 @@ def verified(found: Verification) -> str:
             f"{found.name}: its stored bytes are what was written, {signed}; its content was not "
             "opened, because no identity was given (--identity FILE)"
         )
+    streams = [many(count, noun) for count, noun in
+               ((found.volumes, "volume"), (found.dumps, "dump")) if count]  # fmt: skip
+    data = f"{', '.join(streams)}, {size(found.data_bytes)}, " if streams else ""
     return (
         f"{found.name} is what was written: {many(found.objects, 'object')}, "
-        f"{size(found.bytes)}, {signed}"
+        f"{size(found.bytes)}, {data}{signed}"
     )
 
 
@@ -185,7 +187,7 @@ def _data(record: VolumeRecord) -> str:
             "its storage"
         )
     kept = f", kept by {record.engine}" if record.engine else ""
-    return f"{'dump' if record.kind == KIND else 'volume'} {where}: {size(record.bytes)}{kept}"
+    return f"{'dump' if record.kind == DUMP else 'volume'} {where}: {size(record.bytes)}{kept}"
 
 
 def made(manifest: Manifest) -> str:

@@ -11,11 +11,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from resilience.backup.catalog.catalog import opened
-from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify import Verification, verify
 from resilience.backup.catalog.verify_record import record, recorded
 from resilience.backup.format import layout
 from resilience.backup.format.errors import StoreError, Tampered, UnknownFormat
 from resilience.backup.format.sign import Signer, seal
+from resilience.backup.plans import cli_output
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
@@ -211,3 +212,23 @@ def test_a_store_in_trouble_is_no_verdict_on_the_snapshot() -> None:
     stored(store=store)
     with pytest.raises(StoreError, match="does not answer"):
         verify(opened(store, "one"))
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({}, "5 objects, 2.0 KiB, not signed"),
+        (
+            {"volumes": 2, "data_bytes": 3 << 20},
+            "5 objects, 2.0 KiB, 2 volumes, 3.0 MiB, not signed",
+        ),
+        ({"dumps": 1, "data_bytes": 1024}, "5 objects, 2.0 KiB, 1 dump, 1.0 KiB, not signed"),
+        (
+            {"volumes": 1, "dumps": 2, "data_bytes": 1024},
+            "5 objects, 2.0 KiB, 1 volume, 2 dumps, 1.0 KiB, not signed",
+        ),
+    ],
+)
+def test_what_was_verified_is_told_in_numbers(data: dict[str, int], told: str) -> None:
+    found = Verification("a", objects=5, bytes=2048, **data)  # type: ignore[arg-type]
+    assert cli_output.verified(found) == f"a is what was written: {told}"

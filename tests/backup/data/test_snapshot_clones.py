@@ -188,7 +188,8 @@ def test_the_newest_stay_on_the_cluster_and_are_labelled_as_no_backup(root: Path
     assert (newest.kind, newest.claim) == (LOCAL, "data")
     labels = cluster.objects["volumesnapshots.snapshot.storage.k8s.io", "shop", newest.key]
     assert labels["metadata"]["labels"]["resilience/off-cluster"] == "false"
-    assert verify(found).intact
+    checked = verify(found)
+    assert (checked.intact, checked.volumes) == (True, 1)  # the other one is on the cluster
 
 
 def test_without_a_snapshot_in_the_store_none_stays_on_the_cluster(root: Path) -> None:

@@ -42,9 +42,11 @@ def test_files_links_modes_and_times_come_back(volume: Path, tmp_path: Path) -> 
     exec_ = LocalExec({"shop/resilience-volume-data": volume})
     store = taken(cluster, exec_)
     snapshot = opened(store, "one")
-    assert verify(snapshot).intact
+    checked = verify(snapshot)
+    assert checked.intact
     assert snapshot.manifest
     (record,) = snapshot.manifest.volumes
+    assert (checked.volumes, checked.dumps, checked.data_bytes) == (1, 0, record.bytes)
     assert record.bytes > 3 << 20
     exec_.directories["shop/resilience-volume-data"] = back
     volumes(cluster, exec_).bring_back(snapshot, record, "shop")
