@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Generator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from resilience.model.masks import MASKS
 
 LONGEST_FIRST = (
     "tests/zoo/test_zoo.py",
@@ -58,6 +61,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != "alone" or collection_path.suffix != ".py":
         return None
     return True if b"mark.alone" not in collection_path.read_bytes() else None
+
+
+@pytest.fixture(autouse=True)
+def _own_masks() -> Generator[None]:
+    """What one test masks, the next one may have to read: `everything is undone`."""
+    names = ("_values", "_public", "_names", "_pattern", "_longest")
+    before = {name: copy(getattr(MASKS, name)) for name in names}
+    yield
+    for name, value in before.items():
+        setattr(MASKS, name, value)
 
 
 @pytest.hookimpl(wrapper=True)
