@@ -19,9 +19,11 @@ from resilience.cluster.interface import CONFIGMAPS, PODS, Resource
 from resilience.cluster.requests.command import Command, Result
 from resilience.kube import objects
 from resilience.kube.selectors import Selector
+from resilience.language import load
 from resilience.model.timeline import What
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
+from resilience.verbs.catalogue import catalogue
 from resilience.verbs.context import Refused
 from tests.engine.helpers import World, step, world
 
@@ -171,6 +173,20 @@ def test_a_cluster_scoped_kind_of_the_scenarios_own_manifest_is_told_at_load(
     place = f"{tmp_path}/crd.yaml:2:1"
     said = [f"{name} {told} ({place} defines its kind)"]
     assert [each.message for each in found] == (said if refused else [])
+
+
+def test_each_step_is_checked_beside_the_others_when_the_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "crd.yaml").write_text(CRD % "Cluster")
+    file = tmp_path / "x.scenario.yaml"
+    file.write_text(
+        "scenario: x\ngiven:\n  - apply: crd.yaml\nwhen:\n"
+        "  - parallel: [{delete: [dragon/d], lasting: true}, {sleep: 1s}]\nthen:\n  - ready: all\n"
+    )
+    loaded = load(file, None, catalogue(), {})
+    assert not loaded.scenarios
+    [problem] = loaded.problems
+    assert "dragon/d is cluster-scoped" in problem.message
+    assert problem.place.line == 5
 
 
 def helper(here: World, name: str, ready: bool = False) -> None:

@@ -80,8 +80,11 @@ def test_the_pod_that_stops_the_controller_is_deleted_and_no_other(cluster: Fake
     add(cluster, "db-0", GOOD)
     add(cluster, "ready", ready=True)
     add(cluster, "others", owner="another")
+    add(cluster, "going", deletionTimestamp="2026-01-01T00:00:00Z")
     undo(cluster, record)
     assert left(cluster) == ["db-0", "others", "ready"]
+    deletes = [path for method, path in cluster.calls if method == "DELETE"]
+    assert deletes == [PODS.path("shop", "db-1")]
     assert cluster.have(STATEFULSETS, "db", "shop")["spec"]["template"]["spec"] == spec(GOOD)
 
 
@@ -132,6 +135,7 @@ def test_pods_of_other_kinds_are_left(cluster: FakeCluster) -> None:
     add(cluster, "db-1")
     undo(cluster, record)
     assert left(cluster) == ["db-1"]
+    assert [path for _, path in cluster.calls if "statefulsets" in path] == []
 
 
 @pytest.mark.parametrize("notices", [True, False])
