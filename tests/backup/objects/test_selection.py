@@ -119,6 +119,7 @@ def test_a_whole_restore_leaves_nothing_out() -> None:
 
 HELD = [
     ("namespaces", "Namespace", "", "shop"),
+    ("namespaces", "Namespace", "", "empty"),
     ("deployments.apps", "Deployment", "shop", "web"),
     ("widgets.example.com", "Widget", "shop", "w"),
 ]
@@ -132,6 +133,7 @@ HELD = [
         (Selection(exclude=(Pattern.parse("deploy/web"), Pattern.parse("deploy/wbe"))), (),
          ["--exclude deployments/wbe"]),
         (Selection(include=(Pattern("secrets"), Pattern("widgets"))), (), ["--include secrets"]),
+        (Selection(namespaces=("empty",)), (), []),
         (Selection(namespaces=("shop", "shpo")), (), ["--namespace shpo"]),
         (Selection(), ("widget", "widgets.example.com"), ["--status widget"]),
     ],

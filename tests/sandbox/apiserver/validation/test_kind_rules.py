@@ -269,6 +269,15 @@ def test_a_bound_claim_grows_and_asks_for_less_only_above_what_it_has(
     assert text in answer.message if text else answer.status == 200
 
 
+def test_a_claim_may_grow_within_a_volume_that_is_larger_than_it_asked_for(wire: Wire) -> None:
+    wire("POST", CLAIMS, CLAIM)
+    bound = {"status": {"phase": "Bound", "capacity": {"storage": "8Gi"}}}
+    assert wire.patch(f"{CLAIMS}/x/status", bound).status == 200
+    for size in ("2Gi", "2Gi", "4Gi"):
+        spec = {"resources": {"requests": {"storage": size}}}
+        assert wire.patch(f"{CLAIMS}/x", {"spec": spec}).status == 200
+
+
 @pytest.mark.parametrize(
     "patch", [{"containers": [{"name": "c", "image": "other"}]}, {"activeDeadlineSeconds": 9}]
 )
