@@ -15,8 +15,20 @@ RESET = struct.pack("ii", 1, 0)
 """SO_LINGER on with zero seconds: closing sends RST (socket(7))."""
 
 
+def join(near: Side, far: Side) -> None:
+    """Let both ends read, once both are connected; if one has gone meanwhile, reset the other."""
+    if near.other is None or far.other is None:
+        near.reset()
+        far.reset()
+        return
+    for side in (near, far):
+        assert side.transport is not None, "connected"
+        side.transport.resume_reading()
+
+
 class Side(asyncio.Protocol):
-    """One end; `other` is set before either end reads."""
+    """One end. It reads nothing until `join`: a server that speaks first would lose its greeting
+    while the other end is still being connected."""
 
     def __init__(self, open_sides: set[Side]) -> None:
         self._open = open_sides
@@ -27,6 +39,7 @@ class Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.transport.pause_reading()
         self._open.add(self)
 
     def data_received(self, data: bytes) -> None:

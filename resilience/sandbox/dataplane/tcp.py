@@ -13,7 +13,7 @@ import socket
 
 from resilience.sandbox.dataplane.forwarding_table import Endpoint, Listen, Permits, source_of
 from resilience.sandbox.dataplane.listening import Listening
-from resilience.sandbox.dataplane.splice import Side, reset_socket
+from resilience.sandbox.dataplane.splice import Side, join, reset_socket
 from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.ports import published
 
@@ -83,6 +83,7 @@ class TcpForwarder(Listening):
         near.other, far.other = far, near
         await self._loop.create_connection(lambda: far, sock=upstream)
         await self._loop.connect_accepted_socket(lambda: near, client)
+        join(near, far)
 
     async def _connect(self, source: str | None, endpoint: Endpoint) -> socket.socket:
         address = (endpoint[0], published(endpoint[1], self._shift))

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,8 +65,7 @@ async def forwarding(
     finally:
         forwarder.stop()
         while forwarder.busy:
-            for side in list(forwarder.open_sides):
-                side.reset()
+            reset(forwarder)
             await asyncio.sleep(0)
 
 
@@ -93,6 +93,66 @@ def test_bytes_pass_and_the_end_of_one_direction_leaves_the_other_open(network: 
             writer.close()
 
     run(body())
+
+
+class Slow(asyncio.SelectorEventLoop):
+    """A loop whose accepted connections become transports only after `until` and some turns."""
+
+    until: asyncio.Event
+    before: Callable[[], None] = staticmethod(lambda: None)
+
+    async def connect_accepted_socket(self, *given: Any, **more: Any) -> Any:
+        await self.until.wait()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.before()
+        return await super().connect_accepted_socket(*given, **more)
+
+
+def test_a_server_that_speaks_first_is_heard_from_its_first_byte(network: str) -> None:
+    """Its greeting arrives while the client's end is still being connected."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready")
+        await writer.drain()
+        writer.close()  # its end comes with the greeting
+        loop.until.set()
+
+    async def body() -> None:
+        loop.until = asyncio.Event()
+        async with asyncio.timeout(DEADLINE), endpoint(network, greet) as target:
+            async with forwarding(network, target) as (_, where):
+                reader, writer = await asyncio.open_connection(*where)
+                assert await reader.read() == b"220 ready"
+                writer.close()
+
+    loop = Slow()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(body())
+
+
+def reset(forwarder: TcpForwarder) -> None:
+    for side in list(forwarder.open_sides):
+        side.reset()
+
+
+def test_an_end_that_goes_while_the_other_is_connected_resets_it(network: str) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop.until.set()
+
+    async def body() -> None:
+        loop.until = asyncio.Event()
+        async with asyncio.timeout(DEADLINE), endpoint(network, silent) as target:
+            async with forwarding(network, target) as (it, where):
+                loop.before = lambda: reset(it)
+                reader, writer = await asyncio.open_connection(*where)
+                with pytest.raises(ConnectionResetError):
+                    await reader.read()
+                writer.close()
+
+    loop = Slow()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(body())
 
 
 def test_without_endpoints_a_connection_is_refused(network: str) -> None:
