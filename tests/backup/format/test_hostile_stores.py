@@ -113,14 +113,6 @@ def pointers(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from pointers(child, (*at, key))
 
 
-CHANCE = random.Random(20261128)
-
-
-def some_wrong() -> list[Any]:
-    """Enough for each place: every place of every document gets others."""
-    return CHANCE.sample(WRONG, 6)
-
-
 def mutated(value: Any, at: tuple[Any, ...], wrong: Any) -> Any:
     if not at:
         return wrong
@@ -144,12 +136,19 @@ def test_wrong_types_anywhere_in_a_document_of_velero_s(key: str) -> None:
     whole = store.files[full]
     document = json.loads(gzip.decompress(whole) if full.endswith(".gz") else whole)
     for at in pointers(document):
-        for wrong in some_wrong():
+        for wrong in WRONG:
             data = json.dumps(mutated(document, at, wrong)).encode()
             all_of_it(
                 replaced(store, full, gzip.compress(data, 1) if full.endswith(".gz") else data),
                 NAME,
             )
+
+
+def with_claims(workload: Object) -> Object:
+    """The same as a StatefulSet with a claim for each Pod."""
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    spec = {**workload["spec"], "serviceName": "w", "volumeClaimTemplates": [claim]}
+    return {**workload, "kind": "StatefulSet", "spec": spec}
 
 
 KINDS: list[tuple[str, Object]] = [
@@ -158,6 +157,7 @@ KINDS: list[tuple[str, Object]] = [
         "deployments.apps",
         deployment("d", volumes=[{"name": "s", "secret": {"secretName": "password"}}]),
     ),
+    ("statefulsets.apps", with_claims(deployment("w", volumes=[{"name": "s", "emptyDir": {}}]))),
     (
         "services",
         {
@@ -250,7 +250,7 @@ KINDS: list[tuple[str, Object]] = [
 @pytest.mark.parametrize(("kind", "obj"), KINDS, ids=[kind for kind, _ in KINDS])
 def test_wrong_types_anywhere_in_an_object(kind: str, obj: Object) -> None:
     for at in pointers(obj):
-        for wrong in some_wrong():
+        for wrong in WRONG:
             changed = mutated(obj, at, wrong)
             store = MemoryStore()
             backup([("namespaces", WHOLE[0][1])], store=store)
@@ -289,7 +289,7 @@ def test_any_json_in_any_place(found: Any, which: str) -> None:
 def test_mutations_of_stored_bytes_give_no_traceback(
     made: Callable[[], tuple[MemoryStore, str]],
 ) -> None:
-    chance = CHANCE
+    chance = random.Random(20261128)
     store, name = made()
     whole = dict(store.files)
     keys = [key for key in whole if key.startswith("backups/")]

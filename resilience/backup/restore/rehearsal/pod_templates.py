@@ -52,14 +52,22 @@ def refusal(workload: Object, cluster: Cluster, coming: Collection[Need]) -> str
 def _with_claims(pod: Mapping[str, Any], workload: Object) -> Mapping[str, Any]:
     """A StatefulSet's controller adds a volume for each of its claim templates; one of the same
     name in the template gives way (pkg/controller/statefulset, updateStorage)."""
-    claims = mapping(workload.get("spec")).get("volumeClaimTemplates") or ()
-    names = [str(each["metadata"]["name"]) for each in claims]
-    own = [each for each in pod.get("volumes") or () if each.get("name") not in names]
+    names = [str(name) for each in _list(mapping(workload.get("spec")), "volumeClaimTemplates")
+             if (name := mapping(mapping(each).get("metadata")).get("name"))]  # fmt: skip
+    if not names:
+        return pod
+    own = [each for each in _list(pod, "volumes") if mapping(each).get("name") not in names]
     name = workload["metadata"]["name"]
     added = [
         {"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{name}-0"}} for each in names
     ]
-    return {**pod, "volumes": [*own, *added]} if added else pod
+    return {**pod, "volumes": [*own, *added]}
+
+
+def _list(value: Mapping[str, Any], key: str) -> list[Any]:
+    """Empty where the manifest has something else."""
+    found = value.get(key)
+    return found if isinstance(found, list) else []
 
 
 def _template(spec: Mapping[str, Any]) -> Mapping[str, Any]:

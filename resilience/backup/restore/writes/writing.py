@@ -157,7 +157,9 @@ class ObjectWriter:
         """Without a mark, for which there may be no room, an object that this restore created is
         recognized by being equal."""
         annotations = obj["metadata"].setdefault("annotations", {})
-        used = sum(len(f"{key}{value}".encode()) for key, value in annotations.items())
+        # A lone surrogate is the API server's to refuse.
+        used = sum(len(f"{key}{value}".encode("utf-8", "surrogatepass"))
+                   for key, value in annotations.items())  # fmt: skip
         for key, value in ((RESTORE, self.restore), (SNAPSHOT, self.snapshot)):
             used += len(f"{key}{value}".encode())
             if used <= _MOST_IN_ANNOTATIONS:
