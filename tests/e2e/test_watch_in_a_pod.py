@@ -241,4 +241,4 @@ def test_a_pod_watches_pauses_judges_is_interrupted_and_remembers(watching: Watc
     assert "rm /reports/watch/watch-failed" in halted
     remembering = watching.goes_on(FAILS, failing)
     with watching.log(remembering) as log:
-        said(log, "left out: checkout.scenario.yaml failed; to continue: rm /reports/watch/")
+        said(log, "checkout.scenario.yaml failed; to continue: rm /reports/watch/")
