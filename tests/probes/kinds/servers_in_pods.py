@@ -77,10 +77,12 @@ def serve(made):
     try:
         hello(made)
         while (kind := take(made, 1)) == b"Q":
-            word = re.match(b"[A-Z]+", sized(made))[0]
-            rows = ROW if word == b"SELECT" else b""
-            state = b"I" if word in (b"COMMIT", b"ROLLBACK") else b"T"
-            made.sendall(rows + message(b"C", word + b"\\0") + message(b"Z", state))
+            words = re.findall(rb"(?:^|;)\\s*([A-Z]+)", sized(made))
+            for word in words:
+                rows = ROW if word == b"SELECT" else b""
+                made.sendall(rows + message(b"C", word + b"\\0"))
+            state = b"I" if words[-1] in (b"COMMIT", b"ROLLBACK") else b"T"
+            made.sendall(message(b"Z", state))
     except (EOFError, OSError):
         pass
     finally:
