@@ -6,6 +6,7 @@ minute; the test runs it shortly.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -106,13 +107,24 @@ class Soak:
         self._running.fault("node", name=node, state=state)
         self._running.fault("node", name=node, state="running")
 
+    def _address(self) -> tuple[str, int]:
+        """Where the Service's clients connect."""
+        service = self._running.cluster.get(SERVICES, "soak", "default")
+        return str(service["spec"]["clusterIP"]), published(80, needed_shift())
+
+    def _is_closed(self) -> bool:
+        """Whether the Service has no listener, as without endpoints."""
+        with socket.socket() as client:
+            client.settimeout(1)
+            return client.connect_ex(self._address()) == errno.ECONNREFUSED
+
     def _connect(self) -> None:
         """Many short connections through the Service; whether someone answers is chance."""
-        address = self._running.cluster.get(SERVICES, "soak", "default")["spec"]["clusterIP"]
+        address = self._address()
         for _ in range(CONNECTIONS):
             with suppress(OSError), socket.socket() as client:
                 client.settimeout(1)
-                client.connect((address, published(80, needed_shift())))
+                client.connect(address)
                 client.sendall(b"GET /echo?msg=x HTTP/1.0\r\n\r\n")
                 while client.recv(4096):
                     pass
@@ -126,6 +138,7 @@ class Soak:
         pods = self._running.directory / "pods"
         wait_for(lambda: not list(pods.iterdir()), "no directory of a Pod is left")
         wait_for(lambda: not self._running.held()["pods"], "the kubelet has forgotten every Pod")
+        wait_for(self._is_closed, "the Service has no listener")
         pids = {name: self._running.process(name) for name in PARTS}
         wait_for(lambda: _descriptors(pids["dataplane"]) < 64, "connections are closed")
         return {

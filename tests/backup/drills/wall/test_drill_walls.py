@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Condition
 from typing import Any
 
 import pytest
@@ -30,6 +31,9 @@ from tests.backup.plans.shop_plan import (
     lived_in,
     running,
 )
+
+PATIENCE = 20.0
+"""Seconds that one thread waits for another."""
 
 POLICIES = "networkpolicies.networking.k8s.io"
 
@@ -149,30 +153,34 @@ def test_each_workload_is_asked_for_before_any_exists() -> None:
 
 
 def test_the_namespaces_of_a_plan_are_asked_at_once() -> None:
-    """A canary here ends only once the other namespace has one of its number, too."""
-    cluster, met = lived_in(), set[str]()
+    """A canary is asked about only once the other namespace has one of its number, too: this clock
+    does not wait, so the two threads have to."""
+    cluster, there = lived_in(), Condition()
     cluster.on_create = lambda obj: None
     cluster.add(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "bank"}},
         deployment("teller", "bank"),
     )
 
-    def started(obj: Object) -> None:
-        if not obj["metadata"]["name"].startswith(NAME):
-            running(obj, cluster)
+    made: dict[str, set[str]] = {}
 
-    def ends(verb: str, kind: str, namespace: str, name: str) -> None:
-        if (verb, kind) != ("get", "pods") or not name.startswith(NAME):
+    def started(obj: Object) -> None:
+        metadata = obj["metadata"]
+        if not metadata["name"].startswith(NAME):
+            running(obj, cluster)
             return
-        if all(("pods", each, name) in cluster.objects for each in ("bank-drill", "shop-drill")):
-            met.add(name)
-        if name in met:
-            state = {"terminated": {"exitCode": 0}}
-            there = cluster.objects["pods", namespace, name]
-            there["status"] = {"containerStatuses": [{"state": state}]}
+        obj["status"] = {"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]}
+        with there:
+            made.setdefault(metadata["name"], set()).add(metadata["namespace"])
+            there.notify_all()
+
+    def asked(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("get", "pods") and name.startswith(NAME):
+            with there:
+                assert there.wait_for(lambda: len(made[name]) == 2, timeout=PATIENCE), made
 
     cluster.on_create = started
-    cluster.faults.append(ends)
+    cluster.faults.append(asked)
     clock, store = clocked()
     plan = replace(PLAN, namespaces=("shop", "bank"))
     make(plan, cluster, store, name="shop-20260301020000", clock=clock, keys=KEYS)
