@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
+from resilience.kube import objects
 from resilience.kube.label_selector import matches
 from resilience.kube.readiness import is_ready
 
@@ -69,8 +70,7 @@ def needs_budget(pod: Object, budget: Object) -> bool:
 def unprocessed(budget: Object) -> str:
     """Why the numbers in the budget's status are not about its current spec: its controller has
     not processed it yet, and the API server evicts nothing by it meanwhile. "" once it has."""
-    written = int(budget["metadata"].get("generation") or 0)
-    seen = int((budget.get("status") or {}).get("observedGeneration") or 0)
+    seen, written = objects.generations(budget)
     if seen >= written:
         return ""
     return (

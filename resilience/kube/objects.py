@@ -127,6 +127,12 @@ def grace(pod: Object) -> float:
     return float(next((value for value in (given, own) if value is not None), 30))
 
 
+def generations(obj: Object) -> tuple[int, int]:
+    """Of its spec: the newest that its controller has seen, and the one that is written."""
+    seen = mapping(obj.get("status")).get("observedGeneration")
+    return int(seen or 0), int(metadata(obj).get("generation") or 0)
+
+
 def in_order(objects: Iterable[Object]) -> list[Object]:
     """Sorted by namespace and name."""
     return sorted(objects, key=lambda obj: (namespace(obj), name(obj)))

@@ -63,12 +63,9 @@ def shortfall(workload: Object, pods: Sequence[Object] | None) -> Shortfall | No
         return _of_job(workload)
     if objects.is_terminating(workload):
         return Shortfall("it is being deleted")
-    generation = int(objects.metadata(workload).get("generation") or 0)
-    observed = int(_status(workload).get("observedGeneration") or 0)
-    if observed < generation:
-        return Shortfall(
-            f"its controller has not seen the newest spec ({observed} of {generation})"
-        )
+    seen, written = objects.generations(workload)
+    if seen < written:
+        return Shortfall(f"its controller has not seen the newest spec ({seen} of {written})")
     progress = objects.condition(workload, "Progressing")
     if progress.get("reason") == "ProgressDeadlineExceeded":
         said = progress.get("message") or "ProgressDeadlineExceeded"

@@ -54,9 +54,8 @@ class Breach:
 
 def is_current(budget: Object) -> bool:
     """Whether the status refers to the budget's current spec."""
-    status = budget.get("status") or {}
-    written = int(objects.metadata(budget).get("generation") or 0)
-    return "currentHealthy" in status and int(status.get("observedGeneration") or 0) >= written
+    seen, written = objects.generations(budget)
+    return "currentHealthy" in (budget.get("status") or {}) and seen >= written
 
 
 def reading(budget: Object, at: float) -> Reading:

@@ -62,8 +62,7 @@ def _noticed(data: Mapping[str, Any], context: UndoContext) -> Object | None:
             return None
         if objects.uid(found) != data["uid"] or objects.is_terminating(found):
             return None
-        seen = int((found.get("status") or {}).get("observedGeneration") or 0)
-        written = int(objects.metadata(found).get("generation") or 0)
+        seen, written = objects.generations(found)
         if seen >= written or context.clock.monotonic() >= until:
             return found
         context.clock.wait(_ASK_EVERY)

@@ -50,10 +50,8 @@ def rollouts(workload: Object) -> Iterator[str]:
     # A DaemonSet has its own counters, in its status alone.
     wanted = spec.get("replicas", status.get("desiredNumberScheduled"))
     updated = status.get("updatedReplicas", status.get("updatedNumberScheduled", 0))
-    behind = int(status.get("observedGeneration") or 0) < int(
-        objects.metadata(workload).get("generation") or 0
-    )
-    if behind or (wanted is not None and status and updated < wanted):
+    seen, written = objects.generations(workload)
+    if seen < written or (wanted is not None and status and updated < wanted):
         counted = f"{updated} of {wanted or 0} Pods updated"
         yield f"is rolling out already ({counted}); the two mix"
 

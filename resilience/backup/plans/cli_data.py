@@ -79,12 +79,13 @@ def shown(snapshot: Snapshot) -> Data:
 def verified(found: Verification | Whole) -> Data:
     """A verification that found nothing wrong. `opened` is false if only stored bytes were
     checked."""
+    data = found if isinstance(found, Verification) else Verification(found.name)
     return {
         "name": found.name,
         "intact": True,
-        "volumes": found.volumes if isinstance(found, Verification) else 0,
-        "dumps": found.dumps if isinstance(found, Verification) else 0,
-        "dataBytes": found.data_bytes if isinstance(found, Verification) else 0,
+        "volumes": data.volumes,
+        "dumps": data.dumps,
+        "dataBytes": data.data_bytes,
         "opened": found.opened,
         "objects": found.objects,
         "bytes": found.bytes,

@@ -10,11 +10,11 @@ with success and a warning, and the write exists on that server alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from resilience.ledger import values
+from resilience.ledger.drivers.postgres_connection import Options, connected
 from resilience.ledger.drivers.session import (
     Place,
     Refused,
@@ -61,7 +61,8 @@ class PostgresSession:
         self._store, self._psycopg = store, psycopg
         self._connection: Any = None
         self._warnings: list[str] = []
-        self._options = _Options(store.settings, store.place.timeout)
+        limit = {"statement_timeout": f"{round(store.place.timeout * 1000)}"}
+        self._options = Options(store.settings, wished=limit)
         self._by = ""
 
     def put(self, key: str, value: str) -> str:
@@ -138,44 +139,18 @@ class PostgresSession:
         return connection
 
     def _opened(self, host: str, port: int) -> Any:
-        store, psycopg = self._store, self._psycopg
-        try:
-            return psycopg.connect(
-                host=host, port=port, dbname=store.database, user=store.user, autocommit=True,
-                password=store.place.secrets.get("password"), application_name="resilience-ledger",
-                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
-                connect_timeout=max(2, round(store.place.timeout)), options=str(self._options),
-                tcp_user_timeout=round(store.place.timeout * 1000),
-                prepare_threshold=None,  # a pooler gives the next statement another session
-            )  # fmt: skip
-        except psycopg.OperationalError as error:
-            if not self._options.reduced(error):
-                raise
-        return self._opened(host, port)
+        store = self._store
+        return connected(
+            self._psycopg, self._options, store.place.timeout,
+            host=host, port=port, dbname=store.database, user=store.user, autocommit=True,
+            password=store.place.secrets.get("password"), application_name="resilience-ledger",
+            tcp_user_timeout=round(store.place.timeout * 1000),
+            prepare_threshold=None,  # a pooler gives the next statement another session
+        )  # fmt: skip
 
     def _noticed(self, diagnostic: Any) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":
             self._warnings.append(str(diagnostic.message_primary))
-
-
-class _Options:
-    """The run-time parameters of a session. `statement_timeout` is among them and not set later:
-    a pooler would give the connection, with what was set, to clients of the service. If
-    it refuses the parameter, as PgBouncer does, there is no limit."""
-
-    def __init__(self, settings: Mapping[str, str], timeout: float) -> None:
-        self._settings = settings
-        self._timeout = {"statement_timeout": f"{round(timeout * 1000)}"}
-
-    def __str__(self) -> str:
-        every = sorted({**self._timeout, **self._settings}.items())
-        return " ".join(f"-c {name}={text}" for name, text in every)
-
-    def reduced(self, error: BaseException) -> bool:
-        """Whether it is worth another try without the timeout."""
-        refused = bool(self._timeout) and "unsupported startup parameter" in str(error)
-        self._timeout = {} if refused else self._timeout
-        return refused
 
 
 def _first(error: BaseException) -> str:

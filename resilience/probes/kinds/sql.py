@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers.postgres_connection import Options, connected
 from resilience.ledger.drivers.session import Credential
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
@@ -76,11 +77,17 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     psycopg = server.library("psycopg", "postgres")
     expected = given["expect"]
     milliseconds = max(1, round(given["timeout"] * 1000))
-    connect = _Connect(given, psycopg, milliseconds)
+    limits = {"statement_timeout": f"{milliseconds}", "default_transaction_read_only": "on"}
+    options = Options({}, wished=limits)  # they hold beyond the transaction as well
+    where = {
+        "host": given["host"], "port": given["port"], "dbname": given["database"],
+        "user": given["user"], "password": given["password"], "autocommit": False,
+        "tcp_user_timeout": milliseconds, "application_name": "resilience-probe",
+    }  # fmt: skip
 
     def ask() -> Reply:
         try:
-            with connect() as connection:
+            with connected(psycopg, options, given["timeout"], **where) as connection:
                 connection.read_only = True
                 cursor = connection.execute(
                     f"SET LOCAL statement_timeout = {milliseconds};\n{given['query']}"
@@ -97,38 +104,6 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
         return Reply(Answer.GOOD)
 
     return ask
-
-
-class _Connect:
-    """Opens connections. Their options hold beyond the transaction as well. A pooler refuses them
-    (PgBouncer, "unsupported startup parameter"), or takes them and does not pass them on, so that
-    nothing may depend on them."""
-
-    def __init__(self, given: Mapping[str, Any], psycopg: Any, milliseconds: int) -> None:
-        self._psycopg, self._seconds = psycopg, given["timeout"]
-        self._where = {
-            "host": given["host"], "port": given["port"], "dbname": given["database"],
-            "user": given["user"], "password": given["password"],
-            "tcp_user_timeout": milliseconds,
-        }  # fmt: skip
-        self._options = f"-c statement_timeout={milliseconds} -c default_transaction_read_only=on"
-
-    def __call__(self) -> Any:
-        try:
-            return self._opened()
-        except self._psycopg.OperationalError as error:
-            if not self._options or "unsupported startup parameter" not in str(error):
-                raise
-        self._options = ""
-        return self._opened()
-
-    def _opened(self) -> Any:
-        return self._psycopg.connect(
-            **self._where, options=self._options, autocommit=False,
-            application_name="resilience-probe",
-            client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
-            connect_timeout=max(2, round(self._seconds)),
-        )  # fmt: skip
 
 
 def _failed(error: Any) -> Reply:
