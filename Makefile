@@ -41,8 +41,8 @@ lint: $(VENV)/.lint  ## types and style
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-zoo: $(VENV)/.test  ## 50 services, each with one known defect or none, ten times: the confusion matrix
-	$(BIN)/python -m pytest tests/zoo --zoo-rounds 10
+zoo: $(VENV)/.test  ## 50 services, each with one known defect or none, ten times: the confusion matrix (ROUNDS=10, BUSY=4 for busy processes next to it)
+	$(BIN)/python -m pytest tests/zoo --zoo-rounds $(or $(ROUNDS),10) --zoo-workers $(or $(ZOO_WORKERS),$(DEMO_WORKERS)) --zoo-busy $(or $(BUSY),0)
 
 ledger: $(VENV)/.test  ## the ledger's store, correct and with five defects, fifty times each
 	LEDGER_SEEDS=50 $(BIN)/python -m pytest tests/ledger/test_trials.py

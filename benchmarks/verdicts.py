@@ -16,11 +16,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks import Row
+from tests.zoo.busy import busy
 from tests.zoo.expected import HOLD
 from tests.zoo.expected import services as zoo
 
@@ -33,7 +33,6 @@ FILES = [
     *(each.scenario for each in ZOO.values()),
 ]
 
-BUSY = "import os\nwho = os.getppid()\nwhile os.getppid() == who:\n    sum(range(1000))\n"
 REACH = {4: 0.95, 8: 0.85}
 """Busy processes, and the least part of usable verdicts."""
 
@@ -46,7 +45,7 @@ def measure() -> Iterator[Row]:
     rounds = int(os.environ.get("ROUNDS", "5"))
     for count, reach in REACH.items():
         ended = Counter[str]()
-        with _busy(count), tempfile.TemporaryDirectory() as directory:
+        with busy(count), tempfile.TemporaryDirectory() as directory:
             for number in range(rounds):
                 ended += _verdicts(Path(directory, str(number)))
         yield from _rows(count, reach, ended)
@@ -104,18 +103,3 @@ def _kind(run: Mapping[str, Any], right: str) -> str:
     if run["outcome"] == right:
         return "right"
     return "wrong" if run["outcome"] in ("passed", "service failed") else "none"
-
-
-@contextmanager
-def _busy(count: int) -> Iterator[None]:
-    """So many processes that never sleep, on the two processors that everything here shares."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, sorted(before)[:2])
-    try:
-        with ExitStack() as stack:
-            for _ in range(count):
-                child = stack.enter_context(subprocess.Popen([sys.executable, "-c", BUSY]))
-                stack.callback(child.kill)
-            yield
-    finally:
-        os.sched_setaffinity(0, before)

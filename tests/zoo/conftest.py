@@ -1,4 +1,8 @@
-"""`--zoo-rounds N`: all services N times, and the confusion matrix at the end."""
+"""`--zoo-rounds N`: all services N times, and the confusion matrix at the end.
+
+`--zoo-workers N` runs N scenarios at a time, `--zoo-busy N` lets N processes that never sleep run
+next to them.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +52,12 @@ def chosen(config: pytest.Config) -> list[str]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--zoo-rounds", type=int, default=0, metavar="N", help="run all services N times"
+    )
+    parser.addoption(
+        "--zoo-workers", type=int, default=1, metavar="N", help="run N scenarios at a time"
+    )
+    parser.addoption(
+        "--zoo-busy", type=int, default=0, metavar="N", help="next to N processes that never sleep"
     )
 
 

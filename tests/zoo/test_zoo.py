@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.zoo.busy import busy
 from tests.zoo.conftest import MATRIX, chosen
 from tests.zoo.expected import HOLD, SERVICES, services, wrong
 
@@ -27,18 +28,21 @@ ROOT = Path(__file__).parents[2]
 ALL = services()
 
 
-def runs(files: Sequence[Path], report: Path) -> dict[str, Any]:
+def runs(files: Sequence[Path], report: Path, config: pytest.Config) -> dict[str, Any]:
     """The report's runs by scenario id."""
     there: list[str | Path] = ["-m", "pytest", *files, "-q", "-p", "no:randomly"]
+    if (workers := config.getoption("--zoo-workers")) > 1:
+        there += ["-n", str(workers)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    done = subprocess.run(
-        [sys.executable, *there, "--resilience-report", report],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120 + 90 * len(files),
-    )
+    with busy(config.getoption("--zoo-busy")):
+        done = subprocess.run(
+            [sys.executable, *there, "--resilience-report", report],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120 + 90 * len(files),
+        )
     written = report / "report.json"
     assert written.exists(), done.stdout + done.stderr
     ended = json.loads(written.read_text())["runs"]
@@ -46,10 +50,12 @@ def runs(files: Sequence[Path], report: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def held(zoo_round: int, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def held(
+    zoo_round: int, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
     """One round over the scenarios that are shipped."""
     files = [ROOT / "scenarios" / f"{name}.scenario.yaml" for name in HOLD]
-    return runs(files, tmp_path_factory.mktemp("hold"))
+    return runs(files, tmp_path_factory.mktemp("hold"), request.config)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def seen(
 ) -> dict[str, Any]:
     """One round over the zoo, or over its sample."""
     files = [ALL[name].scenario for name in chosen(request.config)]
-    return runs(files, tmp_path_factory.mktemp("zoo"))
+    return runs(files, tmp_path_factory.mktemp("zoo"), request.config)
 
 
 @pytest.mark.parametrize("name", HOLD)
