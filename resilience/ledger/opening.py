@@ -28,6 +28,7 @@ from resilience.ledger.drivers.session import (
     Unclear,
     Unusable,
 )
+from resilience.ledger.drivers.trust import Trust, trust
 from resilience.ledger.targets import (
     ExecTarget,
     HttpTarget,
@@ -64,8 +65,10 @@ def opening(
     if isinstance(target, HttpTarget):
         return _http(target, place, namespace, directory, _named(target, around, namespace))
     if isinstance(target, RedisTarget):
-        return RedisStore(place=place, database=target.database, username=target.username,
-                          wait=target.wait)  # fmt: skip
+        return RedisStore(
+            place=place, database=target.database, username=target.username, wait=target.wait,
+            trust=_trust(target, around.cluster, namespace, directory),
+        )  # fmt: skip
     if isinstance(target, PostgresTarget):
         return PostgresStore(place=place, database=target.database, user=target.user,
                              settings=dict(target.settings))  # fmt: skip
@@ -93,6 +96,15 @@ def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
     except ValueError as error:
         raise Unusable(f"Secret {namespace}/{credential.secret}, key {credential.key!r}, holds no "
                        "text in UTF-8") from error  # fmt: skip
+
+
+def _trust(target: RedisTarget, cluster: Cluster, namespace: str, directory: Path) -> Trust | None:
+    """Unusable where it cannot be read."""
+    named = f"{target.service}.{namespace}" if target.service else target.host
+    try:
+        return trust(target, cluster, namespace, directory, named)
+    except NoSecretValue as error:
+        raise Unusable(str(error)) from error
 
 
 def _named(target: HttpTarget, around: Around, namespace: str) -> int:

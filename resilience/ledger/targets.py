@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from resilience.cluster.interface import DAEMONSETS, DEPLOYMENTS, REPLICASETS, STATEFULSETS
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model import references
 from resilience.model.masks import MASKS
 from resilience.model.verb import Complaint, parameter
@@ -77,6 +79,11 @@ class RedisTarget:
         "How many replicas must have a write before it counts as acknowledged.",
         default=0, at_least=0,
     )  # fmt: skip
+    tls: bool = trust.tls()
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    server_name: str = trust.server_name()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +144,14 @@ KINDS: Mapping[str, type[Target]] = {
 }
 
 
+BLOCKS: Mapping[str, Callable[..., Any]] = {
+    "password": Credential,
+    "ca_from": Authorities,
+    "client_certificate": ClientCertificate,
+}
+"""Keys whose value has keys of its own."""
+
+
 def kind(target: Target) -> str:
     """The scenario key of the target."""
     return next(name for name, cls in KINDS.items() if isinstance(target, cls))
@@ -162,6 +177,8 @@ def complaints(target: Target) -> Iterator[Complaint]:
         yield from _place(target)
     if isinstance(target, HttpTarget | ExecTarget):
         yield from _reading(target)
+    if isinstance(target, RedisTarget):
+        yield from trust.complaints(target, kind(target))
     password = getattr(target, "password", None)
     if password is not None and not (password.env or password.secret):
         yield Complaint(field=kind(target), message="`password` does not say where to read the "
@@ -178,6 +195,9 @@ def _place(target: HttpTarget | RedisTarget | PostgresTarget) -> Iterator[Compla
     if target.host and not (usual or numbered):
         yield Complaint(field=field, message="a `host` needs the number of a port",
                         expected="1 to 65535")  # fmt: skip
+    if "://" in target.host:
+        yield Complaint(field=field, message=f"`host` is {target.host!r}",
+                        expected="a name or an address")  # fmt: skip
 
 
 def _reading(target: HttpTarget | ExecTarget) -> Iterator[Complaint]:
@@ -237,8 +257,9 @@ def from_json(told: Mapping[str, Any]) -> Target:
     told = references.in_texts(told, partial(references.resolved, environment=os.environ))
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
               for name, value in told.items() if name != "kind"}  # fmt: skip
-    if fields.get("password"):
-        fields["password"] = Credential(**fields["password"])
+    for name, made_of in BLOCKS.items():
+        if fields.get(name):
+            fields[name] = made_of(**fields[name])
     if fields.get("ca"):
         fields["ca"] = Path(fields["ca"])
     if told["kind"] == "exec":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.ledger import values
+from resilience.ledger.drivers import redis_connection
 from resilience.ledger.drivers.redis_errors import is_answer, told
 from resilience.ledger.drivers.session import (
     Place,
@@ -15,24 +16,22 @@ from resilience.ledger.drivers.session import (
     Unusable,
     package,
 )
+from resilience.ledger.drivers.trust import Trust, failure
 from resilience.ledger.records import Found
 
 PAGE = 500
-
-RESP2 = 2
-"""The protocol that every server knows. redis-py 8 begins with HELLO, which Redis 5, and proxies in
-front of newer ones, refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisStore:
     """`database` by number; `wait` is how many replicas must have a write before it counts as
-    acknowledged (WAIT)."""
+    acknowledged (WAIT). `trust` None is plain text."""
 
     place: Place
     database: int = 0
     username: str = ""
     wait: int = 0
+    trust: Trust | None = None
 
     def __call__(self) -> RedisSession:
         return RedisSession(self, package("redis", "redis"))
@@ -43,6 +42,7 @@ class RedisSession:
 
     def __init__(self, store: RedisStore, redis: Any) -> None:
         self._store, self._redis = store, redis
+        self._context = store.trust.context() if store.trust else None
         self._client: Any = None
         self._by = ""
 
@@ -116,11 +116,10 @@ class RedisSession:
             return self._client
         store, errors = self._store, self._redis.exceptions
         host, port = store.place.address()
-        client = self._redis.Redis(
-            host=host, port=port, db=store.database, single_connection_client=False,
-            username=store.username or None, password=store.place.secrets.get("password"),
-            socket_timeout=store.place.timeout, socket_connect_timeout=store.place.timeout,
-            retry=None, max_connections=1, protocol=RESP2,
+        client = redis_connection.client(
+            self._redis, (host, port), store.place.timeout, self._context,
+            store.trust.name if store.trust else "", db=store.database,
+            username=store.username, password=store.place.secrets.get("password"),
         )  # fmt: skip
         try:
             self._by = str(client.info("server").get("run_id", ""))[:8]
@@ -130,7 +129,8 @@ class RedisSession:
                            "{secret: NAME, key: KEY}` or `{env: NAME}`") from error  # fmt: skip
         except (errors.RedisError, OSError) as error:
             client.close()
-            raise Refused(told(error)) from error
+            why = failure(error)
+            raise Refused(f"TLS failed: {why}" if why else told(error)) from error
         self._client = client
         return client
 

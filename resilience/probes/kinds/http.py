@@ -16,14 +16,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from resilience.cluster.reach import authority
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Right, Verb, parameter
 from resilience.probes.complaints import of_expression, without_body
 from resilience.probes.kinds.web import http_trust, http_url, json_place
-from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
+from resilience.probes.kinds.web.http_trust import Certificate
 from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
 from resilience.probes.service import placement, service_probe, shared_keys
 
@@ -83,20 +85,13 @@ class Http:
     )  # fmt: skip
     timeout: Duration = shared_keys.timeout("request")
     keepalive: bool = shared_keys.keepalive("requests")
-    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
-    ca_from: Authorities | None = parameter(
-        "Where the certificates to trust are in the cluster.", default=None,
-        example="{configmap: kube-root-ca.crt}",
-    )  # fmt: skip
-    server_name: str = parameter(
-        "Name expected in the certificate, if it differs from the host.", default=""
-    )
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    server_name: str = trust.server_name()
     certificate: Certificate | None = parameter(
         "Requirements on the server's certificate.", default=None, example="{expires_in: 14d}"
     )
-    client_certificate: ClientCertificate | None = parameter(
-        "The client certificate.", default=None, example="{secret: checkout-client}"
-    )
+    client_certificate: ClientCertificate | None = trust.client_certificate()
     token: Credential | None = parameter(
         "Source of a bearer token to send.",
         default=None,

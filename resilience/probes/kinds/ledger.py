@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from resilience.kube.selectors import Selector
 from resilience.ledger import targets
+from resilience.ledger.drivers import trust
 from resilience.ledger.promises import Allow
 from resilience.ledger.targets import (
     ExecTarget,
@@ -157,6 +158,9 @@ def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
         for where in filter(None, (home, ledger.restored)):
             yield Right(verb="get", group="", resource="secrets", namespace=where,
                         name=password.secret)  # fmt: skip
+    if isinstance(ledger.target, RedisTarget):
+        for where in filter(None, (ledger.target.namespace or namespace, ledger.restored)):
+            yield from trust.rights(ledger.target, where)
 
 
 def _touches(ledger: Ledger, namespace: str) -> Reach:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
-from resilience.ledger.drivers.redis_driver import RESP2
+from resilience.ledger.drivers import redis_connection, trust
 from resilience.ledger.drivers.redis_errors import is_answer, told
-from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.session import Credential, Unusable
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate, Trust
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
 from resilience.model.values import Duration
 from resilience.model.verb import Complaint, Family, Phase, Verb, parameter
-from resilience.probes.prober.asker import Ask, Reply, Tell
+from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.launch import UNDO_TEXT, Via, remove
 from resilience.probes.service import placement, server, shared_keys
 
@@ -49,6 +51,11 @@ class Redis:
         "The command and its arguments; it must not write.", default=("PING",), example="[GET, x]"
     )
     expect: str = parameter("Text that the answer must be.", default="", example="PONG")
+    tls: bool = trust.tls()
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    server_name: str = trust.server_name()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
     keepalive: bool = shared_keys.keepalive("requests")
     timeout: Duration = shared_keys.timeout("command")
     via: Via = shared_keys.via()
@@ -57,6 +64,7 @@ class Redis:
 
 def _check(redis: Redis) -> Iterator[Complaint]:
     yield from server.complaints(redis)
+    yield from trust.complaints(redis)
     if not redis.command or redis.command[0].upper() not in READS:
         yield Complaint(
             field="command",
@@ -76,22 +84,26 @@ def configuration(redis: Redis, context: Any) -> dict[str, Any]:
         "kind": "redis", "extra": "redis", "host": where.host, "port": where.port,
         "username": redis.username, "password": where.password, "command": list(redis.command),
         "expect": redis.expect, "keepalive": redis.keepalive, "timeout": redis.timeout.seconds,
+        "trust": server.secured(redis, context),
     }  # fmt: skip
 
 
 def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
     """A connection's questions."""
     module = server.library("redis", "redis")
-    seconds = given["timeout"]
     kept: list[Any] = []
+    try:
+        context = Trust(**given["trust"]).context() if given["trust"] else None
+    except Unusable as error:
+        raise Never(str(error)) from error
+    name = given["trust"]["name"] if given["trust"] else ""
 
     def connected() -> Any:
         if kept:
             return kept.pop()
-        client = module.Redis(
-            host=given["host"], port=given["port"], username=given["username"] or None,
-            password=given["password"], socket_timeout=seconds, socket_connect_timeout=seconds,
-            retry=None, max_connections=1, decode_responses=True, protocol=RESP2,
+        client = redis_connection.client(
+            module, (given["host"], given["port"]), given["timeout"], context, name,
+            username=given["username"], password=given["password"], decode_responses=True,
         )  # fmt: skip
         client.response_callbacks.clear()  # the answer itself, not what the library makes of it
         return client
@@ -119,8 +131,11 @@ def _answered(client: Any, given: Mapping[str, Any], errors: Any) -> Reply:
     except errors.ConnectionError as error:
         if is_answer(error):
             return Reply(Answer.WRONG, told(error))
-        refused = "refused" in str(error).lower()
-        return Reply(Answer.REFUSED if refused else Answer.RESET, str(error))
+        if why := trust.failure(error):
+            return Reply(Answer.TLS, why)
+        if "refused" in str(error).lower():
+            return Reply(Answer.REFUSED, str(error))
+        return Reply(Answer.RESET, str(error) + trust.unshown(given["trust"]))
     except (errors.RedisError, OSError, ValueError) as error:
         return Reply(Answer.WRONG, told(error))
     text = str(said)

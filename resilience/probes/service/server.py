@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resilience.cluster.access.secret_values import NoSecretValue
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.session import Credential, Unusable, package
 from resilience.ledger.opening import secret
 from resilience.model.scenario import Step
@@ -64,6 +67,28 @@ def token(credential: Credential, context: Any, namespace: str) -> str:
     return found
 
 
+@contextmanager
+def in_cluster() -> Iterator[None]:
+    """What is read in it for TLS; NotMet, and not final where an object or a key is missing: some
+    are written by a controller. That says nothing about the service."""
+    try:
+        yield
+    except NoSecretValue as error:
+        raise NotMet(str(error), unknown=True) from error
+    except Unusable as error:
+        raise NotMet(str(error), final=True, unknown=True) from error
+
+
+def secured(parameters: Any, context: Any) -> dict[str, Any] | None:
+    """The TLS of a probe with the keys of `trust`, as its prober receives it; None without. The
+    name in the certificate is what clients call the server, wherever its address leads."""
+    namespace = parameters.namespace or context.namespace
+    named = f"{parameters.service}.{namespace}" if parameters.service else parameters.host
+    with in_cluster():
+        found = trust.trust(parameters, context.cluster, namespace, context.directory, named)
+    return asdict(found) if found else None
+
+
 def server(parameters: Any, context: Any, read: Read = password) -> Server:
     """The server of a probe with `service`, `host`, `port`, `namespace` and `password`; NotMet if
     the password cannot be read. `read` says what it has to be."""
@@ -90,6 +115,9 @@ def complaints(parameters: Any) -> Iterator[Complaint]:
     if parameters.host and not (isinstance(parameters.port, int) and 0 < parameters.port < 65536):
         yield Complaint(field="port", message="a `host` needs the number of a port",
                         expected="1 to 65535")  # fmt: skip
+    if "://" in parameters.host:
+        yield Complaint(field="host", message=f"`host` is {parameters.host!r}",
+                        expected="a name or an address; TLS is `tls: true`")  # fmt: skip
     yield from of_source("password", parameters.password)
     yield from of_timeout(parameters.timeout)
     yield from of_agents(parameters.agents, parameters.via)
@@ -104,7 +132,10 @@ def rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence
 
 def asker_rights(parameters: Any, namespace: str, held: Credential | None) -> Sequence[Right]:
     """The same of a probe with `via`, and to run its prober in a Pod where that may be."""
-    own = _secret_right(held, parameters.namespace or namespace)
+    where = parameters.namespace or namespace
+    own = [*_secret_right(held, where)]
+    if hasattr(parameters, "client_certificate"):
+        own += trust.rights(parameters, where)
     return placement.rights(parameters, namespace, own)
 
 

@@ -20,10 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from resilience.cluster.errors import NotFound
 from resilience.cluster.interface import CONFIGMAPS, Object, Resource
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model.masks import MASKS, shown
 from resilience.model.values import Duration
 from resilience.probes.kinds.http import VERB, Http, ask
-from resilience.probes.kinds.web.http_trust import Authorities, Certificate, ClientCertificate
+from resilience.probes.kinds.web.http_trust import Certificate
 from resilience.verbs.context import NotMet
 from tests.probes.probing import Context, Sandbox
 from tests.probes.server import Server, answer
