@@ -3,6 +3,8 @@
 Six findings are those that cost operators the most time: an eviction that can never succeed looks,
 from the outside, like one that has not succeeded yet. The seventh says that it may be too early to
 tell: nothing is concluded from the numbers of a budget that its controller has not processed yet.
+What a budget allows at this moment counts: during a rollout with a surge there may be more Pods
+than are wanted.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
             "give minAvailable as a whole number",
             expected == 0,
         )
-    if expected and desired >= expected:
+    if expected and desired >= expected and not int(status.get("disruptionsAllowed") or 0):
         kind = Lint.SINGLE if expected == 1 else Lint.NEVER
         yield Warning(
             kind,

@@ -4,7 +4,8 @@ with the number waiting.
 Waiting Pods are queued by the set of budgets that covers them: none (they go at once), one (as far
 as it allows), several (the API server evicts no such Pod). Within a queue, Pods that are not ready
 and those that terminate go first: evicting them does not affect the service, and often costs no
-budget.
+budget. An eviction of an operator's Pod is sent even where its budget allows nothing: a
+webhook sees it before the API server reads the budget, and has the Pod moved.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 
 from resilience.cluster.interface import Object
 from resilience.drain.budgets import Allowance, is_counted, needs_budget
+from resilience.drain.passing import is_operators
+from resilience.kube import objects
 from resilience.kube.readiness import is_ready
 
 
@@ -32,6 +35,7 @@ class Queue:
     covers: Sequence[Allowance]
     ready: dict[str, Object] = field(default_factory=dict)
     first: dict[str, Object] = field(default_factory=dict)
+    operators: dict[str, Object] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether a Pod waits in the queue."""
@@ -44,19 +48,26 @@ class Queue:
         here, other = (self.ready, self.first) if costs else (self.first, self.ready)
         other.pop(uid, None)
         here[uid] = pod
+        if is_operators(pod):
+            self.operators[uid] = pod
 
     def drop(self, uid: str) -> None:
         """Remove a Pod that is gone, or whose eviction is in flight."""
         self.ready.pop(uid, None)
         self.first.pop(uid, None)
+        self.operators.pop(uid, None)
 
     def choose(self, now: float) -> Sequence[Next]:
         """The Pods to evict now; they stay queued until they are dropped."""
         if not self.covers:
             return [Next(pod, None) for pod in self._all()]
         if len(self.covers) > 1:
-            return [Next(pod, None) for pod in self.first.values() if not is_counted(pod)]
-        return list(self._within(self.covers[0], now))
+            free = [Next(pod, None) for pod in self.first.values() if not is_counted(pod)]
+        else:
+            free = list(self._within(self.covers[0], now))
+        chosen = {objects.uid(each.pod) for each in free}
+        asked = [pod for uid, pod in self.operators.items() if uid not in chosen]
+        return [*free, *(Next(pod, None) for pod in asked)]
 
     def _all(self) -> Iterator[Object]:
         yield from self.first.values()

@@ -19,7 +19,8 @@ def pod(
     **metadata: Any,
 ) -> Object:
     """A Pod as a kubelet would have written it."""
-    reference = {"kind": owner, "apiVersion": "apps/v1", "name": app, "controller": True}
+    reference = {"kind": owner, "apiVersion": "apps/v1", "name": app, "controller": True,
+                 "uid": f"uid-of-{app}"}  # fmt: skip
     owners = [] if owner is None else [reference]
     return {
         "metadata": {

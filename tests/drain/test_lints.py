@@ -14,7 +14,8 @@ from tests.drain.objects import budget, pod
 def a_budget(name: str = "web", **status: Any) -> Object:
     made = budget(name)
     made["spec"]["minAvailable"] = 2
-    made["status"].update({"expectedPods": 3, "desiredHealthy": 2, **status})
+    numbers = {"expectedPods": 3, "desiredHealthy": 2, "disruptionsAllowed": 0}
+    made["status"].update({**numbers, **status})
     return made
 
 
@@ -75,6 +76,7 @@ def test_max_unavailable_does_not_count_bare_pods() -> None:
         ({"expectedPods": 1, "desiredHealthy": 0}, []),
         ({"expectedPods": 0, "desiredHealthy": 0}, []),
         ({"expectedPods": 0, "desiredHealthy": 1}, []),
+        ({"expectedPods": 3, "desiredHealthy": 3, "disruptionsAllowed": 1}, []),
         ({"expectedPods": 1}, []),
         ({"desiredHealthy": 1}, []),
     ],

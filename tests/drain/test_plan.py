@@ -79,6 +79,28 @@ def test_under_two_budgets_only_what_no_budget_is_asked_about_goes(
     assert chosen(queue(covered, budgets=TWO)) == ([("a", False)] if goes else [])
 
 
+@pytest.mark.parametrize("budgets", [(budget(allowed=0),), TWO])
+def test_an_operators_pod_is_asked_for_although_its_budget_refuses(
+    budgets: tuple[Object, ...],
+) -> None:
+    """Its webhook sees the request before the budget is read, and moves the Pod."""
+    theirs = pod("a")
+    theirs["metadata"]["ownerReferences"][0] |= {"kind": "VM", "apiVersion": "kubevirt.io/v1"}
+    made = queue(theirs, pod("b"), budgets=budgets)
+    assert chosen(made) == [("a", False)]
+    made.drop("uid-a")
+    assert chosen(made) == []
+    made.put(theirs)
+    assert chosen(made) == [("a", False)]
+
+
+def test_an_operators_pod_spends_what_its_budget_allows() -> None:
+    theirs = pod("a")
+    theirs["metadata"]["ownerReferences"][0]["apiVersion"] = "kubevirt.io/v1"
+    assert chosen(queue(theirs, budgets=(budget(allowed=1),))) == [("a", True)]
+    assert chosen(queue(theirs)) == [("a", False)]
+
+
 def test_a_pod_is_queued_once_with_its_newest_state() -> None:
     made = queue(pod("a"), sick("a"))
     assert (list(made.ready), list(made.first)) == ([], ["uid-a"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from resilience.actions.nodes import cordon, node_choice, own_probers
 from resilience.actions.pods import evictable
 from resilience.actions.undo import reverting
-from resilience.cluster.interface import BUDGETS, NODES, PODS, Object
+from resilience.cluster.interface import BUDGETS, NODES, PODS, STATEFULSETS, Object
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.values import Duration
@@ -32,7 +32,7 @@ from resilience.verbs.context import (
 )
 
 if TYPE_CHECKING:
-    from resilience.drain import Allow
+    from resilience.drain import Allow, DrainResult
 
 MANY_NODES = 100
 """With more remaining nodes than this, their Pods are not listed, since each node costs a
@@ -146,10 +146,11 @@ def _cordon(found: Sequence[Object], context: ActionContext) -> None:
             cordon.put_on(node, context)
 
 
-def _judge(result: object, names: Sequence[str], harmed: set[str], context: ActionContext) -> None:
-    from resilience.drain import DrainResult, State
+def _judge(
+    result: DrainResult, names: Sequence[str], harmed: set[str], context: ActionContext
+) -> None:
+    from resilience.drain import State
 
-    assert isinstance(result, DrainResult)
     where = ", ".join(names)
     left = [pod for pod in result.pods if not pod.state.fine]
     text = f"{where} is not empty after {result.seconds:.1f} s: " + "; ".join(map(str, left))
@@ -161,12 +162,25 @@ def _judge(result: object, names: Sequence[str], harmed: set[str], context: Acti
     if left:
         raise ActionFailed(text)
     if not harmed.intersection(pod.uid for pod in result.evicted):
-        raise NothingToDo(_nothing(names))
+        raise NothingToDo(_nobody(result, names))
     context.note(
         What.NOTE,
         f"{where} drained of {many(len(result.evicted), 'Pod')} in {result.seconds:.1f} s,"
         f" {result.rejected} evictions rejected",
         {"seconds": result.seconds, "rejected": result.rejected},
+    )
+
+
+def _nobody(result: DrainResult, names: Sequence[str]) -> str:
+    """Nobody was evicted: all left by themselves, or there was nobody."""
+    from resilience.drain import State
+
+    went = [f"{pod.namespace}/{pod.name}" for pod in result.pods if pod.state is State.GONE]
+    if not went:
+        return _nothing(names)
+    return (
+        f"every Pod of {', '.join(names)} left by itself before it was evicted"
+        f" ({', '.join(went)}), so the drain disrupted nobody"
     )
 
 
@@ -191,7 +205,7 @@ def _room(
     if len(others) > MANY_NODES:
         _told([f"{len(others)} nodes remain; whether they have capacity was not computed"], context)
         return
-    coming = [pod for pod in leaving if objects.controller(pod) is not None]
+    coming = [pod for pod in leaving if _is_replaced(pod)]
     lost = homeless(coming, others, [pod for node in others for pod in _on(node, context)])
     texts = [f"no other node can take {pod.pod}: {pod.reason}" for pod in lost]
     if texts and not overflow:
@@ -200,6 +214,15 @@ def _room(
             " (nothing was touched; set `overflow: true` to drain anyway): " + "; ".join(texts)
         )
     _told(texts, context)
+
+
+def _is_replaced(pod: Object) -> bool:
+    """Whether another Pod needs room because this one leaves: not for one that has finished, nor
+    for one that was being deleted before, except that a StatefulSet waits until it is gone."""
+    owner = objects.controller(pod)
+    if owner is None or objects.is_finished(pod):
+        return False
+    return not objects.is_terminating(pod) or owner["kind"] == STATEFULSETS.kind
 
 
 def _on(node: Object, context: ActionContext) -> Sequence[Object]:
@@ -221,7 +244,7 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
                   ("watch", "policy", BUDGETS.plural), ("get", "apps", "replicasets"),
                   ("get", "apps", "daemonsets")]  # fmt: skip
     more = [Right(verb=verb, group=group, resource=name) for verb, group, name in everywhere]
-    return [*node_choice.rights(drain, namespace), *more]
+    return [*node_choice.rights(drain, namespace), *more, *evictable.rights(drain, "")]
 
 
 def rehearse(drain: Drain, context: ActionContext) -> None:

@@ -154,7 +154,8 @@ def _open(state: Sequence[tuple[str, int]]) -> bool:
 def _rights(evict: Evict, namespace: str) -> Sequence[Right]:
     wanted = [("policy", verb, BUDGETS.plural) for verb in ("list", "watch")]
     budgets = wide.rights(evict, namespace, wanted)
-    return [*pod_action.rights(("create", "pods/eviction"))(evict, namespace), *budgets]
+    own = pod_action.rights(("create", "pods/eviction"))(evict, namespace)
+    return [*own, *budgets, *evictable.rights(evict, namespace)]
 
 
 VERB = Verb(

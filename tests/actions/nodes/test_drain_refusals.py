@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resilience.actions.nodes import drain
 from resilience.actions.nodes.drain import VERB as DRAIN
 from resilience.cluster.interface import DAEMONSETS, NODES, PODS, Object
 from resilience.drain import engine
@@ -81,3 +82,20 @@ def test_a_pod_whose_daemonset_is_gone_leaves_if_that_is_allowed(here: World, ex
     record = drained(here, bare=True, empty_dir=True)
     assert record.outcome is Outcome.PASSED, record.message
     assert [objects.name(pod) for pod in here.pods()] == (["log-1"] if exists else [])
+
+
+@pytest.mark.parametrize(
+    ("owner", "more", "replaced"),
+    [
+        ("ReplicaSet", {}, True),
+        ("ReplicaSet", {"deletionTimestamp": "2026-01-01T00:00:00Z"}, False),
+        ("StatefulSet", {"deletionTimestamp": "2026-01-01T00:00:00Z"}, True),
+        ("StatefulSet", {"phase": "Failed"}, False),
+        ("Job", {"phase": "Succeeded"}, False),
+        ("", {}, False),
+    ],
+)
+def test_only_a_pod_that_is_replaced_elsewhere_needs_room(
+    here: World, owner: str, more: Any, replaced: bool
+) -> None:
+    assert drain._is_replaced(standing(here, "log-1", owner=owner, **more)) is replaced

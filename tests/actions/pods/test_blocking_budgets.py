@@ -7,10 +7,16 @@ from typing import Any
 import pytest
 
 from resilience.actions.pods import evictable
-from resilience.cluster.interface import BUDGETS, PODS, Object
+from resilience.cluster.interface import BUDGETS, PODS, REPLICASETS, Object
 from resilience.verbs.context import Blocked
 from tests.drain.objects import budget, pod
 from tests.engine.fakes import FakeClock, FakeCluster
+
+
+def a_replicaset(name: str) -> Object:
+    """It wants more Pods than a test has."""
+    metadata = {"name": name, "namespace": "shop", "uid": f"uid-of-{name}"}
+    return {"kind": "ReplicaSet", "metadata": metadata, "spec": {"replicas": 9}}
 
 
 class Asking:
@@ -19,6 +25,8 @@ class Asking:
     def __init__(self, *objects: Object) -> None:
         self.cluster = FakeCluster(FakeClock())
         self.notes: list[str] = []
+        for owner in ("web", "db"):
+            self.cluster.put(REPLICASETS, a_replicaset(owner))
         for each in objects:
             self.cluster.put(BUDGETS if "disruptionsAllowed" in each["status"] else PODS, each)
 
@@ -83,3 +91,25 @@ def test_a_budget_that_its_controller_has_not_processed_is_noted_and_waited_for(
         "shop/web was written, and the disruption controller has not processed it yet (generation"
         " 2, observedGeneration 1); until then, it lets nothing be evicted"
     ]
+
+
+def ending(name: str) -> Object:
+    made = pod(name)
+    made["spec"]["restartPolicy"] = "Never"
+    return made
+
+
+def test_a_pod_that_ends_by_itself_is_waited_for_whatever_its_budget_allows() -> None:
+    leaving = ending("a")
+    asking = Asking(never(), pod("b"), leaving)
+    asking.require(leaving)
+    assert asking.notes == [
+        "shop/a ends by itself once its containers have (restartPolicy Never); it is waited for,"
+        " although shop/web allows no eviction"
+    ]
+
+
+def test_one_pod_that_stays_is_enough_to_give_up() -> None:
+    leaving = [ending("a"), pod("b", owner=None)]
+    with pytest.raises(Blocked, match="nothing was touched: shop/web wants 2 of 2"):
+        Asking(never(), *leaving).require(*leaving)

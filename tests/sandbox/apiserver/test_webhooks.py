@@ -208,3 +208,15 @@ def test_a_webhook_cannot_lock_itself_in(wire: Wire, configure: Configure) -> No
     configure("validating", "/always-deny", plural="*", namespaceSelector={})
     path = f"{CONFIGURATIONS}/validatingwebhookconfigurations/{wire.namespace}-0"
     assert wire.patch(path, {"metadata": {"labels": {"a": "b"}}}).status == 200
+
+
+def test_an_eviction_is_judged_before_the_budgets_are_asked(
+    wire: Wire, configure: Configure
+) -> None:
+    """Strimzi's and KubeVirt's webhooks see each eviction, also under a budget that forbids it."""
+    wire("POST", PODS, pod("web"))
+    evict = {"metadata": {"name": "web"}}
+    configure("validating", "/always-deny", plural="pods/eviction", operations=["CREATE"])
+    answer = wire("POST", f"{PODS}/web/eviction", evict)
+    assert "denied the request" in answer.message
+    assert wire("GET", f"{PODS}/web").status == 200

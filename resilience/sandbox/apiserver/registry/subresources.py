@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from resilience.sandbox.apiserver.admission import topology_labels
 from resilience.sandbox.apiserver.registry import patching
 from resilience.sandbox.apiserver.tables import custom_tables
+from resilience.sandbox.apiserver.webhooks.hook_matching import Attempt
 from resilience.sandbox.host.sandbox_clock import stamp
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import Obj, PatchType, Resource
@@ -93,7 +94,27 @@ class Subresources:
             return self.bind(resource, namespace, name, body, call)
         from resilience.sandbox.apiserver.registry.eviction import evict
 
+        eviction = {**body, "apiVersion": "policy/v1", "kind": "Eviction"}
+        self._judge(resource, namespace, name, eviction, subresource, call)
         return evict(self._registry, namespace, name, body, call)
+
+    def _judge(
+        self, resource: Resource, namespace: str, name: str, body: Obj, subresource: str, call: Call
+    ) -> None:
+        """Policies and webhooks come before the request itself: some that watch evictions let
+        an operator move the Pod, whatever its budgets say."""
+        self._registry.chain.judge(
+            Attempt(
+                kind=self._registry.kinds.of(resource),
+                operation="CREATE",
+                namespace=namespace,
+                name=name,
+                obj=body,
+                old=None,
+                call=call,
+                subresource=subresource,
+            )
+        )
 
     def paths(self, resource: Resource) -> Mapping[str, str]:
         """Where a resource keeps the values of its Scale."""

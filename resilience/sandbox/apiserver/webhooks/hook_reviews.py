@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from resilience.sandbox.apiserver.webhooks.hook_matching import Attempt, Hook
@@ -30,7 +31,7 @@ class WrongAnswer(ValueError):
 def review(attempt: Attempt) -> Obj:
     """The request."""
     resource = attempt.kind.resource
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    kind = _kind(attempt)
     about = {"group": resource.group, "version": resource.version, "resource": resource.plural}
     user = attempt.call.user
     request: dict[str, Any] = {
@@ -52,6 +53,15 @@ def review(attempt: Attempt) -> Obj:
     if attempt.subresource:
         request["subResource"] = request["requestSubResource"] = attempt.subresource
     return {"kind": "AdmissionReview", "apiVersion": VERSION, "request": request}
+
+
+def _kind(attempt: Attempt) -> Mapping[str, str]:
+    """The kind of what is sent: a subresource may have one of its own (Eviction)."""
+    resource, sent = attempt.kind.resource, attempt.obj or {}
+    if not attempt.subresource or not sent.get("kind"):
+        return {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    group, _, version = str(sent.get("apiVersion", "")).rpartition("/")
+    return {"group": group, "version": version, "kind": str(sent["kind"])}
 
 
 def _presented(attempt: Attempt) -> Obj | None:
