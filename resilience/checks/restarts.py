@@ -86,10 +86,10 @@ def _counts_here(pod: Object, selector: Selector, context: CheckContext) -> bool
 
 
 def _first_action(context: CheckContext) -> float:
-    """When something was first broken; before that, now."""
+    """When something was first broken; if nothing was, when `when` began."""
     moments = [each.struck for each in context.victims if each.phase is Phase.WHEN]
     moments += [each.since for each in context.changes if each.phase is Phase.WHEN]
-    return min(moments, default=context.clock.monotonic())
+    return min(moments, default=context.when_since)
 
 
 def _rights(_: Restarts, namespace: str) -> Sequence[Right]:

@@ -21,7 +21,8 @@ class State:
 
 
 def of(pod: Object) -> State:
-    """The first that applies: its end, a waiting container, no node, a readiness gate."""
+    """The first that applies: its end, a waiting container, no node, a readiness gate, a container
+    that failed before."""
     if objects.is_terminating(pod):
         return State(_terminating(pod))
     if objects.is_finished(pod):
@@ -44,7 +45,19 @@ def of(pod: Object) -> State:
         gate for gate in _gates(pod) if objects.condition(pod, gate).get("status") != "True"
     ]:
         return State(f"not ready (readiness gate {', '.join(shut)} is not True)", True)
-    return State(f"{objects.phase(pod) or 'without status'} and not ready")
+    phase = objects.phase(pod) or "without status"
+    if tries := list(_tries(pod)):
+        return State(f"{phase} and not ready ({', '.join(tries)})", crashing=True)
+    return State(f"{phase} and not ready")
+
+
+def _tries(pod: Object) -> Iterator[str]:
+    """Of each container that failed and was, or is about to be, started again: between two waits in
+    a crash loop its state alone shows nothing wrong."""
+    for container in objects.container_statuses(pod):
+        end, again = _end(container), container.get("restartCount") or 0
+        if end and not container.get("ready") and (again or not end.startswith(_WELL)):
+            yield f"{container.get('name')}: {f'restart {again} after ' if again else ''}{end}"
 
 
 def held(pod: Object) -> str:

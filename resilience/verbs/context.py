@@ -354,6 +354,11 @@ class CheckContext(Context, Protocol):
     def asked_since(self) -> float:
         """Monotonic seconds at which this check was first evaluated."""
 
+    @property
+    def when_since(self) -> float:
+        """Monotonic seconds at which `when` began, or the first measured block of a test in
+        Python; -inf before that."""
+
     def earliest(self, received: float) -> float:
         """The earliest moment at which an event received at `received` can have happened. It is
         before `received` if the API server did not answer for a while."""

@@ -179,9 +179,13 @@ def test_restarts_are_counted_from_the_watch(here: World, at_most: int, outcome:
     assert record.findings[0].value == 1.0
 
 
+GROWS = step(SCALE, Phase.WHEN, workload=WEB, replicas=4)
+
+
 @pytest.mark.parametrize(("after", "restarts"), [(0.5, 0.0), (2.5, 1.0)])
+@pytest.mark.parametrize("actions", [[GROWS], []], ids=["an action", "load only"])
 def test_restarts_before_the_first_action_do_not_count(
-    here: World, after: float, restarts: float
+    here: World, after: float, restarts: float, actions: list[Step]
 ) -> None:
     def restarted(pod: Any) -> None:
         pod["status"]["containerStatuses"] = [{"name": "web", "restartCount": 1}]
@@ -190,8 +194,7 @@ def test_restarts_before_the_first_action_do_not_count(
     here.clock.after(after, lambda: here.cluster.change(PODS, "shop", name, restarted))
     record = here.run(
         given=[step(SLEEP, Phase.GIVEN, duration=Duration.of(2))],
-        when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=4),
-              step(SLEEP, Phase.WHEN, 1, duration=Duration.of(2))],
+        when=[*actions, step(SLEEP, Phase.WHEN, len(actions), duration=Duration.of(2))],
         then=[step(RESTARTS, Phase.THEN, pods=APP, at_most=1)],
     )  # fmt: skip
     assert record.outcome is Outcome.PASSED, record.message

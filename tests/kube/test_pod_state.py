@@ -79,6 +79,42 @@ def test_a_crash_loop_says_how_it_ended(ended: dict[str, Any], says: str) -> Non
     assert of(found) == State(f"not ready (web: CrashLoopBackOff: {says})", crashing=True)
 
 
+FAILED = {"terminated": {"exitCode": 1, "reason": "Error"}}
+ENDED = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+RUNS: dict[str, Any] = {"running": {}}
+AGAIN = {"state": RUNS, "restartCount": 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        ({**AGAIN, "lastState": FAILED}, "restart 2 after exit code 1 (Error)"),
+        ({**AGAIN, "lastState": ENDED}, "restart 2 after exit code 0 (Completed)"),
+        ({"state": FAILED, "restartCount": 0}, "exit code 1 (Error)"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["initContainerStatuses", "containerStatuses"])
+def test_between_two_waits_of_a_crash_loop_the_last_end_is_told(
+    kind: str, status: dict[str, Any], says: str
+) -> None:
+    statuses: dict[str, Any] = {kind: [{"name": "prepare", "ready": False, **status}]}
+    found = of(pod(**statuses))
+    assert found == State(f"Pending and not ready (prepare: {says})", crashing=True)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"ready": False, "state": ENDED, "restartCount": 0},
+        {"ready": True, "lastState": FAILED, **AGAIN},
+        {"ready": False, "state": RUNS, "restartCount": 0},
+    ],
+)
+def test_what_works_or_never_ended_explains_nothing(status: dict[str, Any]) -> None:
+    found = of(pod(containerStatuses=[{"name": "prepare", **status}]))
+    assert found == State("Pending and not ready")
+
+
 def test_an_init_container_explains_the_containers_that_wait_for_it() -> None:
     found = pod(
         initContainerStatuses=[waiting("init", "CrashLoopBackOff", "back-off 10s")],

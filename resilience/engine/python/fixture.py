@@ -182,6 +182,7 @@ class Resilience:
             deck.wait_steady()
             deck.watch()
             began, done, state.struck_at = state.clock.monotonic(), len(state.done), None
+            state.when_at = began if state.when_at is None else state.when_at
             yield measured
             until = harm.wait_until_over(state, state.clock.monotonic() + settle.seconds)
             deck.finish()

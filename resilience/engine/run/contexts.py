@@ -100,6 +100,11 @@ class StepContext:
     def view(self, resource: Resource, namespace: str = "", *, labels: str = "") -> View:
         return self._state.views.open(resource, namespace, labels)
 
+    @property
+    def when_since(self) -> float:
+        began = self._state.when_at
+        return -inf if began is None else began
+
     def earliest(self, received: float) -> float:
         return earliest(received, self._state.sight.gaps())
 

@@ -105,7 +105,7 @@ class _Phases:
 
     def _when(self) -> None:
         state = self._state
-        began = state.clock.monotonic()
+        state.when_at = began = state.clock.monotonic()
         settle = self._scenario.settle.seconds
         try:
             with self._stopping():

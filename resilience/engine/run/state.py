@@ -37,8 +37,9 @@ class Done:
 
 @dataclass(slots=True, kw_only=True)
 class RunState:
-    """An abort ends waits of `clock`. `struck_at` is when the first action under `when` began.
-    `recorded_as` names the journal: another run's if that one began it and shares it."""
+    """An abort ends waits of `clock`. `when_at` is when `when`, or the first measured block of a
+    test in Python, began, and `struck_at` when the first action did. `recorded_as` names the
+    journal: another run's if that one began it and shares it."""
 
     run: RunId
     recorded_as: RunId
@@ -61,6 +62,7 @@ class RunState:
     verbs: dict[str, Verb] = field(default_factory=dict)
     residues: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    when_at: float | None = None
     struck_at: float | None = None
     sight: Sight = field(default_factory=Clear)
 

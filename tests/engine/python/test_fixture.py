@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from resilience.cluster.errors import Unreachable
-from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, SERVICES
+from resilience.cluster.interface import BUDGETS, DEPLOYMENTS, PODS, SERVICES
 from resilience.engine.base.run_options import Options
 from resilience.engine.journal.journal import Journal
 from resilience.engine.python.fixture import NotHeld, Resilience, StepFailed, UndoIncomplete
@@ -130,6 +131,32 @@ def test_a_probe_gives_numbers_of_the_time_since_the_first_action(here: World) -
         with pytest.raises(NotMeasured, match="p75 was not measured"):
             toy.latency(75)
     assert script.probes[0].stopped
+
+
+@pytest.mark.parametrize(
+    ("restarts", "counted"), [([1.0], 0), ([3.0], 1), ([8.0], 1), ([1.0, 3.0, 8.0], 2)]
+)
+def test_without_an_action_restarts_count_from_the_first_measured_block(
+    here: World, restarts: list[float], counted: int
+) -> None:
+    here.deploy()
+    name = here.pods()[0]["metadata"]["name"]
+
+    def restarted(pod: Any) -> None:
+        status = pod["status"].setdefault("containerStatuses", [{"name": "web", "restartCount": 0}])
+        status[0]["restartCount"] += 1
+
+    with engine(here, Script()) as resilience:
+        resilience.ready("deployment/web")
+        for after in restarts:
+            here.clock.after(after, lambda: here.cluster.change(PODS, "shop", name, restarted))
+        here.clock.wait(2)
+        for _ in range(2):
+            with resilience.probe.toy(settle="1s"):
+                here.clock.wait(4)
+        here.cluster.change(PODS, "shop", name, restarted)
+        with pytest.raises(AssertionError, match=f"observed {counted + 1} restarts? of 3"):
+            resilience.restarts(pods="app=web", at_most=counted)
 
 
 def test_a_probe_whose_with_was_forgotten_does_not_pass(here: World) -> None:
