@@ -8,7 +8,7 @@ first `MOST` are kept. `verify_record` stores a good result, and `fresh` relies 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -22,9 +22,14 @@ from resilience.backup.format.archive_reader import Exact, entries
 from resilience.backup.format.coverage import unaccepted
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
 from resilience.backup.format.manifest import DUMP, Manifest, VolumeRecord
+from resilience.backup.format.pipe import abreast
+from resilience.model.heap import only_new_collected
 from resilience.model.progress import Done, track
 
 MOST = 100
+
+_SMALL = 4 << 20
+"""Bytes of a file that is read beside others: Ctrl-C waits for those that are under way."""
 
 _STEP = 256
 """Objects between two reports of progress."""
@@ -83,7 +88,7 @@ def verify(snapshot: Snapshot, *, trusted: str = "") -> Verification:
     result.dumps = sum(each.kind == DUMP for each in streams)
     result.volumes = len(streams) - result.dumps
     result.data_bytes = sum(each.bytes for each in streams)
-    with track(f"verify {snapshot.name}", total=manifest.objects) as done:
+    with only_new_collected(), track(f"verify {snapshot.name}", total=manifest.objects) as done:
         for finding in _findings(snapshot, manifest, result, done):
             result.findings.append(finding)
             if len(result.findings) >= MOST:
@@ -98,9 +103,7 @@ def _findings(
     if manifest.encryption:
         archive = layout.sealed(archive)
     yield from _listing(snapshot, manifest)
-    for record in manifest.files:
-        if record.key != archive:
-            yield from _file(snapshot, manifest, record.key)
+    yield from _files(snapshot, manifest, archive)
     if result.findings or not result.opened:
         yield from _file(snapshot, manifest, archive)
         if not result.findings:
@@ -138,6 +141,22 @@ def _listing(snapshot: Snapshot, manifest: Manifest) -> Iterator[str]:
             yield f"{key} was not written with this snapshot"
         elif not understood(limited.read(snapshot.store, key, limited.SMALL)):
             yield f"{key}, the record of a verification, is damaged"
+
+
+def _files(snapshot: Snapshot, manifest: Manifest, archive: str) -> Iterator[str]:
+    """All but the archive. Small ones are read at the same time: each takes a store's answer
+    time."""
+    keys = [each.key for each in manifest.files if each.key != archive]
+    small = [each.key for each in manifest.files if each.key != archive and each.size <= _SMALL]
+    found = dict(
+        zip(small, abreast(_finder(snapshot, manifest, key) for key in small), strict=True)
+    )
+    for key in keys:
+        yield from found[key] if key in found else _file(snapshot, manifest, key)
+
+
+def _finder(snapshot: Snapshot, manifest: Manifest, key: str) -> Callable[[], list[str]]:
+    return lambda: list(_file(snapshot, manifest, key))
 
 
 def _file(snapshot: Snapshot, manifest: Manifest, key: str) -> Iterator[str]:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
+
+_ABREAST = 8
+"""Requests at the same time: enough to hide a store's answer time, and fewer than the connections
+that its client keeps."""
 
 
 class _End:
@@ -86,6 +91,18 @@ class Stage(Feed[T]):
                 work(item)
 
         super().__init__(each, depth=depth)
+
+
+def abreast(work: Iterable[Callable[[], T]]) -> list[T]:
+    """The results of short pieces of work, done at the same time, in their order. All have ended
+    when this returns or raises; of several errors, it is the first in that order."""
+    pool = ThreadPoolExecutor(_ABREAST, "resilience-abreast")
+    try:
+        begun = [pool.submit(each) for each in work]
+        wait(begun)
+    finally:  # also on Ctrl-C, so that nothing is written after this
+        pool.shutdown(cancel_futures=True)
+    return [each.result() for each in begun]
 
 
 def ahead(items: Iterable[T], *, depth: int = 1) -> Iterator[T]:

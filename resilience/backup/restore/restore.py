@@ -41,6 +41,7 @@ from resilience.backup.restore.served_kinds import Kinds, MissingKind
 from resilience.backup.restore.writes.server_refusals import is_hook_away
 from resilience.backup.restore.writes.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.model.heap import only_new_collected
 from resilience.model.progress import Done, nobody, track
 
 _CHANGED = (Outcome.CREATED, Outcome.RESUMED, Outcome.UPDATED)
@@ -59,7 +60,8 @@ def restore(
     layout.checked_name(request.name)
     if request.workers < 1:
         raise BadRequest("a restore needs at least one worker")
-    return _Restore(request, snapshot, cluster, clock).run()
+    with only_new_collected():
+        return _Restore(request, snapshot, cluster, clock).run()
 
 
 class _Restore:

@@ -6,7 +6,7 @@ What was written is known at any moment, so that a failed snapshot can be delete
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Protocol
 from resilience.backup.format import encrypt, layout
 from resilience.backup.format.errors import BackupError, StoreError
 from resilience.backup.format.manifest import FileRecord, VolumeRecord
-from resilience.backup.format.pipe import Feed, Stage
+from resilience.backup.format.pipe import Feed, Stage, abreast
 from resilience.backup.store import Store, Upload
 from resilience.backup.store.unfinished.saved_volumes import SavedVolumes
 from resilience.cluster.errors import ClusterError
@@ -107,6 +107,16 @@ class Files:
         self.records.append(
             FileRecord(key=key, size=len(data), sha256=digest, version=stored.version)
         )
+
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """Several small files at the same time, since each takes a store's answer time; recorded in
+        this order. If one fails, those that were written are recorded."""
+        before = len(self.records)
+        place = {key: at for at, each in enumerate(files) for key in (each, layout.sealed(each))}
+        try:
+            abreast(partial(self.put, key, data) for key, data in files.items())
+        finally:
+            self.records[before:] = sorted(self.records[before:], key=lambda it: place[it.key])
 
     @contextmanager
     def streamed(self, key: str, *, size_hint: int = 0) -> Iterator[Callable[[bytes], object]]:

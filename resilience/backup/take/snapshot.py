@@ -39,6 +39,7 @@ from resilience.backup.take.snapshot_warnings import (
 )
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.model.heap import only_new_collected
 from resilience.model.progress import track
 
 Volumes = Callable[[Files, Sequence[tuple[str, str, str]]], Sequence[VolumeRecord]]
@@ -78,6 +79,11 @@ class Request:
 
 def create(request: Request, cluster: Cluster, store: Store, *, clock: Clock) -> Manifest:
     """Take it and return its manifest; `Incomplete` when the coverage does not suffice."""
+    with only_new_collected():
+        return _created(request, cluster, store, clock)
+
+
+def _created(request: Request, cluster: Cluster, store: Store, clock: Clock) -> Manifest:
     layout.checked_name(request.name)
     require_create_only(store)
     if request.saved is None:
@@ -147,8 +153,7 @@ class _Making:
             coverage = self._rechecked(found.coverage, lines)
             found.dangling += dangling(found.needed, lines)
             told = documents.warnings_for_velero(collection_warnings(found), volumes)
-            self._side_files(lines, found, volumes, told)
-            self._log(lines, told, started)
+            self._side_files(lines, found, volumes, told, started)
             return self._seal(lines, found, coverage, volumes, started, told)
 
     def _archive(self, lines: Lines) -> Collected:
@@ -224,29 +229,27 @@ class _Making:
             clock=self._clock,
         ).run(coverage, lines)
 
-    def _log(self, lines: Lines, told: Sequence[str], started: datetime) -> None:
-        name = self._request.name
-        log = documents.log_document(name, started, self._clock.now(), lines.count, told)
-        self._files.put(layout.side(name, "logs"), log)
-
     def _side_files(
         self,
         lines: Lines,
         found: Collected,
         volumes: Sequence[VolumeRecord],
         told: Sequence[str],
+        started: datetime,
     ) -> None:
         name = self._request.name
         with self._files.streamed(layout.objects(name)) as write:
             for chunk in lines.chunks():
                 write(chunk)
-        self._files.put(layout.side(name, "resource-list"), lines.resource_list())
-        self._files.put(layout.side(name, "results"), documents.results_document(told))
-        self._files.put(
-            layout.side(name, "volumeinfo"), documents.volumes_document(volumes, found.claims)
-        )
-        for what in documents.EMPTY_LISTS:
-            self._files.put(layout.side(name, what), documents.packed([]))
+        log = documents.log_document(name, started, self._clock.now(), lines.count, told)
+        made = {
+            "resource-list": lines.resource_list(),
+            "results": documents.results_document(told),
+            "volumeinfo": documents.volumes_document(volumes, found.claims),
+            **{what: documents.packed([]) for what in documents.EMPTY_LISTS},
+            "logs": log,
+        }
+        self._files.put_all({layout.side(name, what): data for what, data in made.items()})
 
     def _seal(
         self,

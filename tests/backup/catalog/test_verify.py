@@ -87,6 +87,17 @@ def test_a_replaced_tarball_is_found() -> None:
     assert any("shop/note.json was changed" in each for each in found)
 
 
+def test_findings_about_files_that_are_read_at_once_are_in_the_manifests_order() -> None:
+    store = stored()
+    manifest = opened(store, "one").manifest
+    assert manifest
+    keys = [each.key for each in manifest.files if each.key != layout.archive("one")]
+    for key in keys:
+        store.files[key] += b"!"
+    found = verify(opened(store, "one")).findings
+    assert [each.partition(" ")[0] for each in found] == keys
+
+
 @pytest.mark.parametrize("what", ["archive", "objects", "manifest", "signature"])
 def test_a_removed_file_is_found(what: str) -> None:
     store = stored()
