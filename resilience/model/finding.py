@@ -105,7 +105,8 @@ class Evidence:
     `baseline` and `observed` are the 95th percentiles that are compared; None means infinite.
     `where` is the node of a prober that runs in the cluster, "" for the host that runs pytest.
     `waited` is how long at most Pods waited for a CPU that programs outside of the sandbox used,
-    given where that may have changed the result.
+    given where that may have changed the result. `remarks` are about the whole run, and about what
+    spoiled no request: an address of several that failed.
     """
 
     window: float
@@ -126,6 +127,7 @@ class Evidence:
     timeouts: int = 0
     trouble: str = ""
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     answered: int = 0
     slow: int = 0
     allowed: int = 0

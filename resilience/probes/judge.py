@@ -38,7 +38,8 @@ class Observed:
     """What a prober measured. `samples` may extend beyond the window on both sides.
 
     `trouble` is why the prober ended by itself ("" if it did not); `reasons` are details of
-    failures that samples do not contain (a TLS error, a body); `where` is as in `Evidence`.
+    failures that samples do not contain (a TLS error, a body); `remarks` and `where` are as in
+    `Evidence`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Observed:
     samples: Sequence[Sample]
     trouble: str = ""
     reasons: Sequence[str] = ()
+    remarks: Sequence[str] = ()
     where: str = ""
 
 
@@ -320,5 +322,6 @@ class _Case:
             timeouts=tally.answers[Answer.TIMEOUT],
             trouble=self.observed.trouble,
             notes=tuple(self.observed.reasons[:3]),
+            remarks=tuple(self.observed.remarks[:3]),
             where=self.observed.where,
         )

@@ -301,6 +301,8 @@ def _evidence(finding: Finding, evidence: Evidence) -> Iterable[str]:
         yield from (f"for instance: {note}" for note in evidence.notes)
     if finding.kind is Kind.AVAILABILITY and evidence.by and finding.reason is None:
         yield f"good answers: {counts({f'by {pod}': n for pod, n in evidence.by.items()})}"
+    if finding.kind is Kind.AVAILABILITY and evidence.remarks:
+        yield f"in the whole run: {'; '.join(evidence.remarks)}"
     if finding.kind is Kind.OUTAGE and finding.reason is None:
         longest = sorted(finding.outages, key=lambda outage: -outage.length)[:3]
         yield from (_one(outage) for outage in longest)

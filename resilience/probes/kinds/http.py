@@ -2,7 +2,8 @@
 
 Requests are sent on schedule whether or not earlier ones were answered. Each uses a new connection
 unless `keepalive` is set, since a kept connection stays with one Pod and hides the others.
-Redirects are not followed, nothing is tried twice, certificates are always verified.
+Redirects are not followed, certificates are always verified. Nothing is tried twice, but for what
+every client repeats: a request that met the end of a kept connection, sent once on a new one.
 """
 
 from __future__ import annotations

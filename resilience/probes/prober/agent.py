@@ -10,6 +10,11 @@ with non-blocking sockets, and stamps everything with CLOCK_MONOTONIC. One threa
 wait for each other's interpreter lock; `select` on the epoll descriptor, because epoll's own
 timeout is rounded to milliseconds. Each request is a new connection unless `keepalive`.
 
+A request does what its clients do with a connection. Where a name has several addresses, the next
+one is tried when one fails, and beside it when it takes longer than HEAD_START (RFC 8305); the
+first that connects is used. A request on a kept connection that ends before any byte of an answer
+is sent once more, on a new connection, if its method is idempotent (RFC 9112, section 9.3.1).
+
 With kind "dns" it sends one query at a time, which `dns_lookup.py` beside it encodes and decodes.
 
 Configuration, one line of JSON (defaults in `Plan`): kind ("http" | "tcp" | "dns"), host, port,
@@ -24,7 +29,8 @@ It writes lines of JSON: first `{"version", "start", "wall", "interval", "answer
 are whole microseconds after `start + seq * interval` (`at`, when the line was written: after
 `start`), `lag` is null where nothing was sent, and
 `answer` counts into `answers`; `{"note": [answer, text]}` once for each new reason of a failure;
-last `{"end": {"planned", "cpu", "rss", "priority"}}`. A prober that ends
+last `{"end": {"planned", "cpu", "rss", "priority", "remarks"}}`, where `remarks` are texts about
+what went wrong and spoiled no request. A prober that ends
 without the last line died. It stops when stdin closes (if it was configured there), on SIGTERM, or
 when its parent has ended. A request that it planned and could not send is UNSENT, never left out.
 """
@@ -34,6 +40,7 @@ from __future__ import annotations
 import collections
 import errno
 import gc
+import itertools
 import json
 import math
 import os
@@ -73,6 +80,8 @@ BACKLOG_LIMIT = 16 << 20  # maximum unread bytes of results before the prober gi
 FLUSH = 0.1
 NICE = -10
 REAL_TIME_RATE = 1000  # requests a second, a fifth of one processor
+HEAD_START = 0.25  # seconds before the next address is tried as well (RFC 8305, section 8)
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})  # RFC 9110, 9.2.2
 LINGER = 0.25  # the server closes first, so that TIME_WAIT does not eat our ports
 BY_LIMIT = 63  # a Pod's hostname is no longer
 SEEN = 4096  # characters of a wrong body to send; the receiver masks secrets, then shortens
@@ -101,7 +110,10 @@ CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(;.*)?", re.DOTALL)
 # zlib's word for each coding: gzip's header, or zlib's. `deflate` means zlib's (RFC 9110, 8.4.1.2).
 WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
+SAID = {REFUSED: "refused", TIMEOUT: "timed out", UNREACHABLE: "unreachable"}  # of an address
+
 Address = tuple[Any, ...]  # the arguments of connect(): host and port, and two more for IPv6
+Target = tuple[int, Address]  # with the address family
 
 
 class NotHttp(Exception):
@@ -124,6 +136,7 @@ class Plan:
         self.interval: float = 1 / given["rate"]
         self.timeout: float = given.get("timeout", 1.0)
         self.keepalive: bool = self.http and given.get("keepalive", False)
+        self.repeats: bool = given.get("method", "GET") in IDEMPOTENT
         self.statuses: list[list[int]] = given.get("status") or [[200, 399]]
         self.contains: bytes = given.get("contains", "").encode()
         matches = given.get("matches", "").encode()
@@ -234,7 +247,7 @@ def _mismatch(body: bytes, wanted: list[tuple[list[Any], str]]) -> str:
     return ""
 
 
-def _numeric(host: str, port: int) -> tuple[int, Address] | None:
+def _numeric(host: str, port: int) -> Target | None:
     """The address itself where `host` needs no resolver."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -274,6 +287,10 @@ class Response:
     def closed(self) -> bool:
         """Whether a close is the proper end of what was fed."""
         return bool(self.headers) and self._left is None and not self._chunked
+
+    def begun(self) -> bool:
+        """Whether anything was received."""
+        return bool(self.status or self._buffer)
 
     def text(self) -> bytes:
         """The body as it was before it was compressed for the transfer. NotDecoded where that
@@ -376,8 +393,10 @@ class Exchange:
         "done",
         "fd",
         "intended",
+        "kept",
         "mask",
         "offset",
+        "race",
         "request",
         "response",
         "sent",
@@ -391,6 +410,8 @@ class Exchange:
         self.intended = intended
         self.sent = 0.0
         self.done = False
+        self.kept = False
+        self.race: Any = None
         self.stage = CONNECTING
         self.offset = 0
         self.mask = 0
@@ -398,6 +419,41 @@ class Exchange:
         self.sock: Any = None
         self.request = b""
         self.response: Any = None
+
+
+class Race:
+    """The addresses of one request's host: `left` are not tried yet, `tried` are descriptors and
+    sockets under way, `failed` are addresses and how they ended, `slow` are those that were not
+    waited for, `winner` is the one in use, `due` when the next one is tried."""
+
+    __slots__ = ("due", "failed", "left", "slow", "tried", "winner")
+
+    def __init__(self, targets: list[Target]) -> None:
+        self.left = collections.deque(targets)
+        self.tried: dict[int, tuple[Any, Target]] = {}
+        self.failed: list[tuple[str, int]] = []
+        self.slow: list[str] = []
+        self.due = math.inf
+        self.winner = ""
+
+    def answer(self) -> int:
+        """How it failed: what the first address said, unless there is only no way to it."""
+        answers = [answer for _, answer in self.failed]
+        return next((each for each in answers if each != UNREACHABLE), answers[0])
+
+    def remarks(self) -> list[str]:
+        """What was wrong with other addresses than the winner."""
+        failed = [f"{address} {SAID.get(answer, 'failed')}" for address, answer in self.failed]
+        slow = [f"{address} slow to connect" for address in self.slow if address != self.winner]
+        return failed + slow
+
+
+def _targets(found: list[Any]) -> list[Target]:
+    """Each address once, the families in turn from the resolver's first on (RFC 8305, 4)."""
+    every = list(dict.fromkeys((info[0], info[4]) for info in found))
+    first = [each for each in every if each[0] == every[0][0]]
+    other = [each for each in every if each[0] != every[0][0]]
+    return [each for pair in itertools.zip_longest(first, other) for each in pair if each]
 
 
 class Resolver:
@@ -422,8 +478,7 @@ class Resolver:
                 every = socket.getaddrinfo(
                     self._plan.host, self._plan.port, type=socket.SOCK_STREAM
                 )
-                first = min(every, key=lambda info: info[0] != socket.AF_INET)
-                self.found.append((exchange, (first[0], first[4]), ""))
+                self.found.append((exchange, _targets(every), ""))
             except (OSError, UnicodeError) as error:
                 self.found.append((exchange, None, str(error)))
             os.write(self._wake, b"r")
@@ -495,17 +550,22 @@ class SendLoop:
             self.epoll.register(fd, select.EPOLLIN)
         self.blocked: tuple[type[BaseException], ...] = (BlockingIOError,)
         self.tls_errors: tuple[type[BaseException], ...] = ()
+        self.ended: tuple[type[BaseException], ...] = ()  # a close in the middle, told by TLS
         if plan.tls:
             import ssl
 
             self.blocked = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
             self.tls_errors = (ssl.SSLError, ssl.CertificateError)
+            self.ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
         self.resolver = None if plan.fixed else Resolver(plan, self.wake_write)
         self.open: dict[int, Exchange] = {}
         self.flying: collections.deque[Exchange] = collections.deque()
         self.count = 0
         self.idle: list[Exchange] = []
         self.lingering: collections.deque[tuple[float, Exchange]] = collections.deque()
+        self.racing: dict[int, Exchange] = {}
+        self.next_tries: collections.deque[tuple[float, Exchange]] = collections.deque()
+        self.remarks: collections.Counter[str] = collections.Counter()
         self.planned = 0
         self.stopping = False
         self.priority = ""
@@ -542,6 +602,7 @@ class SendLoop:
                     "planned": self.planned,
                     "rss": _peak(),
                     "priority": self.priority,
+                    "remarks": [f"{text} ({n})" for text, n in self.remarks.most_common(NOTES)],
                     "cpu": round(used.ru_utime + used.ru_stime, 4),
                 }
             }
@@ -584,13 +645,79 @@ class SendLoop:
         kept = self._kept()
         if kept:
             exchange.sock, exchange.fd, exchange.mask = kept.sock, kept.fd, kept.mask
+            exchange.kept, exchange.race = True, kept.race
             self.open[exchange.fd] = exchange
             self._request(exchange)
             self._advance(exchange)
-        elif self.plan.fixed:
+        else:
+            self._dial(exchange)
+
+    def _dial(self, exchange: Exchange) -> None:
+        """A new connection."""
+        if self.plan.fixed:
             self._connect(exchange, self.plan.fixed)
         elif self.resolver:
             self.resolver.ask.put(exchange)
+
+    def _broken(self, exchange: Exchange, answer: int) -> None:
+        """The connection ended before the answer did. A kept one may have ended while nobody used
+        it, before the server saw the request."""
+        response = exchange.response
+        if not exchange.kept or not self.plan.repeats or response is None or response.begun():
+            self._end(exchange, answer)
+            return
+        self.remarks["sent again, since its kept connection had ended"] += 1
+        self._close(exchange)
+        exchange.kept, exchange.stage, exchange.mask, exchange.sock = False, CONNECTING, 0, None
+        exchange.race = None
+        self._dial(exchange)
+
+    def _race(self, exchange: Exchange) -> None:
+        """Try the next address; end where none is left, and none under way."""
+        race: Race = exchange.race
+        while race.left:
+            target = race.left.popleft()
+            sock = self._socket(exchange, target)
+            if sock is None:
+                return
+            code = sock.connect_ex(target[1])
+            if code in (0, errno.EINPROGRESS):
+                race.tried[sock.fileno()] = sock, target
+                self.racing[sock.fileno()] = exchange
+                self.epoll.register(sock.fileno(), select.EPOLLOUT)
+                race.due = time.monotonic() + HEAD_START
+                self.next_tries.append((race.due, exchange))
+                return
+            sock.close()
+            race.failed.append((target[1][0], BY_ERRNO.get(code, UNREACHABLE)))
+        if not race.tried:
+            self._end(exchange, race.answer())
+
+    def _tried(self, exchange: Exchange, fd: int) -> None:
+        """An address connected, or failed: the next one is tried at once."""
+        race: Race = exchange.race
+        sock, target = race.tried[fd]
+        if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._leave(exchange, fd)
+            race.failed.append((target[1][0], BY_ERRNO.get(code, UNREACHABLE)))
+            self._race(exchange)
+            return
+        del self.racing[fd], race.tried[fd]
+        race.winner = target[1][0]
+        race.left.clear()
+        for other in list(race.tried):
+            self._leave(exchange, other)
+        exchange.sock, exchange.fd, exchange.mask = sock, fd, select.EPOLLOUT
+        self.open[fd] = exchange
+        self.remarks.update(race.remarks())
+        self._advance(exchange)
+
+    def _leave(self, exchange: Exchange, fd: int) -> None:
+        """Give up one address."""
+        sock, _ = exchange.race.tried.pop(fd)
+        del self.racing[fd]
+        self.epoll.unregister(fd)
+        sock.close()
 
     def _kept(self) -> Exchange | None:
         """A connection that can be used again. One that the server has closed cannot, even if the
@@ -604,16 +731,23 @@ class SendLoop:
             self._close(kept)
         return None
 
-    def _connect(self, exchange: Exchange, address: tuple[int, Address], kind: int = 0) -> None:
+    def _socket(self, exchange: Exchange, target: Target, kind: int = 0) -> Any:
+        """For one address; None where this machine has none left, which ends the request."""
         try:
-            exchange.sock = sock = socket.socket(address[0], kind or self.plan.socket)
+            sock = socket.socket(target[0], kind or self.plan.socket)
         except OSError as error:
             self._end(exchange, BY_ERRNO.get(error.errno or 0, UNSENT))
-            return
+            return None
         sock.setblocking(False)
         if sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        exchange.fd = sock.fileno()
+        return sock
+
+    def _connect(self, exchange: Exchange, address: Target, kind: int = 0) -> None:
+        sock = self._socket(exchange, address, kind)
+        if sock is None:
+            return
+        exchange.sock, exchange.fd = sock, sock.fileno()
         code = sock.connect_ex(address[1])
         if code not in (0, errno.EINPROGRESS):
             self._end(exchange, BY_ERRNO.get(code, UNREACHABLE))
@@ -644,6 +778,9 @@ class SendLoop:
             self._end(exchange, PROTOCOL)
         except OSError as error:
             known = BY_ERRNO.get(error.errno or 0)
+            if known == RESET or isinstance(error, self.ended):
+                self._broken(exchange, RESET)
+                return
             if known is None or isinstance(error, self.tls_errors):
                 known = TLS if isinstance(error, self.tls_errors) else UNREACHABLE
                 self.writer.note(known, getattr(error, "verify_message", "") or str(error))
@@ -728,7 +865,7 @@ class SendLoop:
         elif response.feed(data) if data else response.closed():
             self._end(exchange, self._judge(response))
         elif not data:
-            self._end(exchange, RESET)
+            self._broken(exchange, RESET)
 
     def _judge(self, response: Response) -> int:
         plan = self.plan
@@ -760,6 +897,10 @@ class SendLoop:
         exchange.done = True
         self.count -= 1
         self._record(exchange, answer, now)
+        if exchange.race:
+            exchange.race.left.clear()
+            for fd in list(exchange.race.tried):
+                self._leave(exchange, fd)
         if exchange.sock is None:
             return
         if (
@@ -780,8 +921,11 @@ class SendLoop:
         lag = None if answer == UNSENT else round((exchange.sent - exchange.intended) * 1e6)
         row: list[Any] = [exchange.seq, lag, round((now - exchange.intended) * 1e6), answer]
         response = exchange.response
+        reached = exchange.race.winner[:BY_LIMIT] if exchange.race else ""
         if isinstance(response, Response) and response.status:
-            row += [response.status, self._by(response)]
+            row += [response.status, self._by(response) or reached]
+        elif reached:
+            row += [0, reached]
         self.writer.rows.append(row)
 
     def _by(self, response: Response) -> str:
@@ -811,6 +955,11 @@ class SendLoop:
             exchange = self.flying.popleft()
             if not exchange.done:
                 self._end(exchange, TIMEOUT)
+        while self.next_tries and self.next_tries[0][0] <= now:
+            due, exchange = self.next_tries.popleft()
+            if exchange.race.left and exchange.race.due == due:
+                exchange.race.slow += [target[1][0] for _, target in exchange.race.tried.values()]
+                self._race(exchange)
         while self.lingering and self.lingering[0][0] <= now:
             exchange = self.lingering.popleft()[1]
             if exchange.fd in self.open and self.open[exchange.fd] is exchange:
@@ -820,10 +969,14 @@ class SendLoop:
         wake = flush if self.stopping else min(flush, self._due())
         if self.flying:
             wake = min(wake, self.flying[0].sent + self.plan.timeout)
+        if self.next_tries:
+            wake = min(wake, self.next_tries[0][0])
         if select.select([self.epoll], [], [], max(0.0, wake - time.monotonic()))[0]:
             for fd, _ in self.epoll.poll(0):
                 exchange = self.open.get(fd)
-                if exchange is None:
+                if fd in self.racing:
+                    self._tried(self.racing[fd], fd)
+                elif exchange is None:
                     self._control(fd)
                 elif exchange.done:
                     self._drain(exchange)
@@ -847,13 +1000,16 @@ class SendLoop:
         elif fd == self.wake_read:
             os.read(fd, 4096)
             while self.resolver and self.resolver.found:
-                exchange, address, trouble = self.resolver.found.popleft()
+                exchange, targets, trouble = self.resolver.found.popleft()
                 if trouble:
                     self.writer.note(NAME, trouble)
-                if not exchange.done and address is None:
+                if not exchange.done and targets is None:
                     self._end(exchange, NAME)
+                elif not exchange.done and len(targets) == 1:
+                    self._connect(exchange, targets[0])
                 elif not exchange.done:
-                    self._connect(exchange, address)
+                    exchange.race = Race(targets)
+                    self._race(exchange)
 
 
 def _take_priority(rate: float) -> str:

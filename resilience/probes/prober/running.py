@@ -106,6 +106,7 @@ class AgentProbe:
             trouble=self._agent.trouble,
             where=self._agent.where,
             reasons=self._reasons(),
+            remarks=self._agent.cost.get("remarks", ()),
         )
         return judge_fairly(observed, self._step.objective or Objective(), window)
 
