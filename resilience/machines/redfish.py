@@ -18,6 +18,7 @@ from resilience.cluster.capabilities.machine_driver import NodeIdentity, Order, 
 from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.machines.uuids import same_uuid
 from resilience.model.masks import MASKS, excerpt
+from resilience.model.total_time import within
 from resilience.model.verb import parameter
 from resilience.verbs.context import Refused
 
@@ -131,18 +132,24 @@ class Redfish:
         import urllib3
 
         headers = urllib3.make_headers(basic_auth=self._credentials())
-        try:
+        limit = max(1.0, min(seconds, 30.0))
+
+        def told() -> tuple[int, bytes]:
             with urllib3.PoolManager(ca_certs=self.ca or None, cert_reqs="CERT_REQUIRED") as pool:
                 answer = pool.request(
                     method, url, headers=headers, json=body, redirect=False, retries=False,
-                    timeout=max(1.0, min(seconds, 30.0)), preload_content=False,
+                    timeout=limit, preload_content=False,
                 )  # fmt: skip
                 text = answer.read(LARGEST, decode_content=True)
                 answer.release_conn()
+                return answer.status, text
+
+        try:
+            status, text = within(limit, told)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise MachineFailed(f"{method} {url}: {error}") from error
-        if not 200 <= answer.status < 300:
-            raise MachineFailed(f"{method} {url}: HTTP {answer.status} {_message(text)}".rstrip())
+        if not 200 <= status < 300:
+            raise MachineFailed(f"{method} {url}: HTTP {status} {_message(text)}".rstrip())
         return _decoded(text, f"{method} {url}")
 
     def _credentials(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from resilience.model.finding import Figure, Result
 from resilience.model.masks import MASKS, shown
 from resilience.model.report import RunRecord
+from resilience.model.total_time import TooLong, within
 from resilience.model.verdict import Outcome
 from resilience.model.words import many, told
 from resilience.report import wording
@@ -26,6 +27,9 @@ from resilience.report.plain import plain
 URLS = "RESILIENCE_NOTIFY"
 STARTED, FAILED, RECOVERED, MISSED = EVENTS = ("started", "failed", "recovered", "missed")
 DEFAULT = (FAILED, RECOVERED, MISSED)
+TIMEOUT = 30.0
+"""Seconds for one message to one URL, whole."""
+
 MOST = 20
 """Scenarios that a message names."""
 
@@ -107,11 +111,20 @@ def _sent(found: Sequence[Message], to: Sequence[str]) -> Iterator[str]:
             continue
         if "overflow=" not in url.lower():
             _split(sender)
-        lost = [each.event for each in found if not sender.notify(
-            title=shown(each.title), body=shown(each.body) or " ", notify_type=kinds[each.event])
-        ]  # fmt: skip
+        lost = [each.event for each in found if not _arrives(sender, each, kinds[each.event])]
         if lost:
             yield f"{told([f'`{each}`' for each in lost])} did not reach URL {number} of {URLS}"
+
+
+def _arrives(sender: Any, message: Message, kind: str) -> bool:
+    """Whether a service took it in time. apprise has timeouts of its own, for each packet."""
+    title, body = shown(message.title), shown(message.body) or " "
+    try:
+        return bool(within(
+            TIMEOUT, lambda: sender.notify(title=title, body=body, notify_type=kind)
+        ))  # fmt: skip
+    except TooLong:
+        return False
 
 
 def _split(sender: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from resilience.model.masks import MASKS, excerpt
 from resilience.model.report import RunRecord
+from resilience.model.total_time import TooLong, within
 from resilience.model.words import many
 
 JOB = "resilience"
@@ -42,7 +43,7 @@ def push(
         for record in last.values():
             try:
                 refused += _refusal(pool, url, record)
-            except urllib3.exceptions.HTTPError as error:
+            except (urllib3.exceptions.HTTPError, TooLong) as error:
                 raise PushFailed(f"Pushgateway {url}: {error}") from error
     if refused:
         raise PushFailed(f"Pushgateway {url}: {refused[0]} ({len(refused)} of "
@@ -58,7 +59,8 @@ def _refusal(pool: Any, url: str, record: RunRecord) -> list[str]:
     where = f"{url}/metrics/job/{JOB}{_part('scenario', scenario.id)}"
     where += _part("file", scenario.place.file)
     where += _part("cluster", record.member) if record.member else ""
-    answer = pool.request("POST", where, body=metrics([record]).encode(), redirect=False)
+    body = metrics([record]).encode()
+    answer = within(TIMEOUT, lambda: pool.request("POST", where, body=body, redirect=False))
     if 200 <= answer.status < 300:
         return []
     said = excerpt(answer.data.decode(errors="replace").strip(), SHOWN)

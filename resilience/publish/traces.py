@@ -17,6 +17,7 @@ from typing import Any
 from resilience.model.masks import MASKS, excerpt
 from resilience.model.report import RunRecord
 from resilience.model.timeline import What
+from resilience.model.total_time import TooLong, within
 from resilience.model.verdict import Outcome, Result, StepRecord
 
 PATH = "/v1/traces"
@@ -46,9 +47,11 @@ def send(
     headers = {"Content-Type": "application/json", **_headers(environment)}
     with urllib3.PoolManager(timeout=TIMEOUT, retries=False) as pool:
         try:
-            answer = pool.request("POST", f"{url}{PATH}", body=json.dumps(made).encode(),
-                                  headers=headers, redirect=False)  # fmt: skip
-        except urllib3.exceptions.HTTPError as error:
+            answer = within(TIMEOUT, lambda: pool.request(
+                "POST", f"{url}{PATH}", body=json.dumps(made).encode(), headers=headers,
+                redirect=False,
+            ))  # fmt: skip
+        except (urllib3.exceptions.HTTPError, TooLong) as error:
             raise TracesRefused(f"collector {url}: {error}") from error
     text = excerpt(answer.data.decode(errors="replace").strip(), SHOWN)
     if not 200 <= answer.status < 300:

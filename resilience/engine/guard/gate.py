@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from resilience.config.targets import Gate
 from resilience.model.query_answers import warning
+from resilience.model.total_time import within
 from resilience.verbs.context import Refused
 
 TIMEOUT = 5.0
@@ -71,7 +72,9 @@ def fetch(url: str) -> bytes:
     import urllib3
 
     try:
-        response = urllib3.request("GET", url, timeout=TIMEOUT, retries=False)
+        response = within(
+            TIMEOUT, lambda: urllib3.request("GET", url, timeout=TIMEOUT, retries=False)
+        )
     except urllib3.exceptions.HTTPError as error:
         raise OSError(str(error)) from None
     if response.status != 200:

@@ -8,8 +8,17 @@ service.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event, Lock, Timer
 from typing import Any
+
+from resilience.model.total_time import TooLong, within
+
+CANCELLING = 1.0
+"""Seconds that a server may take to accept that a statement is cancelled, and to answer it."""
 
 
 class Options:
@@ -41,3 +50,53 @@ def connected(psycopg: Any, options: Options, timeout: float, **where: Any) -> A
         if not options.reduced(error):
             raise
     return connected(psycopg, options, timeout, **where)
+
+
+class Limit:
+    """A limit of `seconds` on statements, kept by the client: statement_timeout does not reach a
+    commit that waits for standbys, nor a server that is frozen.
+
+    The statement is cancelled at the server, so that no session is left waiting there, and then
+    the connection is shut down. `passed` says whether that was so with the last one; its connection
+    has to be closed then.
+    """
+
+    def __init__(self, psycopg: Any, seconds: float) -> None:
+        self.passed = False
+        self._psycopg, self._seconds = psycopg, seconds
+        self._waiting: Any = None
+        self._lock = Lock()
+        self._answered = Event()
+
+    @contextmanager
+    def over(self, connection: Any) -> Iterator[None]:
+        """Around one statement."""
+        with self._lock:
+            self._waiting, self.passed = connection, False
+            self._answered.clear()
+        timer = Timer(self._seconds, self._end, [connection])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            with self._lock:
+                self._waiting = None
+            self._answered.set()
+
+    def _end(self, connection: Any) -> None:
+        with self._lock:
+            if self._waiting is not connection:
+                return
+            self.passed = True
+        try:
+            within(CANCELLING, lambda: connection.cancel_safe(timeout=CANCELLING))
+        except (self._psycopg.Error, TooLong):
+            pass  # the server does not even take that; the connection ends all the same
+        else:
+            self._answered.wait(CANCELLING)
+        with self._lock:
+            if self._waiting is connection:
+                with socket.socket(fileno=os.dup(connection.fileno())) as sock:
+                    sock.shutdown(socket.SHUT_RDWR)

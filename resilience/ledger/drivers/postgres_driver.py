@@ -4,7 +4,8 @@ itself.
 The rows go to a table of the run's own, which is dropped at the end. The answer to the commit
 decides; a connection that breaks before the answer leaves the write unknown, and so does a warning
 beside the answer: a server whose wait for its standbys is cancelled, by its operator say, answers
-with success and a warning, and the write exists on that server alone.
+with success and a warning, and the write exists on that server alone. No timeout of the server
+ends that wait, nor any wait of a server that is frozen: a `Limit` does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resilience.ledger import values
-from resilience.ledger.drivers.postgres_connection import Options, connected
+from resilience.ledger.drivers.postgres_connection import Limit, Options, connected
 from resilience.ledger.drivers.session import (
     Place,
     Refused,
@@ -25,6 +26,9 @@ from resilience.ledger.drivers.session import (
 )
 from resilience.ledger.records import Found
 from resilience.model.masks import excerpt
+
+LATE = 1.25
+"""Times the timeout after which a statement is given up: the server's own limit comes first."""
 
 CERTAIN = ("22", "23", "25", "26", "42", "53")
 """SQLSTATE classes of a statement that was not carried out: its transaction is rolled back."""
@@ -63,19 +67,25 @@ class PostgresSession:
         self._warnings: list[str] = []
         limit = {"statement_timeout": f"{round(store.place.timeout * 1000)}"}
         self._options = Options(store.settings, wished=limit)
+        self._limit = Limit(psycopg, LATE * store.place.timeout)
         self._by = ""
 
     def put(self, key: str, value: str) -> str:
         connection = self._connected()
         self._warnings.clear()
+        statement = f"INSERT INTO {self._store.table} (key, value) VALUES (%s, %s)"
         try:
-            connection.execute(f"INSERT INTO {self._store.table} (key, value) VALUES (%s, %s)",
-                               (key, value))  # fmt: skip
+            with self._limit.over(connection):
+                connection.execute(statement, (key, value))
         except self._psycopg.Error as error:
             self.close()
+            if self._limit.passed:
+                raise Unclear(self._late()) from error
             if str(error.sqlstate or "")[:2] in CERTAIN:
                 raise Refused(_first(error)) from error
             raise Unclear(_first(error)) from error
+        if self._limit.passed:
+            self.close()  # what was cancelled might be its next statement
         if self._warnings:
             raise Unclear(excerpt(self._warnings[0], 200))
         return self._by
@@ -106,8 +116,15 @@ class PostgresSession:
 
     def _rows(self, statement: str, parameters: Any) -> list[Any]:
         try:
-            cursor = self._connected(create=parameters is not None).execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+            connection = self._connected(create=parameters is not None)
+            if parameters is not None:
+                return list(connection.execute(statement, parameters).fetchall())
+            with self._limit.over(connection):  # what changes something may wait for a standby
+                cursor = connection.execute(statement)
+            rows = cursor.fetchall() if cursor.description else []
+            if self._limit.passed:
+                self.close()
+            return rows
         except Refused as error:
             raise Unreadable(str(error)) from error
         except self._psycopg.Error as error:
@@ -124,9 +141,10 @@ class PostgresSession:
             self._connection = connection = self._opened(host, port)
             connection.add_notice_handler(self._noticed)
             if create:
-                connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {store.table} (key text, value text)"
-                )
+                with self._limit.over(connection):
+                    connection.execute(
+                        f"CREATE TABLE IF NOT EXISTS {store.table} (key text, value text)"
+                    )
             row = connection.execute("SELECT pg_postmaster_start_time()::text").fetchone()
             self._by = str(row[0])[:19]
         except self._psycopg.Error as error:
@@ -147,6 +165,9 @@ class PostgresSession:
             tcp_user_timeout=round(store.place.timeout * 1000),
             prepare_threshold=None,  # a pooler gives the next statement another session
         )  # fmt: skip
+
+    def _late(self) -> str:
+        return f"no answer within {LATE * self._store.place.timeout:g} s"
 
     def _noticed(self, diagnostic: Any) -> None:
         if diagnostic.severity_nonlocalized == "WARNING":

@@ -16,7 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.probes.prober import agent
+from resilience.model.finding import Result
+from resilience.model.scenario import Objective
+from resilience.model.values import Availability
+from resilience.model.verdict import Window
+from resilience.probes.judge import Observed, judge
 from resilience.probes.prober.agent import (
     ANSWERS,
     REFUSED,
@@ -29,7 +33,9 @@ from resilience.probes.prober.agent import (
     Writer,
     _targets,
 )
+from resilience.report import wording
 from tests.ledger.trial import free_port
+from tests.probes.made import made
 from tests.probes.server import Server, answer
 
 REAL = socket.getaddrinfo
@@ -79,7 +85,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> Any:
         return [(socket.AF_INET6 if ":" in each else socket.AF_INET, 1, 6, "", (each, port))
                 for each in found]  # fmt: skip
 
-    monkeypatch.setattr(agent.socket, "getaddrinfo", looked_up)
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     return found.extend
 
 
@@ -259,3 +265,12 @@ def test_the_second_try_fails_where_the_service_is_gone() -> None:
         rows, _ = run(server.port, host="127.0.0.1", keepalive=True, limit=3, rate=5)
     assert rows[0][0] == "GOOD"
     assert rows[2][0] == "REFUSED"
+
+
+def test_what_spoiled_no_request_is_in_the_report_of_one_that_passed() -> None:
+    observed = Observed(name="web", interval=0.01, timeout=1.0, samples=made("+" * 100),
+                        remarks=("127.0.0.2 refused (3)",))  # fmt: skip
+    promised = Objective(availability=Availability.parse("99%"))
+    (finding,) = judge(observed, promised, Window(since=0.0, until=1.0))
+    assert finding.result is Result.PASSED
+    assert "in the whole run: 127.0.0.2 refused (3)" in wording.detail(finding)

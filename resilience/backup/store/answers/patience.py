@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from resilience.backup.format.errors import StoreUnreachable
+from resilience.model import total_time
+from resilience.model.total_time import Finished, TooLong
 
 T = TypeVar("T")
 
@@ -24,43 +26,27 @@ SLOWEST = 4 << 10
 """Bytes a second at which a body must at least be accepted, beyond `PATIENCE`."""
 
 
-class _Finished:
-    """What came of an action on another thread."""
-
-    def __init__(self, act: Callable[[], object]) -> None:
-        self.value: object = None
-        self.failure: BaseException | None = None
-        try:
-            self.value = act()
-        except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
-            self.failure = failure
-
-
 def within(seconds: float, what: str, act: Callable[[], T]) -> T:
     """The result of `act`; `StoreUnreachable` when it takes longer."""
-    ready: SimpleQueue[_Finished] = SimpleQueue()
-
-    def run() -> None:
-        ready.put(_Finished(act))
-
-    threading.Thread(target=run, name="resilience-store", daemon=True).start()
-    found: T = _taken(ready, seconds, what, "no complete answer")
-    return found
+    try:
+        return total_time.within(seconds, act, "resilience-store")
+    except TooLong:
+        raise _unreachable(seconds, what, "no complete answer") from None
 
 
 def paced(pieces: Iterator[bytes], seconds: float, what: str) -> Iterator[bytes]:
     """The same pieces; `StoreUnreachable` when one takes longer. Nothing is read ahead, and leaving
     early closes `pieces`, if it is a generator."""
     asked: SimpleQueue[bool] = SimpleQueue()
-    ready: SimpleQueue[_Finished] = SimpleQueue()
+    ready: SimpleQueue[Finished] = SimpleQueue()
 
     def pull() -> None:
         while asked.get():
-            result = _Finished(lambda: next(pieces, None))
+            result = Finished(lambda: next(pieces, None))
             ready.put(result)
             if result.value is None:
                 return
-        ready.put(_Finished(getattr(pieces, "close", lambda: None)))
+        ready.put(Finished(getattr(pieces, "close", lambda: None)))
 
     threading.Thread(target=pull, name="resilience-store", daemon=True).start()
     idle = False
@@ -79,14 +65,15 @@ def paced(pieces: Iterator[bytes], seconds: float, what: str) -> Iterator[bytes]
             _taken(ready, seconds, what, "the connection was not closed")
 
 
-def _taken(ready: SimpleQueue[_Finished], seconds: float, what: str, missing: str) -> Any:
+def _taken(ready: SimpleQueue[Finished], seconds: float, what: str, missing: str) -> Any:
     try:
-        result = ready.get(timeout=seconds)
-    except Empty:
-        raise StoreUnreachable(
-            f"{what}: {missing} within {seconds:g} s, although the connection is open; the store, "
-            "or a proxy before it, is too slow to be used: try again later"
-        ) from None
-    if result.failure:
-        raise result.failure
-    return result.value
+        return total_time.taken(ready, seconds)
+    except TooLong:
+        raise _unreachable(seconds, what, missing) from None
+
+
+def _unreachable(seconds: float, what: str, missing: str) -> StoreUnreachable:
+    return StoreUnreachable(
+        f"{what}: {missing} within {seconds:g} s, although the connection is open; the store, "
+        "or a proxy before it, is too slow to be used: try again later"
+    )

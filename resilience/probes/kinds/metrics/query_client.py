@@ -14,6 +14,7 @@ from typing import Any
 
 from resilience.model.masks import excerpt
 from resilience.model.query_answers import warning
+from resilience.model.total_time import within
 
 LONGEST = 16 << 20
 """Bytes of an answer that are read."""
@@ -79,7 +80,8 @@ class PrometheusApi:
         import urllib3
 
         with urllib3.PoolManager(retries=False, ca_certs=self.ca, timeout=self.timeout) as pool:
-            try:
+
+            def get() -> tuple[int, bytes]:
                 answer = pool.request(
                     "GET",
                     f"{self.base}/api/v1/query_range",
@@ -88,14 +90,17 @@ class PrometheusApi:
                     redirect=False,
                     preload_content=False,
                 )
-                body = answer.read(LONGEST + 1)
+                return answer.status, answer.read(LONGEST + 1)
+
+            try:
+                status, body = within(self.timeout, get)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 raise NoAnswer(
                     f"Prometheus at {self.base} does not answer: {error}{self.advice}"
                 ) from error
         if len(body) > LONGEST:
             raise NoAnswer(f"Prometheus at {self.base} answered more than {LONGEST >> 20} MiB")
-        return _parsed(body, answer.status, self.base)
+        return _parsed(body, status, self.base)
 
 
 def _parsed(body: bytes, status: int, base: str) -> Any:
