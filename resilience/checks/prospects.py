@@ -18,11 +18,11 @@ the scheduler (framework.FitError), and the admission plugins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resilience.kube import objects
+from resilience.kube import objects, readiness
 from resilience.kube.image_pulls import may_pass
 from resilience.kube.objects import Object
 from resilience.model.quantity import parse_quantity
@@ -175,6 +175,38 @@ def _too_large(message: str) -> Stuck | None:
 def _amounts(text: str) -> Mapping[str, str]:
     pairs = (part.partition("=") for part in text.split(","))
     return {name: value for name, _, value in pairs if value}
+
+
+def in_the_way(statefulset: Object, pods: Iterable[Object]) -> list[Object]:
+    """Pods that have the name of one that the StatefulSet wants, and are not its own: it creates
+    no other Pod for that ordinal, and writes no Event about it."""
+    first = int(((statefulset.get("spec") or {}).get("ordinals") or {}).get("start") or 0)
+    wanted = range(first, first + (readiness.wanted(statefulset) or 0))
+    names = {f"{objects.name(statefulset)}-{ordinal}" for ordinal in wanted}
+    return [
+        pod
+        for pod in pods
+        if objects.name(pod) in names
+        and objects.controller_uid(pod) != objects.uid(statefulset)
+        and not objects.is_terminating(pod)
+    ]
+
+
+def of_name(statefulset: Object, pod: Object, *, kept: bool) -> Stuck:
+    """A StatefulSet's Pod that cannot exist yet. `kept`: this run took the labels of `pod`."""
+    title, owner = objects.title(pod), f"statefulset/{objects.name(statefulset)}"
+    other = f"{owner} creates no other Pod of that name"
+    if kept:
+        return Stuck(
+            "name", AT_ONCE,
+            f"{title} is quarantined and keeps its name until the undo, and {other}: use `kill` to"
+            " see it replaced, or judge what is left with a probe",
+        )  # fmt: skip
+    return Stuck(
+        "name", OTHERS,
+        f"{title} exists without belonging to {owner}, and {other}: delete it, or give it the"
+        " set's labels",
+    )  # fmt: skip
 
 
 def of_mount(message: str) -> Stuck | None:

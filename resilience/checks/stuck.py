@@ -1,5 +1,5 @@
-"""Finds Pods that waiting does not bring: those that cannot start by themselves or are not
-admitted.
+"""Finds Pods that waiting does not bring: those that cannot start by themselves, are not admitted,
+or whose name another Pod has.
 
 A finding of `prospects` counts once the state has lasted, by the run's own watch, for as long as
 the rule requires. On the sandbox, which pulls nothing, a missing image is final at once. A node
@@ -12,9 +12,17 @@ from collections.abc import Iterable, Sequence
 
 from resilience.checks import prospects
 from resilience.checks.prospects import Stuck
-from resilience.cluster.interface import DEPLOYMENTS, EVENTS, PODS, REPLICASETS, Object, WatchEvent
+from resilience.cluster.interface import (
+    DEPLOYMENTS,
+    EVENTS,
+    PODS,
+    REPLICASETS,
+    STATEFULSETS,
+    Object,
+    WatchEvent,
+)
 from resilience.kube import objects
-from resilience.verbs.context import CheckContext
+from resilience.verbs.context import CheckContext, Fate
 
 _SCALING = frozenset({"TriggeredScaleUp", "Nominated", "NominatedPod"})
 """Reasons of Events of the Cluster Autoscaler and of Karpenter: a node is coming."""
@@ -32,6 +40,7 @@ def remedies(
     the workloads whose Pods are missing."""
     found = _of_pods([pod for pod in pods if not objects.is_terminating(pod)], context)
     found += _of_creation(owners, context) if owners else []
+    found += _of_names(owners, context)
     now = context.clock.monotonic()
     final = [stuck.remedy for stuck, since in found if now - since >= _after(stuck, context)]
     return list(dict.fromkeys(final))
@@ -94,6 +103,32 @@ def _of_creation(owners: Sequence[Object], context: CheckContext) -> list[tuple[
             now = prospects.of_creation(_text(event)) if failed else None
             _keep(states, uid, now, states.pop(uid, None), event)
     return list(states.values())
+
+
+def _of_names(owners: Sequence[Object], context: CheckContext) -> list[tuple[Stuck, float]]:
+    """Findings for StatefulSets: a Pod has the name of a missing one. It keeps it until this run's
+    undo if it was quarantined; anyone may delete another one."""
+    sets = [owner for owner in owners if owner.get("kind") == STATEFULSETS.kind]
+    if not sets:
+        return []
+    kept = {victim.uid for victim in context.victims if victim.fate is Fate.KEPT}
+    pods = context.view(PODS, context.namespace).objects()
+    return [
+        (prospects.of_name(owner, pod, kept=objects.uid(pod) in kept), _since(pod, owner, context))
+        for owner in sets
+        for pod in prospects.in_the_way(owner, pods)
+    ]
+
+
+def _since(pod: Object, owner: Object, context: CheckContext) -> float:
+    """Since when the Pod has not been the owner's; now if the watch does not tell."""
+    since = context.clock.monotonic()
+    for event in reversed(context.history(PODS)):
+        if objects.uid(event.object) == objects.uid(pod):
+            if objects.controller_uid(event.object) == objects.uid(owner):
+                break
+            since = event.received
+    return since
 
 
 def _coming(context: CheckContext) -> frozenset[str]:

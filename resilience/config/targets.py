@@ -7,7 +7,7 @@ the root folder. Every key is checked: a misspelt limit must not count as no lim
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,11 +15,13 @@ from typing import Any, Literal, TypeVar
 from resilience.cluster.capabilities.machine_driver import MachineDriver
 from resilience.config import project_tables
 from resilience.config.project_tables import BadTable, heading
+from resilience.config.root import SETTINGS
 from resilience.config.target_keys import KEYS
 from resilience.config.windows import Windows
 from resilience.kube.selectors import Selector
 from resilience.model.nearest import did_you_mean
 from resilience.model.values import Rate, Share
+from resilience.model.words import many
 
 T = TypeVar("T")
 
@@ -87,7 +89,33 @@ class Target:
         return f"[{heading(self.file, 'targets', self.name)}] of {self.file}"
 
 
-def load(root: Path) -> Sequence[Target]:
+class Targets(tuple[Target, ...]):
+    """All targets, and where they were looked for."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, root: Path, found: Iterable[Target]) -> Targets:
+        """Those of the files in `root`."""
+        made = cls(found)
+        made.root = root
+        return made
+
+    def looked_for(self) -> str:
+        """The folder, and each file with what it holds: for a message about a lack of consent."""
+        counts = {name: sum(each.file == name for each in self) for name in SETTINGS}
+        told = [f"{name} ({self._held(name, count)})" for name, count in counts.items()]
+        return f"targets were looked for in {self.root}: {' and '.join(sorted(told, reverse=True))}"
+
+    def _held(self, name: str, count: int) -> str:
+        if count:
+            return many(count, "target")
+        if not (self.root / name).is_file():
+            return "does not exist"
+        return f"no [{heading(name, 'targets', 'NAME')}]"
+
+
+def load(root: Path) -> Targets:
     """All targets of both files, sorted by name. BadTarget for anything that cannot be parsed."""
     found: dict[str, Target] = {}
     for path, table in tables(root, "targets"):
@@ -95,7 +123,7 @@ def load(root: Path) -> Sequence[Target]:
             if name in found:
                 raise BadTarget(f"{path}: target {name!r} is also in pyproject.toml")
             found[name] = _target(path, name, body)
-    return [found[name] for name in sorted(found)]
+    return Targets.of(root, (found[name] for name in sorted(found)))
 
 
 def tables(root: Path, name: str) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -207,3 +207,48 @@ def test_a_volume_that_is_not_mounted(message: str, after: float | None) -> None
 def test_each_remedy_is_one_line_and_names_what_to_do() -> None:
     stuck = [rule.stuck for rule in prospects._WAITING] + [each for _, each in prospects._CREATION]
     assert all(each.remedy and "\n" not in each.remedy for each in stuck)
+
+
+DB = {"kind": "StatefulSet", "metadata": {"name": "db", "uid": "set"}, "spec": {"replicas": 2}}
+
+
+def of_set(name: str, owner: str = "", **more: Any) -> Object:
+    owners = [{"uid": owner, "controller": True}] if owner else []
+    return {"metadata": {"name": name, "namespace": "shop", "ownerReferences": owners, **more}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "spec", "is_in_the_way"),
+    [
+        (of_set("db-1"), {}, True),
+        (of_set("db-1", "another"), {}, True),
+        (of_set("db-1", "set"), {}, False),
+        (of_set("db-2"), {}, False),
+        (of_set("web-1"), {}, False),
+        (of_set("db-1", deletionTimestamp="2026-01-01T00:00:00Z"), {}, False),
+        (of_set("db-2"), {"ordinals": {"start": 1}}, True),
+        (of_set("db-0"), {"ordinals": {"start": 1}}, False),
+    ],
+)
+def test_who_has_the_name_of_a_statefulsets_pod_keeps_it_from_being_created(
+    pod: Object, spec: dict[str, Any], is_in_the_way: bool
+) -> None:
+    owner = {**DB, "spec": {**DB["spec"], **spec}}  # type: ignore[dict-item]
+    assert bool(prospects.in_the_way(owner, [pod])) is is_in_the_way
+
+
+@pytest.mark.parametrize(
+    ("kept", "after", "text"),
+    [
+        (True, AT_ONCE, "shop/db-1 is quarantined and keeps its name until the undo, and "
+         "statefulset/db creates no other Pod of that name: use `kill`"),
+        (False, OTHERS, "shop/db-1 exists without belonging to statefulset/db, and statefulset/db "
+         "creates no other Pod of that name: delete it"),
+    ],
+)  # fmt: skip
+def test_a_quarantined_pod_keeps_its_name_for_good_and_another_may_be_deleted(
+    kept: bool, after: float, text: str
+) -> None:
+    found = prospects.of_name(DB, of_set("db-1"), kept=kept)
+    assert found.after == after
+    assert found.remedy.startswith(text)

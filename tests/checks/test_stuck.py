@@ -112,3 +112,25 @@ def test_what_somebody_makes_a_moment_later_is_waited_for(
     secret = {"metadata": {"name": "db"}, "stringData": {"password": "x"}}
     cluster.create(SECRETS, secret, namespace)
     run.ready("deployment/x", within="60s")
+
+
+@pytest.mark.parametrize("check", ["recovered", "ready"])
+def test_a_quarantined_pod_of_a_statefulset_is_told_to_keep_its_name(
+    check: str, run: Resilience, tmp_path: Path
+) -> None:
+    labels = {"app": "db"}
+    body = {
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
+        "spec": {"selector": {"matchLabels": labels}, "replicas": 2, "serviceName": "db",
+                 "template": {"metadata": {"labels": labels}, "spec": {
+                     "terminationGracePeriodSeconds": 0,
+                     "containers": [{"name": "c", "image": IMAGE}]}}},
+    }  # fmt: skip
+    (tmp_path / "db.yaml").write_text(yaml.safe_dump(body))
+    run.apply("db.yaml")
+    run.ready("statefulset/db")
+    run.quarantine(pods="app=db", count=1)
+    target = ["statefulset/db"] if check == "ready" else []
+    with pytest.raises(NotHeld, match="is quarantined and keeps its name until the undo") as told:
+        getattr(run, check)(*target, within="600s")
+    assert "statefulset/db creates no other Pod of that name: use `kill`" in str(told.value)

@@ -32,14 +32,14 @@ def test_targets_of_both_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "resilience.toml").write_text(
         '[targets.dev]\ncontext = "d"\ncluster = "v"\nnodes = true\n'
     )
-    assert load(tmp_path) == [
+    assert list(load(tmp_path)) == [
         Target(name="dev", context="d", cluster="v", nodes=True),
         Target(name="staging", context="s", cluster="u", namespaces=("a",)),
     ]
 
 
 def test_no_files_mean_no_targets(tmp_path: Path) -> None:
-    assert load(tmp_path) == []
+    assert list(load(tmp_path)) == []
 
 
 NAMED = 'context = "s"\ncluster = "u"\n'
@@ -121,7 +121,7 @@ def test_targets_that_are_no_table_are_an_error(tmp_path: Path) -> None:
 def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[targets.x]\n[tool.ruff]\n[project]\n")
     (tmp_path / "resilience.toml").write_text("[stores]\n[sandbox.images]\n")
-    assert load(tmp_path) == []
+    assert list(load(tmp_path)) == []
 
 
 def test_a_file_saved_on_windows_is_read(tmp_path: Path) -> None:
@@ -233,3 +233,31 @@ def test_a_driver_and_the_right_to_reach_into_nodes_are_read(tmp_path: Path) -> 
     [target] = load(tmp_path)
     assert target.driver == ("./power.sh", "-v")
     assert target.privileged is True
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "resilience.toml (does not exist) and pyproject.toml (does not exist)"),
+        ({"pyproject.toml": "[tool.other]\n"},
+         "resilience.toml (does not exist) and pyproject.toml (no [tool.resilience.targets.NAME])"),
+        ({"resilience.toml": "[stores]\n"},
+         "resilience.toml (no [targets.NAME]) and pyproject.toml (does not exist)"),
+        ({"resilience.toml": '[targets.a]\ncontext = "x"\ncluster = "y"\n'},
+         "resilience.toml (1 target) and pyproject.toml (does not exist)"),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_last_where_targets_were_looked_for(
+    tmp_path: Path, files: dict[str, str], told: str
+) -> None:
+    """Last, so that it does not replace the reason where only one line is shown."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for nodes in (False, True):
+        with pytest.raises(Refused) as found:
+            consent(
+                Fake(shop="allow" if nodes else ""), "shop", targets=load(tmp_path), nodes=nodes
+            )
+        lines = str(found.value).splitlines()
+        assert lines[-1] == f"targets were looked for in {tmp_path}: {told}"
+        assert lines[0].startswith("nothing allows acting")

@@ -20,7 +20,7 @@ from resilience.cluster.permit.consent_keys import CONSENT, PROTECTED, closed_sy
 from resilience.cluster.permit.door import Door, NotCovered, Permit
 from resilience.cluster.permit.grants import KINDS
 from resilience.cluster.transport import HttpCluster
-from resilience.config.targets import Target
+from resilience.config.targets import Target, Targets
 from resilience.engine.guard import consent_words as words
 from resilience.engine.guard.expanded import expanded
 from resilience.engine.guard.identity import identity
@@ -96,7 +96,16 @@ def consent(
 
 def consent_to(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Consent:
     """The part of the cluster that may be changed, if everything in `reach` may be changed; else
-    Refused."""
+    Refused, which says last where targets were looked for."""
+    try:
+        return _agreed(cluster, targets, reach)
+    except Refused as error:
+        if not isinstance(targets, Targets):
+            raise
+        raise type(error)(f"{error}\n{targets.looked_for()}") from error
+
+
+def _agreed(cluster: Cluster, targets: Sequence[Target], reach: Reach) -> Consent:
     target = target_of(cluster, targets)
     found = expanded(cluster, reach)
     if target is None and cluster.is_sandbox:
