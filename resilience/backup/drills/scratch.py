@@ -20,7 +20,7 @@ from resilience.backup.drills import retained_volumes
 from resilience.backup.drills.scratch_deletion import deleted, torn_down, wait_gone
 from resilience.backup.drills.wall import egress_wall
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import RestoreRefused, StillThere
+from resilience.backup.format.errors import InUse, StillThere
 from resilience.cluster.errors import ClusterError, Conflict
 from resilience.cluster.interface import (
     LEASES,
@@ -163,7 +163,7 @@ def _created(
 def cleared(
     cluster: Cluster, name: str, holder: str, *, clock: Clock, leave: Leave = nowhere
 ) -> None:
-    """Delete what a killed drill left under this name; `RestoreRefused` for anything else.
+    """Delete what a killed drill left under this name; `InUse` for anything else.
     `holder` names the run that deletes it, `leave` gets a line for each volume that stays."""
     found = cluster.get(NAMESPACES, name)["metadata"]
     held = (found.get("labels") or {}).get(OWNER)
@@ -186,8 +186,8 @@ def _require_dead(cluster: Cluster, name: str, held: str, holder: str, clock: Cl
         raise _in_use(name, whose) from None
 
 
-def _in_use(name: str, whose: str) -> RestoreRefused:
-    return RestoreRefused(
+def _in_use(name: str, whose: str) -> InUse:
+    return InUse(
         f"namespace {name} exists and {whose}; nothing was touched. Wait for it to end, or write "
         "another `drill.into`"
     )

@@ -16,6 +16,7 @@ BackupError
 ├── UnknownFormat           written by a newer version: read it with that version
 ├── BadArchive              the tarball cannot be read safely
 ├── RestoreRefused          nothing was created, and why
+│   ├── InUse               the scratch namespace is another drill's, or not a drill's at all
 │   ├── NoWall              a drill's wall is not proven: no workload was created
 │   └── StillThere          a deleted scratch namespace still exists
 ├── HookFailed              a hook of the application failed
@@ -93,6 +94,10 @@ class RestoreRefused(BackupError):
     """Nothing was created."""
 
 
+class InUse(RestoreRefused):
+    """The scratch namespace belongs to someone else."""
+
+
 class NoWall(RestoreRefused):
     """A drill's wall is not proven."""
 
@@ -124,6 +129,9 @@ class Busy(BackupError):
 class BadRequest(BackupError):
     """The caller's own input is wrong."""
 
+
+UNRELATED = (StoreUnreachable, HelperLost, Busy)
+"""Errors of a moment, which say nothing about what is stored."""
 
 UNREADABLE = (Tampered, UnknownFormat, Missing, Archived)
 """Errors that keep one snapshot from being read and say nothing about any other."""

@@ -1,7 +1,8 @@
 """The checks of the three scenarios of a plan: each judges its objectives, one finding for each.
 
-A failed finding fails the check without a retry. A missing or wrong key or URL says nothing about
-the backup, so the run is refused.
+A failed finding fails the check without a retry. What says nothing about the backup fails nothing:
+after a missing key, a wrong URL or a scratch namespace of someone else the run is refused; if the
+store or the API server did not answer, it is not measured.
 """
 
 from __future__ import annotations
@@ -56,20 +57,21 @@ def _judged(
     judge: Callable[[Plan, CheckContext], Sequence[Finding]],
 ) -> Callable[[Judgement, CheckContext], str]:
     """A check that consists of findings. All are kept. A failed finding fails the check without a
-    retry; an unmeasured one is left to the verdict. A missing or wrong key or URL says nothing
-    about the backup, so the run is refused."""
+    retry; an unmeasured one is left to the verdict."""
 
     def run(parameters: Judgement, context: CheckContext) -> str:
-        from resilience.backup.format.errors import BackupError, BadRequest, NoWall, StillThere
+        from resilience.backup.format import errors
 
         try:
             findings = judge(parameters.plan, context)
-        except (NoWall, BadRequest) as problem:
+        except (errors.InUse, errors.NoWall, errors.BadRequest) as problem:
             raise Refused(str(problem)) from problem
-        except StillThere as problem:
+        except errors.StillThere as problem:
             context.leave(str(problem))
             raise NotMet(str(problem), final=True) from problem
-        except (BackupError, ClusterError) as problem:
+        except (*errors.UNRELATED, ClusterError) as problem:
+            raise NotMet(str(problem), final=True, unknown=True) from problem
+        except errors.BackupError as problem:
             raise NotMet(str(problem), final=True) from problem
         for finding in findings:
             context.add_finding(finding)

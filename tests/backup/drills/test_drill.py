@@ -12,6 +12,7 @@ from resilience.backup.drills.scratch import EXPIRES, LEASE, OWNER
 from resilience.backup.drills.wall.egress_wall import WALL
 from resilience.backup.format import layout
 from resilience.backup.format.errors import (
+    InUse,
     RestoreRefused,
 )
 from resilience.backup.plans.lifecycle import newest
@@ -147,7 +148,7 @@ def test_a_namespace_of_somebody_else_is_not_touched() -> None:
     cluster = lived_in()
     cluster.namespace("shop-drill")
     cluster.add(config_map("precious", "shop-drill"))
-    with pytest.raises(RestoreRefused, match="shop-drill exists and it does not belong to a drill"):
+    with pytest.raises(InUse, match="shop-drill exists and it does not belong to a drill"):
         drilled(cluster)
     assert ("configmaps", "shop-drill", "precious") in cluster.objects
 

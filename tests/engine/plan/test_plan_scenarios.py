@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from resilience.backup.format.errors import StillThere
+from resilience.backup.format import errors
+from resilience.cluster.errors import Forbidden
 from resilience.cluster.interface import SECRETS
 from resilience.engine.plan.plan_checks import VERBS, _judged
 from resilience.engine.plan.scratch_steps import asked_elsewhere
@@ -88,6 +89,37 @@ def test_the_details_of_failed_findings_are_in_the_message(tmp_path: Path) -> No
     assert "of no interest" not in said
 
 
+@pytest.mark.parametrize(
+    ("problem", "outcome"),
+    [
+        (errors.Tampered("the hash differs"), Outcome.SERVICE_FAILED),
+        (errors.NoSnapshot("there is none"), Outcome.SERVICE_FAILED),
+        (errors.StoreRefused("403"), Outcome.SERVICE_FAILED),
+        (errors.RestoreRefused("a quota"), Outcome.SERVICE_FAILED),
+        (errors.StoreUnreachable("timed out"), Outcome.NOT_MEASURED),
+        (errors.HelperLost("its Pod was evicted"), Outcome.NOT_MEASURED),
+        (errors.Busy("run r2 holds the lock"), Outcome.NOT_MEASURED),
+        (Forbidden(403, "no permission to list"), Outcome.NOT_MEASURED),
+        (errors.InUse("namespace shop-drill exists"), Outcome.REFUSED),
+        (errors.NoWall("packets pass"), Outcome.REFUSED),
+        (errors.BadRequest("no such key"), Outcome.REFUSED),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_what_is_about_the_backup_fails_it(
+    tmp_path: Path, problem: Exception, outcome: Outcome
+) -> None:
+    def judge(plan: Plan, context: CheckContext) -> Sequence[Finding]:
+        raise problem
+
+    drill = dataclasses.replace(VERBS["intact"], run=_judged(judge))
+    here = world()
+    here.directory = tmp_path
+    record = here.run(then=[step(drill, Phase.THEN, plan=PLAN, kind="intact")])
+    assert record.outcome is outcome
+    assert str(problem) in record.message
+
+
 @pytest.mark.parametrize("proven", [True, False])
 def test_a_scratch_namespace_that_does_not_go_is_a_leftover_and_no_failure_of_the_backup(
     tmp_path: Path, proven: bool
@@ -95,7 +127,7 @@ def test_a_scratch_namespace_that_does_not_go_is_a_leftover_and_no_failure_of_th
     def judge(plan: Plan, context: CheckContext) -> Sequence[Finding]:
         context.leave("delete namespace shop-drill: it is still Terminating")
         if not proven:
-            raise StillThere("namespace shop-drill is still Terminating")
+            raise errors.StillThere("namespace shop-drill is still Terminating")
         return [Finding(name="rto", result=Result.PASSED, promised="in time", measured="1s")]
 
     drill = dataclasses.replace(VERBS["intact"], run=_judged(judge))
