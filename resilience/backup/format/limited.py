@@ -52,13 +52,14 @@ def read(store: Store, key: str, most: int, version: str = "") -> bytes:
 
 def parsed(data: bytes, *, values: int = MOST_VALUES) -> Any:
     """JSON within limits. Invalid UTF-8 is a ValueError, like everything else."""
-    if data.count(b",") + data.count(b"{") + data.count(b"[") > values:
+    containers = data.count(b"{") + data.count(b"[")
+    if data.count(b",") + containers > values:
         raise ValueError(f"more than {values} values")
     try:
         found = _decode(data.decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if _deeper(found, DEEPEST):
+    if containers > DEEPEST and _deeper(found, DEEPEST):
         raise ValueError(f"nested deeper than {DEEPEST} levels")
     return found
 

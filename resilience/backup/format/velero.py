@@ -48,6 +48,10 @@ class Found:
         return value
 
 
+_NAMES = frozenset({"namespace", "uid", "resourceVersion", "generateName"})
+_TEXTS = frozenset({"labels", "annotations"})
+
+
 def _identified(value: Object) -> None:
     """ValueError unless the fields that all rules read exist and have their types."""
     for field in ("apiVersion", "kind"):
@@ -56,10 +60,10 @@ def _identified(value: Object) -> None:
     metadata = limited.mapping(value.get("metadata"), "metadata")
     if not limited.name(metadata.get("name"), "metadata.name"):
         raise ValueError("it has no metadata.name")
-    for field in ("namespace", "uid", "resourceVersion", "generateName"):
-        limited.name(metadata.get(field), f"metadata.{field}")
-    for field in ("labels", "annotations"):
-        limited.strings(metadata.get(field), f"metadata.{field}")
+    for field in _NAMES & metadata.keys():
+        limited.name(metadata[field], f"metadata.{field}")
+    for field in _TEXTS & metadata.keys():
+        limited.strings(metadata[field], f"metadata.{field}")
     for owner in limited.sequence(
         metadata.get("ownerReferences"), "metadata.ownerReferences", dict
     ):
@@ -67,8 +71,9 @@ def _identified(value: Object) -> None:
             if not limited.name(owner.get(field), f"{field} of an owner"):
                 raise ValueError(f"an owner of it has no {field}")
     for holder in (value, metadata):  # null means absent, and rules look for absence
-        for field in [field for field, each in holder.items() if each is None]:
-            del holder[field]
+        if None in holder.values():
+            for field in [field for field, each in holder.items() if each is None]:
+                del holder[field]
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class LeftNames:
         if self._pattern is None:
             return
         for place, text in _texts(obj):
-            if named := self._pattern.search(text):
+            if ".svc" in text and (named := self._pattern.search(text)):
                 self._found[f"{kind} {objects.title(obj)}: {place}"] = named[1]
 
     def notes(self) -> list[str]:

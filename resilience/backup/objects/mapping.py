@@ -40,7 +40,7 @@ _VOLUMES = (
         for each in ("rbd", "cephfs", "iscsi", "flexVolume", "scaleIO", "storageos")
     ),
 )
-_CA_FROM = ("cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret")
+_CA_FROM = frozenset({"cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret"})
 """Annotations of webhooks, definitions and API services: NAMESPACE/NAME, whose certificate
 cert-manager writes into them."""
 
@@ -96,16 +96,17 @@ class Targets:
         self._classes(obj)
 
     def _references(self, obj: Object) -> None:
-        if identity(obj) in _BINDINGS:
+        kind = identity(obj)
+        if kind in _BINDINGS:
             for subject in obj.get("subjects") or ():
                 self._subject(subject)
-        for path in _NAMESPACES.get(identity(obj), ()):
+        for path in _NAMESPACES.get(kind, ()):
             for holder in _holders(obj, path):
                 self._namespace_of(holder)
         self._texts(obj)
         if self.namespaces and is_built_in(obj):
             self._selected(obj)
-        elif identity(obj) == f"Gateway.{_GATEWAY}":
+        elif kind == f"Gateway.{_GATEWAY}":
             for path in (("spec", "listeners", "*", "allowedRoutes", "namespaces", "selector"),):
                 for selector in _holders(obj, path):
                     self._by_name(selector)
@@ -113,17 +114,18 @@ class Targets:
     def _texts(self, obj: Object) -> None:
         """Fields whose whole text is a namespace, or begins with one."""
         annotations = obj["metadata"].get("annotations") or {}
-        for name in annotations.keys() & set(_CA_FROM):
+        for name in _CA_FROM & annotations.keys():
             namespace, slash, rest = str(annotations[name]).partition("/")
             annotations[name] = self.namespace(namespace) + slash + rest
-        places: list[Any] = [obj.get("parameters")] if identity(obj) in _CLASSES else []
-        if identity(obj) == "PersistentVolume":
+        kind = identity(obj)
+        places: list[Any] = [obj.get("parameters")] if kind in _CLASSES else []
+        if kind == "PersistentVolume":
             places += _holders(obj, ("spec", "azureFile"))
         for place in places:
             for key, value in place.items() if isinstance(place, dict) else ():
                 if _SECRET.fullmatch(key) and isinstance(value, str):
                     place[key] = self.namespace(value)
-        if identity(obj) in _ROLES:
+        if kind in _ROLES:
             for rule in obj.get("rules") or ():
                 if isinstance(rule, dict) and _is_about_namespaces(rule):
                     names = rule.get("resourceNames") or ()
@@ -140,7 +142,7 @@ class Targets:
                     self._by_name(inner)
                 elif key == "namespaces" and "topologyKey" in value and isinstance(inner, list):
                     value[key] = [self.namespace(str(each)) for each in inner]
-                else:
+                elif isinstance(inner, dict | list):
                     self._selected(inner)
 
     def _by_name(self, selector: Any) -> None:

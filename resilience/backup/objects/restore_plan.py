@@ -43,6 +43,7 @@ class Passes:
     owners: frozenset[str] = frozenset()
     count: int = 0
     twins: dict[str, str] = field(default_factory=dict)
+    kinds: set[str] = field(default_factory=set)
 
     def stage(self, kind: str, uid: str) -> RestoreStage:
         """The stage in which an object is restored."""
@@ -55,30 +56,46 @@ class Passes:
 
 
 def plan(index: Callable[[], Iterable[Indexed]]) -> Passes:
-    """Read the index twice: first owners, then stages."""
-    found = Passes(owners=frozenset(uid for each in index() for uid in each.owners))
-    if found.owners:
-        found.owned = _stages(
-            {each.uid: each for each in index() if each.owners or each.uid in found.owners}
-        )
-    first: dict[RestoreStage, int] = {}
-    last: dict[RestoreStage, int] = {}
-    for number, each in enumerate(index()):
-        stage = found.stage(each.kind, each.uid)
-        first.setdefault(stage, number)
-        last[stage] = number
-        found.count = number + 1
-    found.readings = list(_readings(first, last))
-    found.twins = _twins(index)
+    """Read the index once, and twice more if it has owners: for these, and for the stages."""
+    found, owners = Passes(), set[str]()
+
+    def noted() -> Iterator[Indexed]:
+        for each in index():
+            owners.update(each.owners)
+            found.kinds.add(each.kind)
+            found.count += 1
+            yield each
+
+    span = _span(found, noted())
+    if owners:
+        found.owners = frozenset(owners)
+        family = {each.uid: each for each in index() if each.owners or each.uid in owners}
+        found.owned = _stages(family)
+        span = _span(found, index())
+    found.readings = list(_readings(*span))
+    found.twins = _twins(found.kinds, index)
     return found
 
 
-def _twins(index: Callable[[], Iterable[Indexed]]) -> dict[str, str]:
+def _span(
+    found: Passes, index: Iterable[Indexed]
+) -> tuple[dict[RestoreStage, int], dict[RestoreStage, int]]:
+    """The numbers of the first and the last object of each stage."""
+    first: dict[RestoreStage, int] = {}
+    last: dict[RestoreStage, int] = {}
+    for number, each in enumerate(index):
+        stage = found.stage(each.kind, each.uid)
+        first.setdefault(stage, number)
+        last[stage] = number
+    return first, last
+
+
+def _twins(held: Iterable[str], index: Callable[[], Iterable[Indexed]]) -> dict[str, str]:
     """For objects that exist with one uid under two groups (Velero keeps `ingresses.extensions`
     beside `ingresses.networking.k8s.io`): the kind that is restored, by uid."""
     plurals: dict[str, set[str]] = {}
-    for each in index():
-        plurals.setdefault(each.kind.partition(".")[0], set()).add(each.kind)
+    for kind in held:
+        plurals.setdefault(kind.partition(".")[0], set()).add(kind)
     shared = {kind for kinds in plurals.values() if len(kinds) > 1 for kind in kinds}
     found: dict[str, str] = {}
     for each in index() if shared else ():

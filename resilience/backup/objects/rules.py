@@ -8,7 +8,7 @@ what may differ (`may_differ`), so that a wrong rule here shows as a difference 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -67,7 +67,7 @@ class Rule:
 
 
 def _drop(holder: Any, keys: Iterable[str], pointer: str) -> Iterator[str]:
-    if isinstance(holder, MutableMapping):
+    if isinstance(holder, dict):
         for key in keys:
             if key in holder:
                 del holder[key]

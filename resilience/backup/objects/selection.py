@@ -95,6 +95,8 @@ class Selection:
 
     def names(self, resource: str, kind: str, name: str) -> bool:
         """Whether the kind, and the name, are selected."""
+        if not self.exclude and not self.include:
+            return True
         if any(each.matches(resource, kind, name) for each in self.exclude):
             return False
         return not self.include or any(each.matches(resource, kind, name) for each in self.include)

@@ -6,6 +6,7 @@ The reason is part of the report; nothing is left out silently.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from resilience.backup.objects.kind_identity import identity
@@ -172,23 +173,33 @@ def own_rights(obj: Object) -> str:
     return "the permissions of these runs themselves: `resilience rbac` prints them" if ours else ""
 
 
-SKIPS: tuple[Callable[[Object], str], ...] = (
-    of_the_moment,
-    regrown,
-    mirror_pod,
-    finished,
-    account_token,
-    root_certificate,
-    managed_endpoints,
-    automatic,
-    provisioned_volume,
-    own_rights,
+_ENDPOINTS = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
+_MANAGED = frozenset({"APIService.apiregistration.k8s.io", *_RIGHTS})
+
+SKIPS: tuple[tuple[Callable[[Object], str], frozenset[str] | None], ...] = (
+    (of_the_moment, None),
+    (regrown, GROWN),
+    (mirror_pod, frozenset({"Pod"})),
+    (finished, frozenset({"Pod", "Job.batch"})),
+    (account_token, frozenset({"Secret"})),
+    (root_certificate, frozenset({"ConfigMap"})),
+    (managed_endpoints, _ENDPOINTS),
+    (automatic, _MANAGED),
+    (provisioned_volume, frozenset({"PersistentVolume"})),
+    (own_rights, _RIGHTS),
 )
+"""Each with the kinds that it can apply to, None for any."""
 
 
 def reason_to_skip(obj: Object) -> str:
     """The first reason that applies; "" when the object is to be created."""
-    for skip in SKIPS:
+    for skip in _skips_of(identity(obj)):
         if reason := skip(obj):
             return reason
     return ""
+
+
+@lru_cache(1024)
+def _skips_of(kind: str) -> tuple[Callable[[Object], str], ...]:
+    """Those that can apply to a kind: for most, one."""
+    return tuple(skip for skip, kinds in SKIPS if kinds is None or kind in kinds)

@@ -18,8 +18,8 @@ from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object
 from resilience.kube import objects
 
-_DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
-_GROUND = {"namespaces": NAMESPACES, _DEFINITIONS: CRDS}
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+_GROUND = {"namespaces": NAMESPACES, DEFINITIONS: CRDS}
 
 
 def is_ground(stage: RestoreStage) -> bool:
@@ -45,7 +45,7 @@ def defined_kinds(snapshot: Snapshot, chosen: Chosen) -> Iterator[str]:
     objects."""
     for line in snapshot.contents:
         bare = {"kind": line.kind, "metadata": {"name": line.address.name}}
-        if line.address.resource == _DEFINITIONS and chosen.holds(_DEFINITIONS, bare):
+        if line.address.resource == DEFINITIONS and chosen.holds(DEFINITIONS, bare):
             yield line.address.name
 
 

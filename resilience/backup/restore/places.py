@@ -31,11 +31,19 @@ def wanted(request: RestoreRequest, line: ObjectLine) -> bool:
 def places(request: RestoreRequest, snapshot: Snapshot) -> frozenset[str]:
     """The namespaces that a restore writes to; `RestoreRefused` when an object would go to a
     wrong place, and when volumes would silently stay empty."""
-    found = {namespace_of(line.address) for line in snapshot.contents if wanted(request, line)}
+    found, held, odd = set[str](), set[str](), list[str]()
+    for line in snapshot.contents:
+        namespace = namespace_of(line.address)
+        held.add(namespace)
+        if namespace not in found and wanted(request, line):
+            found.add(namespace)
+        if not is_segment(line.address.name):
+            odd.append(line.address.name)
     found.discard("")
-    _require_names(snapshot)
+    held.discard("")
+    _require_names(snapshot, odd)
     _require_declared(snapshot, found)
-    _require_mapped(request, snapshot, found)
+    _require_mapped(request, snapshot, found, held)
     _require_apart(request, snapshot, found)
     _require_data(request, snapshot, found)
     return frozenset(map(request.targets.namespace, found))
@@ -48,8 +56,9 @@ def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
     for line in snapshot.contents:
         if line.address.resource == "namespaces":
             own.add(line.address.name)  # included with the objects chosen in it
-        if wanted(request, line):
-            places.add(namespace_of(line.address))
+        namespace = namespace_of(line.address)
+        if namespace not in places and wanted(request, line):
+            places.add(namespace)
     bare = places - own - {""}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -57,9 +66,8 @@ def nameless(request: RestoreRequest, snapshot: Snapshot) -> list[Object]:
     ]
 
 
-def _require_names(snapshot: Snapshot) -> None:
+def _require_names(snapshot: Snapshot, odd: list[str]) -> None:
     """Refuse names that no cluster allows and that would act as paths."""
-    odd = [line.address.name for line in snapshot.contents if not is_segment(line.address.name)]
     if odd:
         raise RestoreRefused(
             f"snapshot {snapshot.name} holds objects with names that no object can have: "
@@ -77,12 +85,14 @@ def _require_declared(snapshot: Snapshot, found: set[str]) -> None:
         )
 
 
-def _require_mapped(request: RestoreRequest, snapshot: Snapshot, found: set[str]) -> None:
+def _require_mapped(
+    request: RestoreRequest, snapshot: Snapshot, found: set[str], held: set[str]
+) -> None:
     mapping = request.targets.namespaces
-    if unknown := sorted(mapping.keys() - snapshot.contents.namespaces):
+    if unknown := sorted(mapping.keys() - held):
         raise RestoreRefused(
             f"snapshot {snapshot.name} holds no namespace {_some(unknown)}; it holds "
-            f"{_some(sorted(snapshot.contents.namespaces)) or 'none'}"
+            f"{_some(sorted(held)) or 'none'}"
         )
     if request.mapped_only and (stray := sorted(found - mapping.keys())):
         raise RestoreRefused(

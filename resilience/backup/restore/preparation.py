@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from resilience.backup.objects.rules import strip, with_allocations
+from resilience.backup.objects.kind_identity import identity
+from resilience.backup.objects.rules import Rule, strip, with_allocations
 from resilience.backup.restore.kept_owners import KeptOwners
 from resilience.backup.restore.outcome import STATUS_LEFT
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -32,11 +33,12 @@ class Preparation:
     def __init__(self, request: RestoreRequest, kinds: Kinds, owners: KeptOwners) -> None:
         self._request, self._kinds, self._owners = request, kinds, owners
         self._rules = with_allocations(request.allocations)
+        self._of_kind: dict[str, tuple[Rule, ...]] = {}
 
     def prepare(self, kind: str, obj: Object, *, asking: bool) -> Prepared:
         """Make an object of the snapshot one of this cluster."""
         recorded = obj.get("status")
-        rewrites: dict[str, list[str]] = strip(obj, self._rules)
+        rewrites: dict[str, list[str]] = strip(obj, self._rules_of(identity(obj)))
         status = self._status_of(kind, obj, rewrites)
         rewrites |= self._owners.rewrite(obj, asking=asking)
         rewrites |= self._modified(kind, obj, recorded)
@@ -45,6 +47,14 @@ class Preparation:
         if isinstance(adjusted, str):
             return Prepared(status=status, rewrites={}, left_out=adjusted)
         return Prepared(status=status, rewrites={**rewrites, **adjusted})
+
+    def _rules_of(self, kind: str) -> tuple[Rule, ...]:
+        """Those that can change an object of that kind: few of them."""
+        found = self._of_kind.get(kind)
+        if found is None:
+            found = tuple(rule for rule in self._rules if not rule.kinds or kind in rule.kinds)
+            self._of_kind[kind] = found
+        return found
 
     def _status_of(self, kind: str, obj: Object, rewrites: dict[str, list[str]]) -> Any:
         """The status to write back. A create ignores it if it is a subresource."""

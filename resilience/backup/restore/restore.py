@@ -10,7 +10,6 @@ continues where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from resilience.backup.catalog.catalog import Snapshot
@@ -28,7 +27,13 @@ from resilience.backup.objects.skips import reason_to_skip
 from resilience.backup.objects.velero_hooks import restore_hooks
 from resilience.backup.restore.claims_to_fill import ClaimsToFill
 from resilience.backup.restore.crew import Context, Crew, side_by_side
-from resilience.backup.restore.ground import defined_kinds, is_ground, missing_namespaces, take_back
+from resilience.backup.restore.ground import (
+    DEFINITIONS,
+    defined_kinds,
+    is_ground,
+    missing_namespaces,
+    take_back,
+)
 from resilience.backup.restore.kept_owners import KeptOwners
 from resilience.backup.restore.leaving import require_settled
 from resilience.backup.restore.outcome import Item, Outcome, RestoreReport
@@ -105,7 +110,8 @@ class _Restore:
         self._recreated = recreated_owners(self._snapshot) if self._passes.owners else {}
         self._links.inside = self._passes.owners & self._passes.owned.keys()
         self._choose()
-        self._kinds.expect(defined_kinds(self._snapshot, self._chosen))
+        if DEFINITIONS in self._passes.kinds:
+            self._kinds.expect(defined_kinds(self._snapshot, self._chosen))
         self._report.items += self._claims.decide()
         if self._request.ask_first or self._request.dry_run:
             self._ask(began)
@@ -203,11 +209,10 @@ class _Restore:
         self._tell = nobody
 
     def _walk_through(self, act: Act, wanted: Callable[[RestoreStage], bool]) -> None:
-        with ThreadPoolExecutor(self._request.workers, "resilience-restore") as workers:
+        with Crew(self._request.workers, self._done) as crew:
             for stages in self._passes.readings:
                 if not any(map(wanted, stages)):
                     continue
-                crew = Crew(workers, self._request.workers, self._done)
                 current: RestoreStage | None = None
                 for line, found in self._snapshot.contents.pairs():
                     stage = self._passes.stage(line.address.resource, line.uid)
