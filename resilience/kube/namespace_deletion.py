@@ -7,6 +7,9 @@ from typing import Any
 
 Namespace = Mapping[str, Any]
 
+FINALIZERS = "NamespaceFinalizersRemaining"
+"""Condition: something in it waits for a controller."""
+
 REFUSED = "NamespaceDeletionContentFailure"
 """Condition: the API server refused to delete something in it."""
 
@@ -26,12 +29,17 @@ def why_it_stays(namespace: Namespace) -> str:
 def what_remains(namespace: Namespace) -> list[str]:
     """What is left in it and what holds that; [] for other kinds too, which have no such
     conditions."""
-    return _reasons(namespace, "NamespaceFinalizersRemaining", "NamespaceContentRemaining", REFUSED)
+    return _reasons(namespace, FINALIZERS, "NamespaceContentRemaining", REFUSED)
 
 
 def refused(namespace: Namespace) -> str:
     """Why its content cannot be deleted now; "" if nothing is refused."""
     return "".join(_reasons(namespace, REFUSED))
+
+
+def finalizers_remain(namespace: Namespace) -> str:
+    """Which finalizers of its content nobody has removed; "" if there are none."""
+    return "".join(_reasons(namespace, FINALIZERS))
 
 
 def _reasons(namespace: Namespace, *kinds: str) -> list[str]:

@@ -74,6 +74,12 @@ class InUse(ActionFailed):
     """
 
 
+class Held(InUse):
+    """What an undo deleted waits for a finalizer of someone else. It needs no attention of this
+    run: the undo continues, and all that is held is awaited together.
+    """
+
+
 class NothingToDo(ActionFailed):
     """An action that would have changed nothing (no victims, or already in that state): never a
     pass.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from resilience.cluster.errors import ApiError, NotFound
 from resilience.cluster.interface import NAMESPACES, PODS, Cluster, Object, Resource
+from resilience.cluster.transport import MANAGER
 from resilience.kube import namespace_deletion, objects
 from resilience.kube.clock import of_stamp
 
@@ -39,11 +40,42 @@ def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
         now = cluster.get(resource, objects.name(obj), objects.namespace(obj))
     except NotFound:
         return ["it has just gone"]
-    own = [name for name in _finalizers(now) if name not in _CASCADE]
-    held = [f"its finalizer {name} is not removed" for name in own]
+    held = [_told(now, name) for name in _own(now)]
     found = [*held, *stuck(cluster, resource, obj), *namespace_deletion.what_remains(now)]
     waiting = ", ".join(_finalizers(now))
     return found or [f"it waits for what it owns ({waiting})" if waiting else "no finalizer"]
+
+
+def foreign(obj: Object) -> str:
+    """What another controller has to remove before the object goes: its own finalizers, or those
+    of a namespace's content; "" for nothing."""
+    return namespace_deletion.finalizers_remain(obj) or ", ".join(_own(obj))
+
+
+def _own(obj: Object) -> list[str]:
+    return [name for name in _finalizers(obj) if name not in _CASCADE]
+
+
+def _told(obj: Object, name: str) -> str:
+    """A finalizer of which only its controller knows what is left to do."""
+    if name in _IN_USE:
+        return f"its finalizer {name} is not removed: something still uses it"
+    by = _who_set(obj, name)
+    setter = f", set by {by}," if by else ""
+    return (
+        f"its finalizer {name}{setter} is not removed: its controller has to do that, so see"
+        " whether that runs (nobody else may: what it would clean up is left then)"
+    )
+
+
+def _who_set(obj: Object, name: str) -> str:
+    """The field manager that the API server recorded; "" if none."""
+    for entry in objects.metadata(obj).get("managedFields") or ():
+        fields = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+        if f'v:"{name}"' in (fields.get("f:finalizers") or {}):
+            manager = str(entry.get("manager", ""))
+            return "a manifest of this run" if manager == MANAGER else manager
+    return ""
 
 
 def stuck(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:

@@ -23,7 +23,7 @@ from resilience.actions.undo.reverting import described
 from resilience.cluster.errors import Conflict, NotFound
 from resilience.cluster.interface import CLAIMS, NAMESPACES, Object, Resource
 from resilience.kube import objects
-from resilience.verbs.context import ActionFailed, ChangedSince, InUse, UndoContext
+from resilience.verbs.context import ActionFailed, ChangedSince, Held, InUse, UndoContext
 
 FIRST_LOOK, LAST_LOOK = 0.03, 0.5
 """Limits, in seconds, of the interval between two checks whether a deleted object is gone; the
@@ -32,6 +32,9 @@ interval is a twentieth of the time waited so far."""
 FIRST_HURRY = 0.1
 """Seconds after which Pods that go with the object are first looked for; then after twice as
 long each time, because a controller deletes them one after the other."""
+
+HELD = 2.0
+"""Seconds after which an object that a foreign finalizer holds is no longer awaited alone."""
 
 PATIENCE = 30.0
 """Seconds after which a Pod that a finalizer holds is no longer awaited."""
@@ -128,6 +131,8 @@ def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> No
             hurry_at = 2 * waited
         if not context.last and (used := finalizers.in_use(there)):
             raise InUse(f"{resource.kind} {objects.title(obj)} is in use ({used})")
+        if not context.last and waited > HELD and (held := finalizers.foreign(there)):
+            raise Held(f"{resource.kind} {objects.title(obj)} is held by {held}")
         pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
         stuck = finalizers.stuck(context.cluster, resource, obj) if waited > PATIENCE else []
         if stuck or began + waited + pause > context.deadline:

@@ -31,10 +31,44 @@ from resilience.engine.journal.undo_context import Undoing
 from resilience.model.timeline import What
 from resilience.model.values import RunId
 from resilience.model.verb import Verb
-from resilience.verbs.context import ActionFailed, ChangedSince, InUse
+from resilience.verbs.context import ActionFailed, ChangedSince, Held, InUse
 
 RETRY_EVERY = 1.0
 """Seconds between two tries of one undo."""
+
+
+CONTROLLERS = frozenset(
+    {
+        *("pods", "deployments", "replicasets", "replicationcontrollers", "statefulsets"),
+        *("daemonsets", "jobs", "cronjobs"),
+        *("serviceaccounts", "roles", "rolebindings", "clusterroles", "clusterrolebindings"),
+        "customresourcedefinitions",
+    }
+)
+"""What a controller is made of. One that a run created may have to remove finalizers of other
+objects, so it stays until they are gone or have had their time."""
+
+
+def removes_a_controller(undo: Undo) -> bool:
+    """Whether the undo deletes something that a controller may be made of. Restoring what was there
+    before never does: it may bring the controller back."""
+    resource = undo.data.get("resource")
+    plural = resource.get("plural") if isinstance(resource, Mapping) else None
+    return undo.data.get("kind") == "created" and plural in CONTROLLERS
+
+
+@dataclass(slots=True)
+class _AllHeld:
+    """Undos whose objects wait for finalizers of others, and the moment until which all of them
+    are awaited."""
+
+    undos: list[Undo] = field(default_factory=list)
+    until: float = 0.0
+
+    def add(self, undo: Undo, until: float) -> None:
+        """The time of the first counts for all."""
+        self.until = self.until or until
+        self.undos.append(undo)
 
 
 class _RefusedNow(Exception):
@@ -70,25 +104,43 @@ class Putback:
         left: list[str] = []
         pending = [undo for undo in self.journal.pending() if not self.spares(undo)]
         later: list[Undo] = []
+        held = _AllHeld()
         for number, undo in enumerate(pending, 1):
-            last = number == len(pending) and not later
+            if removes_a_controller(undo):
+                self._await(held)
+            last = number == len(pending) and not later and not held.undos
             try:
                 left += self._told(undo, last=last)
+            except Held:
+                held.add(undo, self.clock.monotonic() + self.within)
             except (InUse, _RefusedNow):
                 later.append(undo)
+        for undo in held.undos:
+            left += self._told(undo, last=True, deadline=held.until)
         for undo in later:
             left += self._told(undo, last=True)
         return left
 
-    def _told(self, undo: Undo, *, last: bool) -> list[str]:
-        failure = self._one(undo, last=last)
+    def _await(self, held: _AllHeld) -> None:
+        """Wait for what is held before something is deleted that may be the controller which
+        has to release it. All of them share one deadline."""
+        for undo in list(held.undos):
+            try:
+                self._until_done(undo, last=True, deadline=held.until)
+            except (ActionFailed, ClusterError, TimeoutError):
+                continue  # said at the end, when it is tried for the last time
+            held.undos.remove(undo)
+            self._done(undo)
+
+    def _told(self, undo: Undo, *, last: bool, deadline: float | None = None) -> list[str]:
+        failure = self._one(undo, last=last, deadline=deadline)
         return [f"{undo.text}: {failure}"] if failure else []
 
-    def _one(self, undo: Undo, *, last: bool) -> str:
+    def _one(self, undo: Undo, *, last: bool, deadline: float | None) -> str:
         try:
             if why := self.refuses(undo):
                 return self._failed(undo, why)
-            self._until_done(undo, last=last)
+            self._until_done(undo, last=last, deadline=deadline)
         except InUse:
             raise
         except ChangedSince as error:
@@ -102,17 +154,21 @@ class Putback:
             return self._failed(undo, text)
         except Exception as error:  # noqa: BLE001  one failing undo must not stop the others
             return self._failed(undo, defect(f"the undo of `{undo.verb}`", error))
+        self._done(undo)
+        return ""
+
+    def _done(self, undo: Undo) -> None:
         self.journal.done(undo.id)
         self.timeline.note(
             What.UNDO, f"undone: {undo.text}", {"path": undo.path, "state": "done", "id": undo.id}
         )
-        return ""
 
-    def _until_done(self, undo: Undo, *, last: bool) -> None:
+    def _until_done(self, undo: Undo, *, last: bool, deadline: float | None = None) -> None:
         verb = self.verbs.get(undo.verb)
         if verb is None or verb.undo is None:
             raise ActionFailed(f"the verb `{undo.verb}` is not installed here")
-        deadline = self.clock.monotonic() + self.within
+        if deadline is None:
+            deadline = self.clock.monotonic() + self.within
         context = Undoing(
             cluster=self.cluster, run=self.run, clock=self.clock, deadline=deadline,
             force=self.force, trusted=self.trusts(undo), others=self.others, last=last,

@@ -78,13 +78,30 @@ def test_a_pod_that_still_runs_is_waited_for_until_it_is_overdue(here: World) ->
 
 
 Change = Callable[[Object], Any]
+DO = (
+    "its controller has to do that, so see whether that runs (nobody else may: what it would clean"
+    " up is left then)"
+)
+
+
+def set_by(manager: str, name: str = HOLD) -> dict[str, Any]:
+    fields: dict[str, Any] = {"f:metadata": {"f:finalizers": {".": {}, f'v:"{name}"': {}}}}
+    return {"manager": manager, "operation": "Update", "fieldsV1": fields}
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
         (lambda obj: obj["metadata"].update(finalizers=[HOLD]),
-         [f"its finalizer {HOLD} is not removed"]),
+         [f"its finalizer {HOLD} is not removed: {DO}"]),
+        (lambda obj: obj["metadata"].update(finalizers=[HOLD], managedFields=[
+            set_by("other", "another.example/x"), set_by("web-operator")]),
+         [f"its finalizer {HOLD}, set by web-operator, is not removed: {DO}"]),
+        (lambda obj: obj["metadata"].update(finalizers=[HOLD], managedFields=[
+            set_by("pytest-resilience")]),
+         [f"its finalizer {HOLD}, set by a manifest of this run, is not removed: {DO}"]),
+        (lambda obj: obj["metadata"].update(finalizers=["kubernetes.io/pvc-protection"]),
+         ["its finalizer kubernetes.io/pvc-protection is not removed: something still uses it"]),
         (lambda obj: obj["metadata"].update(finalizers=["foregroundDeletion"]),
          ["it waits for what it owns (foregroundDeletion)"]),
         (lambda obj: None, ["no finalizer"]),
@@ -102,6 +119,7 @@ def test_a_namespace_says_itself_what_it_waits_for(here: World) -> None:
         {"type": "NamespaceFinalizersRemaining", "status": "True", "message": says}]}  # fmt: skip
     space = here.cluster.put(NAMESPACES, {"metadata": {"name": "a"}, "status": status})
     assert finalizers.of(here.cluster, NAMESPACES, space) == [says]
+    assert finalizers.foreign(space) == says
     assert objects.name(space) == "a"
 
 
@@ -178,7 +196,7 @@ def test_a_namespaces_own_finalizer_counts_beside_those_of_its_metadata(here: Wo
     body = {"metadata": {"name": "b", "finalizers": [HOLD]}, "spec": {"finalizers": ["kubernetes"]}}
     space = here.cluster.put(NAMESPACES, body)
     assert finalizers.of(here.cluster, NAMESPACES, space) == [
-        f"its finalizer {HOLD} is not removed"
+        f"its finalizer {HOLD} is not removed: {DO}"
     ]
     here.cluster.change(NAMESPACES, "", "b", lambda obj: obj["metadata"].pop("finalizers"))
     told = ["it waits for what it owns (kubernetes)"]

@@ -7,12 +7,18 @@ from typing import Any
 import pytest
 
 from resilience.actions.undo import object_undo
-from resilience.actions.undo.object_undo import FIRST_LOOK, LAST_LOOK, PATIENCE, wait_until_gone
+from resilience.actions.undo.object_undo import (
+    FIRST_LOOK,
+    HELD,
+    LAST_LOOK,
+    PATIENCE,
+    wait_until_gone,
+)
 from resilience.cluster.interface import CONFIGMAPS, PODS, Object
 from resilience.engine.journal.undo_context import Undoing
 from resilience.kube import objects
 from resilience.model.values import RunId
-from resilience.verbs.context import ActionFailed
+from resilience.verbs.context import ActionFailed, Held
 from tests.engine.fakes import FakeClock, FakeCluster
 
 HOLD = "example.com/hold"
@@ -39,9 +45,9 @@ class Here:
         meta = {"name": "a", "namespace": "shop", "annotations": {object_undo.RUN: "r1"}}
         self.obj = self.cluster.put(CONFIGMAPS, {"metadata": meta})
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, *, last: bool = True) -> None:
         context = Undoing(cluster=self.cluster, run=RunId("r1"), clock=self.clock,
-                          deadline=100.0 + seconds)  # fmt: skip
+                          deadline=100.0 + seconds, last=last)  # fmt: skip
         wait_until_gone(CONFIGMAPS, self.obj, context)
 
     def goes_after(self, seconds: float) -> None:
@@ -118,7 +124,39 @@ def test_at_the_deadline_everything_that_holds_is_named(here: Here) -> None:
     )
     with pytest.raises(ActionFailed) as found:
         here.wait(5.0)
-    assert "its finalizer own.example/x is not removed; Pod shop/p is held" in str(found.value)
+    assert "its finalizer own.example/x is not removed: its contr" in str(found.value)
+    assert "; Pod shop/p is held" in str(found.value)
+
+
+def hold(here: Here, *names: str) -> None:
+    here.cluster.change(
+        CONFIGMAPS, "shop", "a", lambda obj: obj["metadata"].update(finalizers=list(names))
+    )
+
+
+def test_what_a_foreign_finalizer_holds_is_left_for_the_end_if_other_undos_follow(
+    here: Here,
+) -> None:
+    hold(here, "foregroundDeletion", "own.example/x")
+    with pytest.raises(Held, match=r"ConfigMap shop/a is held by own\.example/x"):
+        here.wait(300.0, last=False)
+    assert HELD < here.clock.now - 100.0 <= HELD + LAST_LOOK
+
+
+@pytest.mark.parametrize("names", [("foregroundDeletion",), ()])
+def test_what_waits_for_its_own_content_is_awaited_where_it_is(
+    here: Here, names: tuple[str, ...]
+) -> None:
+    hold(here, *names)
+    here.goes_after(HELD + 3)
+    here.wait(300.0, last=False)
+    assert here.clock.now - 100.0 >= HELD + 3
+
+
+def test_a_finalizer_that_is_removed_at_once_is_awaited(here: Here) -> None:
+    hold(here, "own.example/x")
+    here.goes_after(HELD - 0.5)
+    here.wait(300.0, last=False)
 
 
 # ----- whose object it is
