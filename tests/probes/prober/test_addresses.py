@@ -268,9 +268,9 @@ def test_the_second_try_fails_where_the_service_is_gone() -> None:
 
 
 def test_what_spoiled_no_request_is_in_the_report_of_one_that_passed() -> None:
-    observed = Observed(name="web", interval=0.01, timeout=1.0, samples=made("+" * 100),
+    observed = Observed(name="web", interval=0.01, timeout=1.0, samples=made("+" * 400),
                         remarks=("127.0.0.2 refused (3)",))  # fmt: skip
     promised = Objective(availability=Availability.parse("99%"))
-    (finding,) = judge(observed, promised, Window(since=0.0, until=1.0))
+    (finding,) = judge(observed, promised, Window(since=0.0, until=3.0))
     assert finding.result is Result.PASSED
     assert "in the whole run: 127.0.0.2 refused (3)" in wording.detail(finding)
