@@ -33,6 +33,7 @@ from resilience.backup.restore.outcome import RestoreReport
 from resilience.backup.restore.places import places
 from resilience.backup.restore.restore import restore
 from resilience.backup.restore.restore_request import RestoreRequest
+from resilience.backup.restore.resumable import require_resumable
 from resilience.backup.restore.waiting import wait_ready
 from resilience.cluster.errors import ClusterError
 from resilience.commands.admission import admitted
@@ -42,6 +43,7 @@ from resilience.commands.saying import warn
 from resilience.kube.selectors import Selector
 from resilience.model.step_reach import ANY, Reach
 from resilience.model.values import Duration
+from resilience.model.without_effect import without_effect
 from resilience.model.words import many
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def bring_back(options: argparse.Namespace) -> int:
         admitted(opened_cluster, reach, "resilience restore", dry_run=options.dry_run) as cluster,
     ):
         request = _filling(request, options, snapshot, cluster)
+        if options.resume:
+            require_resumable(options.resume, snapshot, places(request, snapshot), cluster)
         with _named(request, begun):
             report = restore(request, snapshot, cluster, clock=CLOCK)
             loaded = _loaded(report, request, snapshot, cluster)
@@ -98,13 +102,13 @@ def bring_back(options: argparse.Namespace) -> int:
 
 
 def _idle(request: RestoreRequest, snapshot: Snapshot) -> list[str]:
-    """Patterns without an effect."""
+    """Options without an effect."""
     held = (
         (at.resource, line.kind, at.namespace, at.name)
         for line in snapshot.contents
         for at in (line.address,)
     )
-    return unmatched(request.selection, request.status, held)
+    return [*unmatched(request.selection, request.status, held), *request.targets.idle()]
 
 
 def _patience(options: argparse.Namespace) -> float:
@@ -248,7 +252,12 @@ def new_namespaces(name: str, held: Collection[str], into: Sequence[str]) -> Map
     """From `--into`: the namespaces of snapshot `name`, and where each goes that does not stay."""
     texts = [each for text in into for each in text.split(",")]
     if not texts or len(texts) > 1 or "=" in texts[0]:
-        return pairs("--into", texts)
+        found = pairs("--into", texts)
+        # Refused, not warned of: the namespace that was meant would be restored in place.
+        for old, new in found.items():
+            if old not in held:
+                raise BadRequest(without_effect("--into", f"{old}={new}", held, "namespaces", old))
+        return found
     if len(held) != 1:
         raise BadRequest(
             f"snapshot {name} holds {many(len(held), 'namespace')} "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from resilience.backup.format.errors import BadRequest
@@ -23,7 +25,9 @@ from resilience.commands.backup_restore import new_namespaces, pairs
     ],
 )
 def test_each_mapping_counts(into: list[str], expected: dict[str, str]) -> None:
-    assert new_namespaces("last", {"shop"}, into) == expected
+    assert new_namespaces("last", {"shop", *expected} if into != ["copy"] else {"shop"}, into) == (
+        expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,16 @@ def test_each_mapping_counts(into: list[str], expected: dict[str, str]) -> None:
 def test_what_is_no_mapping_is_refused(into: list[str], said: str) -> None:
     with pytest.raises(BadRequest, match=said):
         new_namespaces("last", {"shop"}, into)
+
+
+def test_a_namespace_that_the_snapshot_lacks_is_refused() -> None:
+    """The one that was meant would be restored in place."""
+    said = (
+        "--into shpo=copy matches nothing in the snapshot; did you mean `shop`?; its namespaces: "
+        "bank, shop"
+    )
+    with pytest.raises(BadRequest, match=re.escape(said)):
+        new_namespaces("last", {"shop", "bank"}, ["shpo=copy"])
 
 
 def test_one_name_is_not_enough_for_two_namespaces() -> None:

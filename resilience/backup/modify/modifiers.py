@@ -26,6 +26,9 @@ class Modification(Protocol):
     def name(self) -> str:
         """For people."""
 
+    def idle(self) -> str:
+        """What to say of it when it changed nothing."""
+
     def change(self, kind: str, obj: Object) -> Iterable[str]:
         """Change the object in place; returns the pointers of the changed fields."""
 
@@ -55,8 +58,7 @@ class Modifiers:
 
     def idle(self) -> list[str]:
         """A note for each change that affected nothing, since its condition may be mistyped."""
-        unused = (each.name for each in self.changes if each.name not in self.used)
-        return [f"{name} changed no object" for name in unused]
+        return [each.idle() for each in self.changes if each.name not in self.used]
 
 
 def _self(obj: Object) -> tuple[object, ...]:

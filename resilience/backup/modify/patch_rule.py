@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import reduce
 from typing import Any
@@ -33,11 +33,23 @@ class PatchRule:
     patch: Patch
     merges: tuple[Mapping[str, Any], ...]
     strategic: tuple[Mapping[str, Any], ...] = ()
+    seen: set[str] = field(default_factory=set, compare=False)
+
+    def idle(self) -> str:
+        """What to say of it when it changed nothing; `seen` are the kinds that it fits."""
+        why = (
+            f"no {' or '.join(sorted(self.seen))} has its names, namespaces, labels and matches, "
+            "or would differ" if self.seen else f"the snapshot holds no {self.kinds}"
+        )  # fmt: skip
+        return f"{self.name} changed no object: {why}"
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
         """In place. A patch that does not fit its object is `BadRequest`; one whose operation
         `test` fails is not meant for it (Velero, internal/resourcemodifiers/json_patch.go)."""
-        if not (fnmatchcase(kind, self.kinds) and self._concerns(obj)):
+        if not fnmatchcase(kind, self.kinds):
+            return
+        self.seen.add(kind)
+        if not self._concerns(obj):
             return
         try:
             changed = patched(obj, self.patch)

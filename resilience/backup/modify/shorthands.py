@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.modify.pod_specs import pod_specs
 from resilience.backup.objects.kind_identity import identity
 from resilience.cluster.interface import Object
+from resilience.model.without_effect import RESTORED, without_effect
 
 _REPLICATED = frozenset(
     {"Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "ReplicationController"}
@@ -19,10 +20,12 @@ _PLACE = re.compile(r"[a-z0-9][a-z0-9._:/-]*[a-z0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """`old` and `new` are a registry, or a registry and the beginning of a path."""
+    """`old` and `new` are a registry, or a registry and the beginning of a path. `seen` collects
+    the registries of all images."""
 
     old: str
     new: str
+    seen: set[str] = field(default_factory=set, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Registry:
@@ -40,18 +43,25 @@ class Registry:
         """The option as the user types it."""
         return f"image registry {self.old}={self.new}"
 
+    def idle(self) -> str:
+        """What to say of it when it changed nothing."""
+        value = f"{self.old}={self.new}"
+        return without_effect("--set-image-registry", value, self.seen, "registries", self.old,
+                              RESTORED)  # fmt: skip
+
     def change(self, kind: str, obj: Object) -> Iterator[str]:
         """Change the object in place; yields the pointers."""
         for pointer, spec in pod_specs(obj):
-            for field in ("initContainers", "containers", "ephemeralContainers"):
-                for number, container in enumerate(spec.get(field) or ()):
+            for group in ("initContainers", "containers", "ephemeralContainers"):
+                for number, container in enumerate(spec.get(group) or ()):
                     if isinstance(container, dict) and (image := self._moved(container)):
                         container["image"] = image
-                        yield f"{pointer}/{field}/{number}/image"
+                        yield f"{pointer}/{group}/{number}/image"
 
     def _moved(self, container: Object) -> str:
         image = container.get("image")
         full = completed(image) if isinstance(image, str) else ""
+        self.seen.add(full.partition("/")[0])
         if full == self.old or full.startswith((f"{self.old}/", f"{self.old}:", f"{self.old}@")):
             return self.new + full[len(self.old) :]
         return ""
@@ -78,6 +88,10 @@ class Replicas:
     def name(self) -> str:
         """The option as the user types it."""
         return f"replicas {self.count}"
+
+    def idle(self) -> str:
+        """What to say of it when it changed nothing."""
+        return f"--replicas {self.count} changed nothing: no workload of the snapshot had another"
 
     def change(self, kind: str, obj: Object) -> Iterator[str]:
         """Change the object in place; yields the pointer."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from resilience.backup.objects.kind_identity import identity, is_built_in
 from resilience.cluster.interface import Object
+from resilience.model.without_effect import RESTORED, without_effect
 
 _NAME_LABEL = "kubernetes.io/metadata.name"
 """A label that the API server sets on each namespace, so selecting by it is a reference by name."""
@@ -76,10 +77,12 @@ _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """Old name to new name; names that are not listed stay."""
+    """Old name to new name; names that are not listed stay. `seen` collects the storage classes of
+    the objects that were mapped."""
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
     storage_classes: Mapping[str, str] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set, compare=False)
 
     def namespace(self, name: str) -> str:
         """The target of a namespace."""
@@ -94,6 +97,16 @@ class Targets:
             metadata["name"] = self.namespace(metadata["name"])
         self._references(obj)
         self._classes(obj)
+
+    def idle(self) -> list[str]:
+        """A line for each storage class that no mapped object had."""
+        unused = (each for each in sorted(self.storage_classes.items()) if each[0] not in self.seen)
+        return [
+            without_effect(
+                "--map-storage-class", f"{old}={new}", self.seen, "storage classes", old, RESTORED
+            )
+            for old, new in unused
+        ]
 
     def _references(self, obj: Object) -> None:
         kind = identity(obj)
@@ -173,6 +186,7 @@ class Targets:
             holders += [each.get("spec") or {} for each in spec.get("volumeClaimTemplates") or ()]
         for holder in holders:
             name = holder.get("storageClassName", "")
+            self.seen.add(str(name))
             if name in self.storage_classes:
                 holder["storageClassName"] = self.storage_classes[name]
 

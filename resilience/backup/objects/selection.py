@@ -17,6 +17,7 @@ from typing import Any
 from resilience.backup.format.errors import BadRequest
 from resilience.cluster.interface import Object
 from resilience.kube.selectors import Selector
+from resilience.model.without_effect import without_effect
 
 _SHORT = {
     "cm": "configmaps", "crd": "customresourcedefinitions", "cj": "cronjobs",
@@ -127,16 +128,31 @@ def unmatched(selection: Selection, status: Sequence[str], held: Iterable[Named]
     """The patterns that match nothing that a snapshot holds: one with a mistake in it chooses too
     little, or leaves out too little."""
     options = [("--include", selection.include), ("--exclude", selection.exclude)]
-    left = {f"{option} {each}": each for option, patterns in options for each in patterns}
+    left = [(option, each) for option, patterns in options for each in patterns]
     spaces, kinds = set(selection.namespaces), set(status)
+    held = list(held)
     for resource, kind, namespace, name in held:
         space = name if resource == "namespaces" else namespace
-        left = {k: each for k, each in left.items() if not each.matches(resource, kind, name)}
+        left = [each for each in left if not each[1].matches(resource, kind, name)]
         spaces = {each for each in spaces if not fnmatchcase(space, each)}
         kinds = {each for each in kinds if not fnmatchcase(resource, each)}
-    texts = [*left, *(f"--namespace {each}" for each in sorted(spaces))]
-    texts += [f"--status {each}" for each in sorted(kinds)]
-    return [f"{each} matches nothing in the snapshot" for each in texts]
+    resources = {each[0] for each in held}
+    own = {each[3] if each[0] == "namespaces" else each[2] for each in held}
+    return [
+        *(_nothing_of(option, each, held) for option, each in left),
+        *(without_effect("--namespace", each, own, "namespaces") for each in sorted(spaces)),
+        *(without_effect("--status", each, resources, "kinds") for each in sorted(kinds)),
+    ]
+
+
+def _nothing_of(option: str, pattern: Pattern, held: Sequence[Named]) -> str:
+    """Names of the pattern's kind, or the kinds where there is none of it."""
+    kind = Pattern(pattern.kind)
+    names = [each[3] for each in held if kind.matches(*each[:2], each[3])]
+    if not names:
+        return without_effect(option, str(pattern), (each[0] for each in held), "kinds",
+                              pattern.kind)  # fmt: skip
+    return without_effect(option, str(pattern), names, pattern.kind, pattern.name)
 
 
 class Chosen:

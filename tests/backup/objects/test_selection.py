@@ -125,21 +125,28 @@ HELD = [
 ]
 
 
+KINDS = "its kinds: deployments.apps, namespaces, widgets.example.com"
+WBE = "--exclude deployments/wbe"
+
+
 @pytest.mark.parametrize(
-    ("selection", "status", "told"),
+    ("selection", "status", "option", "there_is"),
     [
-        (Selection(), (), []),
-        (Selection(include=(Pattern("deployments"),), namespaces=("sh*",)), ("widgets.*",), []),
+        (Selection(), (), "", ""),
+        (Selection(include=(Pattern("deployments"),), namespaces=("sh*",)), ("widgets.*",), "", ""),
         (Selection(exclude=(Pattern.parse("deploy/web"), Pattern.parse("deploy/wbe"))), (),
-         ["--exclude deployments/wbe"]),
-        (Selection(include=(Pattern("secrets"), Pattern("widgets"))), (), ["--include secrets"]),
-        (Selection(namespaces=("empty",)), (), []),
-        (Selection(namespaces=("shop", "shpo")), (), ["--namespace shpo"]),
-        (Selection(), ("widget", "widgets.example.com"), ["--status widget"]),
+         WBE, "did you mean `web`?; its deployments: web"),
+        (Selection(include=(Pattern("secrets"), Pattern("widgets"))), (),
+         "--include secrets", KINDS),
+        (Selection(namespaces=("empty",)), (), "", ""),
+        (Selection(namespaces=("shop", "shpo")), (),
+         "--namespace shpo", "did you mean `shop`?; its namespaces: empty, shop"),
+        (Selection(), ("widget", "widgets.example.com"), "--status widget", KINDS),
     ],
 )  # fmt: skip
 def test_a_pattern_without_an_effect_is_told(
-    selection: Selection, status: tuple[str, ...], told: list[str]
+    selection: Selection, status: tuple[str, ...], option: str, there_is: str
 ) -> None:
     found = unmatched(selection, status, iter(HELD))
-    assert found == [f"{each} matches nothing in the snapshot" for each in told]
+    told = [f"{option} matches nothing in the snapshot; {there_is}"] if option else []
+    assert found == told
