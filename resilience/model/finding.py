@@ -75,6 +75,7 @@ class Reason(Enum):
     NO_BASELINE = "the baseline failed"
     WAITED = "Pods waited for a CPU"
     UNOBSERVED = "subject not observed"
+    STOPPED = "run stopped early"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

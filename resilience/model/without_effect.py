@@ -1,6 +1,7 @@
 """What an option names and a snapshot does not hold: one rule for every option of a restore.
 
-A name with a mistake in it changes too little, and nobody notices: it is told, with what there is.
+A name with a mistake in it changes too little, and nobody notices: so each is named, with what is
+there instead.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ class Service:
     says: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     sample: bool = False
+    title: str = ""
+    """What is wrong, where the file has only a name: a plan has no title."""
 
     @property
     def scenario(self) -> Path:
@@ -68,6 +70,7 @@ def services() -> dict[str, Service]:
             says=tuple(given.get("says", ())),
             answers=tuple(given.get("answers", ())),
             sample=given.get("sample", False),
+            title=given.get("title", ""),
         )
         for name, given in found.items()
     }

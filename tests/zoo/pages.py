@@ -63,7 +63,9 @@ def _verdict(service: Service) -> str:
 
 
 def title(service: Service) -> str:
-    """The scenario's own, with a capital."""
+    """The scenario's own, with a capital, or the one that zoo.toml gives a plan."""
+    if service.title:
+        return service.title
     first = service.scenario.read_text(encoding="utf-8").splitlines()
     text = next(line.split(":", 1)[1].strip() for line in first
                 if line.startswith(("scenario:", "plan:")))  # fmt: skip

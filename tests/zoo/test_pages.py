@@ -8,7 +8,7 @@ import pytest
 
 from tests.zoo.conftest import Matrix
 from tests.zoo.expected import services, wrong
-from tests.zoo.pages import pages
+from tests.zoo.pages import pages, title
 
 DOCS = Path(__file__).parents[2] / "docs" / "zoo"
 
@@ -24,6 +24,7 @@ def test_each_service_has_all_that_its_page_needs(name: str) -> None:
     for text in (service.symptom, service.why, service.fix):
         assert text.endswith("."), text
     assert all(path.exists() for path in service.manifests)
+    assert title(service).lower() not in (name, name.replace("-", " ")), "say what is wrong"
     assert service.outcome == "passed" or service.says, "a red verdict names its symptom"
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from resilience.engine.base.abort import Why
 from resilience.engine.evidence.victims import Struck
+from resilience.model.finding import Reason
 from resilience.model.timeline import Entry, What
 from resilience.model.verb import Family
 from resilience.model.verdict import Finding, Outcome, Result, StepRecord
@@ -69,6 +70,19 @@ def decide(
     if leftovers:
         causes.append(Outcome.UNDO_INCOMPLETE)
     return worst(causes)
+
+
+def stopped(findings: Sequence[Finding], aborted: Why | None) -> list[Finding]:
+    """The same findings. What a run that was stopped early did not measure is not measured for
+    that reason: no advice on rates and times would have helped."""
+    if aborted in (None, Why.BELOW, Why.SICK):
+        return list(findings)
+    return [
+        replace(each, reason=Reason.STOPPED)
+        if each.result is Result.NOT_MEASURED and each.kind.is_objective and each.evidence
+        else each
+        for each in findings
+    ]
 
 
 def explain(

@@ -193,6 +193,7 @@ class Resilience:
         judged, self._run.window = deck.judge(window), _both(self._run.window, window)
         steps = [each.record for each in state.done[done:]]
         judged += self._vacuous(deck, began)
+        judged = verdict.stopped(judged, state.aborter.why)
         findings = verdict.explain(judged, steps, self.timeline, began)
         measured.judged(findings)
         if promised:

@@ -159,7 +159,8 @@ class Run:
         state = self.state
         steps = [done.record for done in state.done]
         timeline = state.timeline.entries()
-        findings = verdict.explain([*self.judged, *state.findings], steps, timeline, self.started)
+        judged = verdict.stopped([*self.judged, *state.findings], state.aborter.why)
+        findings = verdict.explain(judged, steps, timeline, self.started)
         reason = self.trouble.text if self.trouble else state.aborter.reason
         outcome, text = self._verdict([] if self.decided else findings, reason)
         return RunRecord(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from resilience.engine.base.abort import Why
 from resilience.engine.evidence import verdict
+from resilience.model.finding import Evidence, Kind, Reason
 from resilience.model.place import Place
 from resilience.model.timeline import Entry, What
 from resilience.model.verdict import Finding, Outage, Outcome, Result, StepRecord
+from resilience.report import wording
 
 PASSED, FAILED, NOT = Result.PASSED, Result.FAILED, Result.NOT_MEASURED
 
@@ -140,3 +144,19 @@ def test_a_message_says_expected_and_measured_and_where_it_is_written() -> None:
 
 def test_a_pass_has_nothing_to_say() -> None:
     assert verdict.message(Outcome.PASSED, [], [finding(PASSED)], [], "", [], 0.0) == ""
+
+
+@pytest.mark.parametrize("why", [None, *Why])
+def test_what_an_interrupted_run_did_not_measure_has_no_other_reason(why: Why | None) -> None:
+    """A higher rate would not have helped."""
+    evidence = Evidence(window=1.0, interval=0.1, timeout=1.0, planned=10, failed=0, needed=100)
+    few = Finding(name="web.availability", result=NOT, kind=Kind.AVAILABILITY, limit=0.99,
+                  reason=Reason.TOO_FEW, evidence=evidence)  # fmt: skip
+    missed = replace(few, result=FAILED, reason=None)
+    seen = finding(NOT)
+    found = verdict.stopped([few, missed, seen], why)
+    assert found[1:] == [missed, seen]
+    early = why in (Why.INTERRUPTED, Why.LOCK, Why.GONE)
+    told = " ".join(wording.lines(found[0]))
+    assert ("the run was stopped early" in told) is early
+    assert ("raise `rate`" in told) is not early
