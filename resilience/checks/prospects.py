@@ -110,6 +110,9 @@ _CREATION = (
     (r"denied the request", Stuck("webhook", OTHERS, "change what the webhook does not admit")),
 )  # fmt: skip
 
+_FAILED = ("Failed", "FailureTarget")
+"""Conditions of a Job that has failed, or does so once its Pods have ended."""
+
 _QUANTITIES = re.compile(r"requested: (.*?), used: (.*?), limited: (.*)$")
 
 
@@ -207,6 +210,25 @@ def of_name(statefulset: Object, pod: Object, *, kept: bool) -> Stuck:
         f"{title} exists without belonging to {owner}, and {other}: delete it, or give it the"
         " set's labels",
     )  # fmt: skip
+
+
+_COUNTED = ("BackoffLimitExceeded", "FailedIndexes", "MaxFailedIndexesExceeded")
+"""Reasons of a Job's end to which each lost Pod adds."""
+
+
+def of_job(workload: Object) -> Stuck | None:
+    """A Job that has failed starts no Pod any more."""
+    why = readiness.why_failed(workload) if workload.get("kind") == "Job" else ""
+    if not why:
+        return None
+    text = f"job/{objects.name(workload)} has failed for good: {why}"
+    reasons = {objects.condition(workload, kind).get("reason") for kind in _FAILED}
+    if reasons.intersection(_COUNTED):
+        text += (
+            "; each lost Pod counts as a failure unless a podFailurePolicy ignores the condition"
+            " DisruptionTarget, which evictions and drains set, and `kill` does not"
+        )
+    return Stuck("failed", AT_ONCE, text)
 
 
 def of_mount(message: str) -> Stuck | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from resilience.checks.recovery import Recovery, recoveries
 from resilience.cluster.errors import ApiError
-from resilience.cluster.interface import NODES, PODS, REPLICASETS, Resource, WatchEvent
+from resilience.cluster.interface import NODES, PODS, REPLICASETS, Object, Resource, WatchEvent
 from resilience.cluster.survey import WORKLOADS
 from resilience.kube import objects, readiness
 from resilience.verbs.context import CheckContext, Fate, Victim
@@ -88,7 +88,7 @@ class _Wanting:
         one."""
         events = [event for event in self.events if objects.uid(event.object) == uid]
         until = [event for event in events if event.received <= moment]
-        return readiness.wanted((until or events)[-1 if until else 0].object) if events else None
+        return _due((until or events)[-1 if until else 0].object) if events else None
 
     def _ask(self, victim: Victim) -> int | None:
         resource, name = _resource(victim), victim.workload_title.partition("/")[2]
@@ -97,7 +97,13 @@ class _Wanting:
             obj = self._context.cluster.get(resource, name, victim.namespace)
         except ApiError:
             return None
-        return readiness.wanted(obj) if objects.uid(obj) == victim.workload else None
+        return _due(obj) if objects.uid(obj) == victim.workload else None
+
+
+def _due(workload: Object) -> int | None:
+    """What it wants; None for a Job that has failed: that it wants no Pod any more is the harm, not
+    the end of it."""
+    return None if readiness.why_failed(workload) else readiness.wanted(workload)
 
 
 def _resource(victim: Victim) -> Resource | None:

@@ -41,6 +41,7 @@ def remedies(
     found = _of_pods([pod for pod in pods if not objects.is_terminating(pod)], context)
     found += _of_creation(owners, context) if owners else []
     found += _of_names(owners, context)
+    found += [(failed, 0.0) for owner in owners if (failed := prospects.of_job(owner))]
     now = context.clock.monotonic()
     final = [stuck.remedy for stuck, since in found if now - since >= _after(stuck, context)]
     return list(dict.fromkeys(final))

@@ -48,7 +48,7 @@ def wanted(workload: Object) -> int | None:
         case "DaemonSet":
             return int(status.get("desiredNumberScheduled", 0))
         case "Job":
-            return _wanted_by_job(spec, status, ended=bool(_ending(workload)))
+            return _wanted_by_job(spec, status, ended=bool(_ending(workload) or _decided(workload)))
         case "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController":
             replicas = spec.get("replicas")
             return 1 if replicas is None else int(replicas)
@@ -173,7 +173,32 @@ def _wanted_by_job(spec: dict[str, Any], status: dict[str, Any], *, ended: bool)
     completions = spec.get("completions")
     if completions is None:  # in a work queue, no new Pod is started once one has succeeded
         return 0 if status.get("succeeded") else at_once
-    return max(0, min(at_once, int(completions) - int(status.get("succeeded") or 0)))
+    given_up = _count(str(status.get("failedIndexes") or ""))
+    left = int(completions) - int(status.get("succeeded") or 0) - given_up
+    return max(0, min(at_once, left))
+
+
+def _count(indexes: str) -> int:
+    """How many indexes `0,3-5` names."""
+    parts = [part.partition("-") for part in indexes.split(",") if part]
+    return sum(int(last or first) - int(first) + 1 for first, _, last in parts)
+
+
+def _decided(job: Object) -> str:
+    """How the Job will end as soon as its Pods have; "" while that is open."""
+    for kind in ("SuccessCriteriaMet", "FailureTarget"):
+        if objects.condition(job, kind).get("status") == "True":
+            return kind
+    return ""
+
+
+def why_failed(job: Object) -> str:
+    """Why the Job has failed, or fails as soon as its Pods have ended; "" if it has not."""
+    for kind in ("Failed", "FailureTarget"):
+        found = objects.condition(job, kind)
+        if found.get("status") == "True":
+            return str(found.get("message") or found.get("reason") or kind)
+    return ""
 
 
 def _of_job(job: Object) -> Shortfall | None:

@@ -252,3 +252,28 @@ def test_a_quarantined_pod_keeps_its_name_for_good_and_another_may_be_deleted(
     found = prospects.of_name(DB, of_set("db-1"), kept=kept)
     assert found.after == after
     assert found.remedy.startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "reason", "advice"),
+    [
+        ("Job", "Failed", "BackoffLimitExceeded", True),
+        ("Job", "FailureTarget", "BackoffLimitExceeded", True),
+        ("Job", "Failed", "MaxFailedIndexesExceeded", True),
+        ("Job", "Failed", "DeadlineExceeded", False),
+        ("Job", "Complete", "CompletionsReached", None),
+        ("Deployment", "Failed", "BackoffLimitExceeded", None),
+    ],
+)
+def test_a_failed_job_is_final_and_told_how_lost_pods_count(
+    kind: str, condition: str, reason: str, advice: bool | None
+) -> None:
+    conditions = [{"type": condition, "status": "True", "reason": reason, "message": "too often"}]
+    found = prospects.of_job(
+        {"kind": kind, "metadata": {"name": "work"}, "status": {"conditions": conditions}}
+    )
+    assert (found is None) is (advice is None)
+    if found:
+        assert found.remedy.startswith("job/work has failed for good: too often")
+        assert ("DisruptionTarget" in found.remedy) is advice
+        assert found.after == AT_ONCE

@@ -134,3 +134,20 @@ def test_a_quarantined_pod_of_a_statefulset_is_told_to_keep_its_name(
     with pytest.raises(NotHeld, match="is quarantined and keeps its name until the undo") as told:
         getattr(run, check)(*target, within="600s")
     assert "statefulset/db creates no other Pod of that name: use `kill`" in str(told.value)
+
+
+def test_a_job_that_the_fault_made_fail_has_not_recovered(run: Resilience, tmp_path: Path) -> None:
+    """It wants no Pod any more, which is not the end of the harm."""
+    pod = {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
+           "containers": [{"name": "c", "image": IMAGE}]}  # fmt: skip
+    body = {
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"},
+        "spec": {"backoffLimit": 0, "template": {"metadata": {"labels": {"app": "work"}},
+                                                 "spec": pod}},
+    }  # fmt: skip
+    (tmp_path / "work.yaml").write_text(yaml.safe_dump(body))
+    run.apply("work.yaml")
+    run.ready(pods="app=work", at_least=1)
+    run.evict(pods="app=work", count=1)
+    with pytest.raises(NotHeld, match=r"job/work has failed for good: .*DisruptionTarget"):
+        run.recovered(within="600s")
