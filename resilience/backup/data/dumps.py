@@ -84,7 +84,7 @@ class Dumps:
         name = str(pod["metadata"]["name"])
         key = layout.dump(self.name, namespace, name, dump.name)
         where = container(pod, dump.container, f"dump {dump.name}")
-        with files.data(key) as write:
+        with files.data(key, lambda: counted.sha256) as write:
             counted = Counted(write)
             command = [*self._counting(namespace, name, where, "take"), *dump.take]
             ended = self.exec.run(

@@ -124,7 +124,7 @@ class TarVolumes:
         with self.mounts.mounted(namespace, mounted, writing=False) as pod:
             hint = size_of(self.claim(namespace, mounted) or {})
             with (
-                files.data(key, size_hint=hint) as write,
+                files.data(key, lambda: counted.sha256, size_hint=hint) as write,
                 track(f"save {what}", unit="byte") as done,
             ):
                 counted = Counted(write, done)

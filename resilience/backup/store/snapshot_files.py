@@ -60,12 +60,12 @@ class Files:
         return self._repository.engine if self._repository else ""
 
     def data(
-        self, key: str, *, size_hint: int = 0
+        self, key: str, digest: Callable[[], str], *, size_hint: int = 0
     ) -> AbstractContextManager[Callable[[bytes], object]]:
-        """The stream of a volume or dump, into the repository if there is one. `size_hint`: the
-        most bytes that can come, 0 if unknown."""
+        """The stream of a volume or dump, into the repository if there is one. `digest`: the sha256
+        of all that was written. `size_hint`: the most bytes that can come, 0 if unknown."""
         if not self._repository:
-            return self.streamed(key, size_hint=size_hint)
+            return self.streamed(key, size_hint=size_hint, digest=digest)
         self.on_failure(partial(self._repository.forget, [key]), key)
         return self._repository.streamed(key)
 
@@ -119,14 +119,17 @@ class Files:
             self.records[before:] = sorted(self.records[before:], key=lambda it: place[it.key])
 
     @contextmanager
-    def streamed(self, key: str, *, size_hint: int = 0) -> Iterator[Callable[[bytes], object]]:
-        """One file as a stream, which exists only if the block ends without an error."""
+    def streamed(
+        self, key: str, *, size_hint: int = 0, digest: Callable[[], str] | None = None
+    ) -> Iterator[Callable[[bytes], object]]:
+        """One file as a stream, which exists only if the block ends without an error. `digest`: the
+        sha256 of all that was written, if the caller has it: hashing costs as much as sending."""
         if self._recipients:
             key = layout.sealed(key)
         with self._store.upload(
             key, retain_until=self._retain_until, size_hint=size_hint
         ) as upload:
-            hashing = _Hashing(upload)
+            hashing = _Hashing(upload, None if self._recipients else digest)
             if self._recipients:
                 with self._sealing(hashing) as write:
                     yield write
@@ -172,17 +175,18 @@ class Files:
 
 
 class _Hashing:
-    """Counts and hashes the bytes on their way to the upload."""
+    """Counts and hashes the bytes on their way to the upload, unless their `digest` is known."""
 
-    def __init__(self, upload: Upload) -> None:
-        self._upload = upload
+    def __init__(self, upload: Upload, digest: Callable[[], str] | None) -> None:
+        self._upload, self._known = upload, digest
         self._hash = hashlib.sha256()
         self.size = 0
 
     def write(self, data: bytes) -> None:
-        self._hash.update(data)
+        if self._known is None:
+            self._hash.update(data)
         self.size += len(data)
         self._upload.write(data)
 
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        return self._known() if self._known else self._hash.hexdigest()

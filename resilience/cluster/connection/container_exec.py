@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -68,8 +70,8 @@ def _stream(
             if time.monotonic() > end:
                 raise Unreachable(f"{request}: not done after {command.timeout:g} s")
             _feed(socket, source)
-            for message in socket.step(STEP):
-                status = _deliver(message, stdout, stderr) or status
+            for channel, payload in _gathered(socket.step(STEP)):
+                status = _deliver(channel, payload, stdout, stderr) or status
         return _code(status, request)
     except OSError as error:
         raise line.unreachable(request, error) from error
@@ -128,14 +130,25 @@ def _feed(socket: WebSocket, source: Iterator[bytes]) -> None:
         socket.send(message)
 
 
-def _deliver(message: bytes, stdout: Sink, stderr: Sink) -> Any:
-    """The Status if this message is it, else None."""
-    channel, payload = message[:1], message[1:]
-    if channel == bytes((STDOUT,)):
+def _gathered(messages: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Channel and payload. Output that arrived together is one piece: a kubelet sends 32 KiB at a
+    time, and a volume's data passes through several threads, which costs as much for each piece as
+    hashing it."""
+    for channel, together in groupby(filter(None, messages), key=itemgetter(0)):
+        payloads = (memoryview(each)[1:] for each in together)
+        if channel in (STDOUT, STDERR):
+            yield channel, b"".join(payloads)
+        else:
+            yield from ((channel, bytes(each)) for each in payloads)
+
+
+def _deliver(channel: int, payload: bytes, stdout: Sink, stderr: Sink) -> Any:
+    """The Status if this payload is it, else None."""
+    if channel == STDOUT:
         stdout(payload)
-    elif channel == bytes((STDERR,)):
+    elif channel == STDERR:
         stderr(payload)
-    elif channel == bytes((ERROR,)):
+    elif channel == ERROR:
         try:
             return json.loads(payload)
         except ValueError:

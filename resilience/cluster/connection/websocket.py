@@ -136,6 +136,8 @@ class WebSocket:
             elif opcode == CLOSE:
                 self.closed = True
                 return
+            elif final and opcode in (TEXT, BINARY) and not self._fragments:
+                yield payload
             elif opcode in (CONTINUATION, TEXT, BINARY):
                 self._fragments += payload
                 self._bound(len(self._fragments))
@@ -282,7 +284,8 @@ def _take_frame(data: bytearray) -> tuple[int, bool, bytes] | None:
         head += 4
     if len(data) < head + size:
         return None
-    payload = bytes(data[head : head + size])
+    with memoryview(data) as view:
+        payload = bytes(view[head : head + size])
     opcode, final = data[0] & 0x0F, bool(data[0] & 0x80)
     del data[: head + size]
     return opcode, final, _masked(payload, mask) if mask else payload

@@ -180,9 +180,9 @@ class _Saving:
             return [files.saved_before("shop", "data")]
         self.read += 1
         key = layout.volume(self.name, "shop", "data")
-        with files.data(key) as write:
-            write(b"data")
         digest = hashlib.sha256(b"data").hexdigest()
+        with files.data(key, lambda: digest) as write:
+            write(b"data")
         record = VolumeRecord(namespace="shop", claim="data", key=key, bytes=4, sha256=digest)
         files.saved_now(record, ("u", "pv"), clocked()[0].now())
         if self.times:

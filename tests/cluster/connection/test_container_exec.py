@@ -7,12 +7,16 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resilience.cluster import connect, errors
 from resilience.cluster.access.embedded import sandbox
+from resilience.cluster.connection.container_exec import _gathered
 from resilience.cluster.connection.websocket import MAGIC, _frame, _take_frame
 from resilience.cluster.interface import PODS
 from resilience.cluster.requests.command import Cancelled, Command, Result
@@ -87,6 +91,23 @@ def test_streams_are_kept_apart_and_put_together_from_fragments(
         ),
     )
     assert run(cluster) == Result(0, b"one " + b"x" * 300, b"error")
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 7]), st.binary(max_size=3))))
+def test_output_that_arrives_together_is_one_piece_and_nothing_changes_its_place(
+    sent: list[tuple[int, bytes]],
+) -> None:
+    found = list(_gathered([bytes((channel,)) + data for channel, data in sent]))
+    alone = [(channel, bytes((byte,))) for channel, data in found for byte in data]
+    assert alone == [(channel, bytes((byte,))) for channel, data in sent for byte in data]
+    for (channel, _), (following, _) in pairwise(found):
+        assert channel != following or channel not in (1, 2)
+    # A status is parsed as it was sent.
+    assert [each for each in found if each[0] == 3] == [each for each in sent if each[0] == 3]
+
+
+def test_a_message_without_a_channel_is_no_output() -> None:
+    assert list(_gathered([b"", b"\x01a", b"", b"\x01b"])) == [(1, b"ab")]
 
 
 def test_an_exit_code_is_the_commands_own(server: FaultyServer, cluster: HttpCluster) -> None:
