@@ -135,3 +135,7 @@ def refused_by_rule(error: Exception) -> bool:
         return error.by_rule
     cause = error.__cause__
     return isinstance(cause, ApiError) and cause.by_rule and bool(cause.request)
+
+
+UNSEEN = (Behind, ClusterEnded, ServerTrouble, Throttled, Unreachable)
+"""Errors that say nothing about the cluster's objects: nobody saw them."""

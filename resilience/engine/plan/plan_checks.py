@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resilience.backup.format.backup_clock import BorrowedClock, SystemClock
-from resilience.cluster.errors import ClusterError
+from resilience.cluster.errors import UNSEEN, ClusterError
 from resilience.engine.guard.plan_permissions import of_drill
 from resilience.engine.plan import scenario_reach
 from resilience.engine.plan.scratch_steps import asked
@@ -69,9 +69,9 @@ def _judged(
         except errors.StillThere as problem:
             context.leave(str(problem))
             raise NotMet(str(problem), final=True) from problem
-        except (*errors.UNRELATED, ClusterError) as problem:
+        except (*errors.UNRELATED, *UNSEEN) as problem:
             raise NotMet(str(problem), final=True, unknown=True) from problem
-        except errors.BackupError as problem:
+        except (errors.BackupError, ClusterError) as problem:
             raise NotMet(str(problem), final=True) from problem
         for finding in findings:
             context.add_finding(finding)

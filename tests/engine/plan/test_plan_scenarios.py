@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from resilience.backup.format import errors
-from resilience.cluster.errors import Forbidden
+from resilience.cluster.errors import (
+    Behind,
+    ClusterEnded,
+    NotFound,
+    ServerTrouble,
+    Throttled,
+    Unreachable,
+)
 from resilience.cluster.interface import SECRETS
 from resilience.engine.plan.plan_checks import VERBS, _judged
 from resilience.engine.plan.scratch_steps import asked_elsewhere
@@ -99,7 +106,12 @@ def test_the_details_of_failed_findings_are_in_the_message(tmp_path: Path) -> No
         (errors.StoreUnreachable("timed out"), Outcome.NOT_MEASURED),
         (errors.HelperLost("its Pod was evicted"), Outcome.NOT_MEASURED),
         (errors.Busy("run r2 holds the lock"), Outcome.NOT_MEASURED),
-        (Forbidden(403, "no permission to list"), Outcome.NOT_MEASURED),
+        (Unreachable("connection refused"), Outcome.NOT_MEASURED),
+        (ServerTrouble(503, "busy"), Outcome.NOT_MEASURED),
+        (Throttled(429, "later"), Outcome.NOT_MEASURED),
+        (Behind("the watch is late"), Outcome.NOT_MEASURED),
+        (ClusterEnded("the sandbox ended"), Outcome.NOT_MEASURED),
+        (NotFound(404, "the copy has no Service web"), Outcome.SERVICE_FAILED),
         (errors.InUse("namespace shop-drill exists"), Outcome.REFUSED),
         (errors.NoWall("packets pass"), Outcome.REFUSED),
         (errors.BadRequest("no such key"), Outcome.REFUSED),
