@@ -15,7 +15,6 @@ from enum import Enum
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 
-MIRROR = "kubernetes.io/config.mirror"
 FINISHED = ("Succeeded", "Failed")
 VOLUME_HELPER = "resilience-volume-"
 """Name prefixes of a backup's helper Pods: bare Pods, restarted wherever one is lost."""
@@ -79,7 +78,7 @@ def decide(pod: Object, allow: Allow, *, orphaned: bool = False) -> Decision:
     daemonset = daemonset_of(pod)
     if daemonset and not finished and not orphaned:
         return Decision(Fate.IGNORE, "managed by a DaemonSet, which would recreate it at once")
-    if MIRROR in (pod["metadata"].get("annotations") or {}):
+    if objects.is_mirror(pod):
         return Decision(Fate.IGNORE, "mirrors a static Pod of the node")
     if finished or objects.is_terminating(pod) or is_volume_helper(pod):
         return Decision(Fate.EVICT)

@@ -69,6 +69,15 @@ def controller_uid(obj: Object) -> str:
     return str((controller(obj) or {}).get("uid", ""))
 
 
+MIRROR = "kubernetes.io/config.mirror"
+
+
+def is_mirror(pod: Object) -> bool:
+    """Whether it only shows a static Pod, which its kubelet runs from a file on the node: deleting
+    the object ends no container, and the kubelet writes it again."""
+    return MIRROR in (metadata(pod).get("annotations") or {})
+
+
 def is_terminating(obj: Object) -> bool:
     """Whether its deletion has begun."""
     return bool(metadata(obj).get("deletionTimestamp"))

@@ -39,7 +39,7 @@ def of(pod: Object) -> State:
         return State(f"not ready ({name}: {told})", bool(message))
     scheduled = objects.condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
-        said = scheduled.get("message") or scheduled.get("reason")
+        said = _gated(pod) or scheduled.get("message") or scheduled.get("reason")
         return State(f"not scheduled ({said})", True)
     if shut := [
         gate for gate in _gates(pod) if objects.condition(pod, gate).get("status") != "True"
@@ -115,6 +115,12 @@ def _gates(pod: Object) -> list[str]:
     if objects.condition(pod, "ContainersReady").get("status") != "True":
         return []
     return [each["conditionType"] for each in (pod.get("spec") or {}).get("readinessGates") or ()]
+
+
+def _gated(pod: Object) -> str:
+    """The scheduling gates, which the API server's own message does not name."""
+    gates = [each["name"] for each in (pod.get("spec") or {}).get("schedulingGates") or ()]
+    return f"nobody has removed its scheduling gates yet: {', '.join(gates)}" if gates else ""
 
 
 def _terminating(pod: Object) -> str:

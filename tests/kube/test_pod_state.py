@@ -27,6 +27,8 @@ def pod(conditions: dict[str, str] | None = None, **status: Any) -> Object:
         ({}, State("without status and not ready")),
         (pod({"PodScheduled": "False"}), State("not scheduled (PodScheduled says so)", True)),
         (pod({"PodScheduled": "True"}), State("Pending and not ready")),
+        ({**pod({"PodScheduled": "False"}), "spec": {"schedulingGates": [{"name": "a/b"}]}},
+         State("not scheduled (nobody has removed its scheduling gates yet: a/b)", True)),
         (
             pod(containerStatuses=[waiting("web", "ErrImagePull", "not found")]),
             State("not ready (web: ErrImagePull: not found)", True),

@@ -55,7 +55,7 @@ def run(crash: Crash, context: ActionContext) -> None:
     """Kill the processes of the chosen Pods with SIGKILL, from outside."""
     cluster = context.cluster
     _possible(crash, cluster)
-    chosen = pod_action.victims(crash, context)
+    chosen = pod_action.victims(crash, context, mirrors=True)
     for pod in chosen:
         context.victim(pod, _describe(crash), Fate.RESTARTED)
     if cluster.means.processes is not None:
@@ -99,7 +99,7 @@ def _ids(pod: Object) -> list[str]:
 
 def rehearse(crash: Crash, context: ActionContext) -> None:
     """Report which processes would be killed."""
-    for pod in pod_action.victims(crash, context):
+    for pod in pod_action.victims(crash, context, mirrors=True):
         context.victim(pod, _describe(crash), Fate.RESTARTED)
 
 

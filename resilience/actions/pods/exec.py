@@ -44,7 +44,7 @@ def _describe(exec_: Exec) -> str:
 def run(exec_: Exec, context: ActionContext) -> None:
     """Run the command in each chosen Pod, one after another; ActionFailed on an unexpected exit
     code."""
-    chosen = pod_action.victims(exec_, context)
+    chosen = pod_action.victims(exec_, context, mirrors=True)
     for pod in chosen:
         context.victim(pod, _describe(exec_), Fate.TOUCHED)
         _one(pod, exec_, context)
@@ -75,7 +75,7 @@ def _one(pod: Object, exec_: Exec, context: ActionContext) -> None:
 
 def rehearse(exec_: Exec, context: ActionContext) -> None:
     """Report in which Pods the command would run; it cannot be tried without running it."""
-    for pod in pod_action.victims(exec_, context):
+    for pod in pod_action.victims(exec_, context, mirrors=True):
         context.victim(pod, _describe(exec_), Fate.TOUCHED)
 
 

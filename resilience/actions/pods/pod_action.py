@@ -33,8 +33,9 @@ from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
-    """The Pods that the step disrupts, at least one."""
+def victims(choice: PodChoice, context: ActionContext, *, mirrors: bool = False) -> list[Object]:
+    """The Pods that the step disrupts, at least one. With `mirrors` static Pods as well: the action
+    reaches their containers, not only the object that shows them."""
     if why := eligible.not_due(choice, context.step.path, context.cluster, context.random):
         raise NothingToDo(why)
     spaces = wide.namespaces(choice, context)
@@ -47,6 +48,7 @@ def victims(choice: PodChoice, context: ActionContext) -> list[Object]:
         own=own_pod(os.environ),
         kinds={uid: root.kind.lower() for uid, root in found.items()},
         namespaces=spaces if wide.is_wide(choice) else (),
+        mirrors=mirrors,
         eligible=_eligible(choice, pods, context),
         struck=context.struck_before() if choice.order == "fair" else {},
         workloads={uid: str(root) for uid, root in found.items()},

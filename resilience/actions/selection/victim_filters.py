@@ -34,6 +34,8 @@ class Surroundings:
     struck: Mapping[str, float] = field(default_factory=dict)
     """When earlier reports show a Pod (`shop/web-0`) or a workload (`shop/deployment/web`) struck,
     in epoch seconds."""
+    mirrors: bool = False
+    """Whether the action reaches the containers of static Pods."""
     workloads: Mapping[str, str] = field(default_factory=dict)
     """The name of each Pod's workload in `struck`, by the Pod's uid."""
 
@@ -57,6 +59,11 @@ def filters(choice: PodChoice, around: Surroundings) -> Iterable[Filter]:
             pod for pod in pods if (objects.namespace(pod), objects.name(pod)) != around.own
         ],
     )
+    if not around.mirrors:
+        yield (
+            "mirrors of static Pods, which only their node's kubelet ends (use `crash`)",
+            lambda pods: [pod for pod in pods if not objects.is_mirror(pod)],
+        )
     if choice.kinds:
         yield (
             f"kinds: {', '.join(choice.kinds)} (they are of {_kinds_of(around)})",

@@ -228,3 +228,15 @@ def test_the_order_of_the_listing_does_not_change_the_choice(
 
 def test_every_pod_is_a_victim_under_some_seed() -> None:
     assert {choose(NINE, seed)[0] for seed in range(200)} == set(names(NINE))
+
+
+def test_a_mirror_of_a_static_pod_is_chosen_only_where_its_containers_are_reached() -> None:
+    """Deleting the object ends nothing: its kubelet writes it again (chaos-mesh#3851)."""
+    mirror = pod("static-node-1")
+    mirror["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "hash"}
+    pods = [mirror, pod("web-0")]
+    assert choose(pods, count="all") == ["web-0"]
+    around = Surroundings(namespace="shop", wall=NOW, mirrors=True)
+    assert choose(pods, around=around, count="all") == ["static-node-1", "web-0"]
+    with pytest.raises(NothingToDo, match=r"mirrors of static Pods, .*use `crash`"):
+        choose([mirror], count="all")
