@@ -32,7 +32,8 @@ from resilience.backup.format.manifest import FileRecord, Manifest, VolumeRecord
 from resilience.backup.format.sign import Seal, check_seal, require_hash
 from resilience.backup.format.velero_backup import VeleroBackup
 from resilience.backup.store import Entry, Store
-from resilience.model.nearest import nearest
+from resilience.model.nearest import did_you_mean
+from resilience.model.words import many, told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +113,12 @@ def find(store: Store, name: str) -> Listed:
     for gone in hidden_snapshots(store, name):
         raise NoSnapshot(f"{store.url}: {gone}")
     names = [each.name for each in snapshots(store)]
-    near = nearest(name, names, 3) or names[-3:]
     state = "is unfinished: its creation was interrupted" if entries else "does not exist"
-    raise NoSnapshot(
-        f"{store.url}: snapshot {name} {state}; there are {', '.join(near) if near else 'none'}"
-    )
+    meant = did_you_mean(name, names, 3)
+    last = "the last of them " if len(names) > 3 else ""
+    held = f"; there are {many(len(names), 'snapshot')}, {last}{told(names[-3:])}" if names else (
+        "; there are none")  # fmt: skip
+    raise NoSnapshot(f"{store.url}: snapshot {name} {state}{meant or held}")
 
 
 @dataclass(frozen=True)

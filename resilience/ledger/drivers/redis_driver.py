@@ -51,10 +51,6 @@ class RedisSession:
         try:
             if client.set(key, value) is not True:
                 raise Unclear("SET was not answered with OK")
-            if self._store.wait:
-                reached = client.wait(self._store.wait, round(self._store.place.timeout * 1000))
-                if reached < self._store.wait:
-                    raise Unclear(f"{reached} of {self._store.wait} replicas confirmed it")
         except self._redis.exceptions.ResponseError as error:
             raise Refused(told(error)) from error
         except (self._redis.exceptions.RedisError, OSError) as error:
@@ -62,7 +58,21 @@ class RedisSession:
             if is_answer(error):
                 raise Refused(told(error)) from error
             raise Unclear(str(error)) from error
+        if self._store.wait:
+            self._wait(client)
         return self._by
+
+    def _wait(self, client: Any) -> None:
+        """The write is there already, so whatever goes wrong from here on leaves it unclear: a
+        master that becomes a replica meanwhile answers with an error (UNBLOCKED)."""
+        wanted = self._store.wait
+        try:
+            reached = client.wait(wanted, round(self._store.place.timeout * 1000))
+        except (self._redis.exceptions.RedisError, OSError) as error:
+            self.close()
+            raise Unclear(f"written, but WAIT failed: {told(error)}") from error
+        if reached < wanted:
+            raise Unclear(f"{reached} of {wanted} replicas confirmed it")
 
     def get(self, key: str) -> Found:
         text = self._reading(lambda client: client.get(key))

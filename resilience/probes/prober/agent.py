@@ -317,11 +317,16 @@ class Response:
         self.status = int(parts[1])
         if 100 <= self.status < 200 and self.status != 101:
             return  # an interim response, after which the real head follows
-        pairs = (line.partition(b":") for line in lines)
+        pairs = [line.partition(b":") for line in lines]
         headers = {name.strip().lower(): text.strip() for name, _, text in pairs}
+        # Several lengths that differ are an error that no client recovers from (RFC 9112, 6.3).
+        said = [text for name, _, text in pairs if name.strip().lower() == b"content-length"]
+        lengths = {length.strip() for text in said for length in text.split(b",")}
+        if len(lengths) > 1:
+            raise NotHttp
         self.headers = headers or {b"": b""}
         self._chunked = headers.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
-        length = headers.get(b"content-length")
+        length = next(iter(lengths), None)
         if self._head_only or self.status in (204, 304):
             self._left, self._chunked = 0, False
         elif self._chunked:

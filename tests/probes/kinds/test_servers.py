@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from resilience.ledger.drivers.redis_driver import RedisStore
-from resilience.ledger.drivers.session import Credential, Refused
+from resilience.ledger.drivers.session import Credential, Refused, Unclear
 from resilience.model.values import Duration
 from resilience.probes.kinds import python, redis, sql
 from resilience.probes.kinds.python import Python
@@ -145,6 +145,30 @@ def test_an_error_of_redis_is_told_with_its_code(said: str, expected: str) -> No
         session = RedisStore(place=real.place(port))()
         with pytest.raises(Refused, match=said.partition(" ")[0]):
             session.put("x", "y")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "UNBLOCKED force unblock from blocking operation, instance state changed",
+        "NOPERM no",
+        "LOADING the dataset",
+    ],
+)
+def test_a_write_whose_replicas_are_not_waited_for_may_have_taken_effect(said: str) -> None:
+    """SET was answered before: a master that becomes a replica ends WAIT with an error."""
+
+    class Demoted(OldRedis):
+        def answer(self, words: list[bytes]) -> bytes:
+            if words[0] == b"WAIT":
+                return f"-{said}\r\n".encode()
+            return b"+OK\r\n" if words[0] == b"SET" else b"$0\r\n\r\n"
+
+    with answering(Demoted) as port:
+        session = RedisStore(place=real.place(port), wait=1)()
+        with pytest.raises(Unclear, match=f"written, but WAIT failed: {said}"):
+            session.put("x", "y")
+        session.close()
 
 
 def test_a_write_that_a_redis_refuses_did_not_take_effect() -> None:

@@ -225,21 +225,24 @@ def test_a_request_on_a_kept_connection_that_ends_is_sent_once_more(
     resets: bool, method: str
 ) -> None:
     with Server(Closing(resets=resets)) as server:
-        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=4, method=method)
+        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=4, rate=5,
+                            method=method)  # fmt: skip
     assert [row[0] for row in rows] == ["GOOD"] * 4
-    assert remarks == [f"{SENT_AGAIN} (3)"], "all but the first: each new one answers once"
+    (remark,) = remarks  # of all but the first, unless one was slow: each new one answers once
+    assert remark.startswith(SENT_AGAIN)
 
 
 def test_a_request_that_may_not_be_repeated_is_not() -> None:
     with Server(Closing()) as server:
-        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=4, method="POST")
-    assert [row[0] for row in rows] == ["GOOD", "RESET", "GOOD", "RESET"]
+        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=4, rate=5,
+                            method="POST")  # fmt: skip
+    assert {row[0] for row in rows} == {"GOOD", "RESET"}
     assert remarks == []
 
 
 def test_an_answer_that_has_begun_is_not_asked_for_again() -> None:
     with Server(Closing(begins=b"H")) as server:
-        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=2)
+        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=2, rate=2)
     assert [row[0] for row in rows] == ["GOOD", "RESET"]
     assert remarks == []
 

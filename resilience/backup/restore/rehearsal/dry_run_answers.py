@@ -37,6 +37,7 @@ class DryRunAnswers:
         report: RestoreReport,
     ) -> None:
         self._claims, self._report, self._cluster = claims, report, cluster
+        self._classes = request.targets.storage_classes
         self._coming: set[Need] = set()
         self._needs = ClusterNeeds(cluster)
         self._quotas = Quotas(cluster)
@@ -80,7 +81,10 @@ class DryRunAnswers:
         what = f"{need} is neither on this cluster nor in what is restored"
         metadata = obj["metadata"]
         if identity(obj) == "PersistentVolumeClaim":
-            advice = f"map it with --map-storage-class {need.name}=NAME"
+            # An option names the snapshot's class, and the object has the one it is mapped to.
+            classes = self._classes.items()
+            own = [old for old, new in classes if new == need.name] or [need.name]
+            advice = f"map it with --map-storage-class {own[0]}=NAME"
             if self._claims.is_to_fill(obj):
                 return Written(Outcome.REJECTED, f"{what}, so its data has no place: {advice}")
             what = f"{what}, so it stays Pending: {advice}"

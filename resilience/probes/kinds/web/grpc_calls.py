@@ -168,7 +168,8 @@ def health(answer: bytes) -> Reply:
 
 def failed(code: str, details: str) -> Reply:
     """A status other than OK. grpcio also reports UNAVAILABLE for connection errors."""
-    text = f"{code}: {excerpt(details, SHOWN)}"
+    # Of a connection that failed grpcio says first that it failed, at length.
+    text = f"{code}: {excerpt(details.rpartition('last error: ')[2], SHOWN)}"
     low = details.lower()
     if code == "DEADLINE_EXCEEDED":
         return Reply(Answer.TIMEOUT, text)
@@ -180,7 +181,7 @@ def failed(code: str, details: str) -> Reply:
 
 
 REASONS = (
-    (("ssl", "tls", "certificate", "handshake", "verification check"), Answer.TLS),
+    (("ssl", "tls", "certificate", "handshake", "verification check", "alpn"), Answer.TLS),
     (("connection refused", "econnrefused"), Answer.REFUSED),
     (("dns resolution", "name resolution"), Answer.NAME),
     (("reset", "socket closed", "broken pipe", "goaway", "end of tcp"), Answer.RESET),

@@ -33,6 +33,10 @@ FAILURES: Sequence[tuple[str, Answer]] = (
     ("TimeoutError", Answer.TIMEOUT), ("ReadError", Answer.RESET), ("WriteError", Answer.RESET),
 )  # fmt: skip
 
+ENDED = ("disconnected", "closed connection", "connectionterminated")
+"""Words of httpx for a connection that ended too early, which it counts as errors of HTTP; the last
+one is a GOAWAY of HTTP/2."""
+
 
 def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
     """Journeys of one thread; Never where httpx is not installed."""
@@ -125,6 +129,8 @@ def _failure(error: Exception) -> Answer:
     name, text = type(error).__name__, str(error).lower()
     if "ssl" in text or "certificate" in text:
         return Answer.TLS
+    if name == "RemoteProtocolError" and any(word in text for word in ENDED):
+        return Answer.RESET
     if name == "ConnectError":
         known = (("refused", Answer.REFUSED), ("name", Answer.NAME), ("reset", Answer.RESET))
         return next((answer for word, answer in known if word in text), Answer.UNREACHABLE)

@@ -73,6 +73,10 @@ def test_data_for_a_class_that_is_gone_refuses_the_restore(target: FakeCluster) 
     (told,) = asked(store, target, volumes=volume)
     assert "storageclasses.storage.k8s.io fast is neither on this cluster nor" in told
     assert "--map-storage-class fast=NAME" in told
+    (told,) = asked(store, target, volumes=volume, targets=Targets(
+        storage_classes={"fast": "nosuch"}))  # fmt: skip
+    assert "storageclasses.storage.k8s.io nosuch is neither" in told
+    assert "--map-storage-class fast=NAME" in told
     before = set(target.objects)
     with pytest.raises(RestoreRefused, match="fast is neither on this cluster"):
         list(asked(store, target, volumes=volume, dry_run=False))

@@ -258,6 +258,10 @@ def test_connections_that_fail_have_names_of_their_own() -> None:
         with Server(nonsense) as server:
             told = failing(server.port, timeout=Duration.of(2))
         assert any(word in told for word in ("reset", "timed out", "wrong answer", "unreachable"))
+    long = "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:443: "
+    no_http2 = failed("UNAVAILABLE", f"{long}Cannot check peer: missing selected ALPN property.")
+    assert no_http2.answer is Answer.TLS
+    assert no_http2.text.endswith("missing selected ALPN property.")
     assert failed("UNAVAILABLE", "DNS resolution failed for x").answer is Answer.NAME
     assert failed("RESOURCE_EXHAUSTED", "too large").answer is Answer.WRONG
 

@@ -16,6 +16,7 @@ from typing import Any
 import h2.config
 import h2.connection
 import h2.events
+import httpx
 import pytest
 
 from resilience.ledger.drivers.session import Credential
@@ -25,6 +26,7 @@ from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
 from resilience.model.verdict import Result
 from resilience.probes.kinds.web.journey import VERB, Journey, Stop, ask
+from resilience.probes.kinds.web.travel import _failure
 from resilience.verbs.context import NotMet
 from tests.loopback import Answering, serving
 from tests.probes.kinds.web.test_http_trust import pair
@@ -212,14 +214,26 @@ def pours(connection: socket.socket) -> None:
         connection.sendall(b"x" * 65536)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_goaway_is_the_end_of_a_connection() -> None:
+    """httpx has it as an error of HTTP, as it has a connection that is just closed."""
+    gone = httpx.RemoteProtocolError("<ConnectionTerminated error_code:0, last_stream_id:1>")
+    assert _failure(gone) is Answer.RESET
+    assert _failure(httpx.RemoteProtocolError("illegal status line")) is Answer.PROTOCOL
+
+
 def test_servers_that_misbehave_have_names_in_bounded_time() -> None:
     began = time.monotonic()
     cases: list[tuple[Any, str, dict[str, Any]]] = [
         (hang, "timed out", {}),
         (drips, "timed out", {}),
         (pours, "wrong body", {"contains": "never"}),
-        (say(b"SSH-2.0-x\r\n"), "not HTTP", {}),
-        (say(b""), "not HTTP", {}),
+        (say(b"SSH-2.0-x\r\n\r\n"), "not HTTP", {}),
+        (say(b""), "connection reset", {}),
+        (say(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), "connection reset", {}),
+        (say(CHUNKED + b"3\r\nab"), "connection reset", {}),
     ]
     for behave, says, given in cases:
         with Server(behave) as server:
