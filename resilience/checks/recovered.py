@@ -77,11 +77,22 @@ def _crashing(found: Sequence[Recovery], context: CheckContext) -> list[str]:
 def _nobody(context: CheckContext) -> str:
     """The result without a victim: good if all removed Pods had already finished."""
     if not context.finished:
-        text = "no Pod was harmed, so there was nothing to recover"
+        text = _unharmed(context)
         raise NotMet(text, final=True, unknown=True)
     text = f"only finished Pods were removed ({', '.join(context.finished)}): none has to come back"
     context.note(What.NOTE, text)
     return text
+
+
+def _unharmed(context: CheckContext) -> str:
+    """No action chose Pods. One may have changed what makes them, which `ready` judges."""
+    changed = [each.text for each in context.changes if each.phase is Phase.WHEN]
+    if not changed:
+        return "no Pod was harmed, so there was nothing to recover"
+    return (
+        f"`recovered` follows the Pods that an action chose, and none did ({'; '.join(changed)}):"
+        " judge the change with `ready`, or with a probe"
+    )
 
 
 def _why(open_: Sequence[Recovery], context: CheckContext) -> list[str]:

@@ -166,7 +166,8 @@ def test_recovered_without_a_victim_is_no_pass(here: World) -> None:
         when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=4)], then=[step(RECOVERED, Phase.THEN)]
     )
     assert record.outcome is Outcome.NOT_MEASURED
-    assert "no Pod was harmed" in record.message
+    assert "`recovered` follows the Pods that an action chose, and none did (" in record.message
+    assert "judge the change with `ready`" in record.message
 
 
 @pytest.mark.parametrize(("at_most", "outcome"), [(1, Outcome.PASSED), (0, Outcome.SERVICE_FAILED)])

@@ -7,7 +7,7 @@ themselves: those are waited for, whatever their budget says (`resilience.drain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -45,11 +45,24 @@ def require(leaving: Sequence[Object], context: ActionContext) -> None:
         if any(objects.uid(pod) not in going for pod in pods)
     ]
     if texts:
-        raise Blocked("nothing was touched: " + "; ".join(texts))
+        raise Blocked("nothing was touched: " + "; ".join([*texts, *_unready(held.values())]))
     for uid, why in going.items():
         names = ", ".join(w.budget for w, pods in stopped.items() if held[uid] in pods)
         context.note(What.NOTE, f"{objects.title(held[uid])} {why}; it is waited for, although "
                                 f"{names} allows no eviction")  # fmt: skip
+
+
+def _unready(held: Iterable[Object]) -> list[str]:
+    """Advice where the budget holds Pods that serve nobody."""
+    from resilience.kube.readiness import is_ready
+
+    names = [objects.title(pod) for pod in held if not is_ready(pod)]
+    if not names:
+        return []
+    return [
+        f"held although not ready: {', '.join(names)}; a budget with"
+        " unhealthyPodEvictionPolicy: AlwaysAllow lets such Pods go"
+    ]
 
 
 def _stopped(

@@ -8,6 +8,7 @@ import pytest
 
 from resilience.actions.pods import evictable
 from resilience.cluster.interface import BUDGETS, PODS, REPLICASETS, Object
+from resilience.kube.readiness import is_ready
 from resilience.verbs.context import Blocked
 from tests.drain.objects import budget, pod
 from tests.engine.fakes import FakeClock, FakeCluster
@@ -66,8 +67,12 @@ def test_a_budget_that_allows_nothing_stops_only_pods_that_need_it(
     if not stops:
         asking.require(leaving)
         return
-    with pytest.raises(Blocked, match="nothing was touched: shop/web wants 2 of 2 Pods healthy"):
+    with pytest.raises(
+        Blocked, match="nothing was touched: shop/web wants 2 of 2 Pods healthy"
+    ) as told:
         asking.require(leaving)
+    unready = "held although not ready: shop/a; a budget with unhealthyPodEvictionPolicy"
+    assert (unready in str(told.value)) is not is_ready(leaving)
 
 
 @pytest.mark.parametrize(("phase", "stops"), [("Running", True), ("Failed", False)])

@@ -63,6 +63,8 @@ def stateful_set(obj: Spec) -> None:
             default(strategy, rollingUpdate={})
             if isinstance(strategy["rollingUpdate"], dict):
                 default(strategy["rollingUpdate"], partition=0)
+                # The feature gate MaxUnavailableStatefulSet is off in 1.36: the field is dropped.
+                strategy["rollingUpdate"].pop("maxUnavailable", None)
     default(spec, persistentVolumeClaimRetentionPolicy={})
     if isinstance(spec["persistentVolumeClaimRetentionPolicy"], dict):
         default(

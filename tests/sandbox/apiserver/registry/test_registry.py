@@ -297,3 +297,17 @@ def test_qos_class_follows_requests_and_limits(
 ) -> None:
     body = pod("x", containers=[{"name": "c", "image": "i", "resources": resources}])
     assert make(api, "pods", body)["status"]["qosClass"] == expected
+
+
+def test_a_statefulsets_max_unavailable_is_dropped_while_its_gate_is_off(api: Registry) -> None:
+    """1.36 has the feature off (kubernetes#137904): one Pod after another is replaced."""
+    template = {"metadata": {"labels": {"app": "db"}},
+                "spec": {"containers": [{"name": "c", "image": "i"}]}}  # fmt: skip
+    body = {
+        "metadata": {"name": "db", "namespace": "default"},
+        "spec": {"serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
+                 "template": template,
+                 "updateStrategy": {"rollingUpdate": {"maxUnavailable": 2, "partition": 1}}},
+    }  # fmt: skip
+    made = api.create(api.resource("statefulsets", "apps"), body)
+    assert made["spec"]["updateStrategy"]["rollingUpdate"] == {"partition": 1}
