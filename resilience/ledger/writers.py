@@ -125,6 +125,11 @@ class Writers:
             history.ended(write, time.monotonic(), Fate.FAILED, why=str(error))
         except Unclear as error:
             history.ended(write, time.monotonic(), Fate.UNKNOWN, why=str(error))
+        except Unusable as error:
+            # A login that was good before is refused by what came instead of the server.
+            if not history.acknowledged:
+                raise
+            history.ended(write, time.monotonic(), Fate.FAILED, why=str(error))
         else:
             history.ended(write, time.monotonic(), Fate.ACKNOWLEDGED, by=by)
             if self._random.random() < self._sampled:

@@ -990,7 +990,8 @@ class SendLoop:
 
     def _drain(self, exchange: Exchange) -> None:
         try:
-            if exchange.sock.recv(65536):
+            # An answer that nobody asked for (a proxy's 408) would be taken for the next one's.
+            if exchange.sock.recv(65536) and exchange not in self.idle:
                 return
         except self.blocked:
             return

@@ -32,6 +32,7 @@ from resilience.ledger.drivers.redis_driver import RedisStore
 from resilience.ledger.drivers.session import Open, Place, Refused, Unclear, Unusable
 from resilience.ledger.history import History
 from resilience.ledger.reading import Patience
+from resilience.ledger.records import Fate
 from resilience.ledger.writers import Writers
 from tests.ledger.drivers.pooler import pooling
 from tests.ledger.trial import free_port
@@ -195,6 +196,37 @@ def test_a_redis_that_asks_for_a_password_says_how_to_give_it(
     session = RedisStore(place=place(server.port, {"password": "s3cret"}))()
     assert session.put("k", "v")
     session.close()
+
+
+def test_a_login_that_is_refused_after_a_failover_is_a_failed_write(
+    tmp_path: Path, redis: Callable[..., Redis]
+) -> None:
+    """Its clients cannot write either. At the beginning it is a mistake of the scenario."""
+    server = redis("--requirepass", "s3cret")
+    open_ = RedisStore(place=place(server.port, {"password": "s3cret"}))
+    history = History(tmp_path / "ledger.jsonl", {})
+    writers = Writers(open_, history, START, interval=0.02, timeout=2.0, size=64, sampled=0.0,
+                      random=Random(1))  # fmt: skip
+    writers.start()
+    try:
+        acknowledged(history, 5)
+        server.kill()
+        server.arguments = ("--requirepass", "other")
+        server.start()
+        end = time.monotonic() + PATIENCE
+        while not any("refuses the login" in each.why for each in history.writes):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        server.kill()
+        server.arguments = ("--requirepass", "s3cret")
+        server.start()
+        acknowledged(history, history.acknowledged + 5)
+    finally:
+        writers.stop(10.0)
+    assert writers.trouble == ""
+    refused = [each for each in history.writes if "refuses the login" in each.why]
+    assert {each.fate for each in refused} == {Fate.FAILED}
+    history.close(keep=False)
 
 
 def test_the_runs_keys_are_deleted_and_no_others(redis: Callable[..., Redis]) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -230,6 +231,24 @@ def test_a_request_on_a_kept_connection_that_ends_is_sent_once_more(
     assert [row[0] for row in rows] == ["GOOD"] * 4
     (remark,) = remarks  # of all but the first, unless one was slow: each new one answers once
     assert remark.startswith(SENT_AGAIN)
+
+
+def test_an_answer_that_nobody_asked_for_ends_the_connection() -> None:
+    """HAProxy tells a client that was idle for too long: 408. Go drops the connection then."""
+
+    def unasked(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            select.select([connection], [], [], 0.05)
+            connection.sendall(b"HTTP/1.0 408 Request Time-out\r\n\r\n")
+            if not connection.recv(4096):
+                return
+
+    with Server(unasked) as server:
+        rows, remarks = run(server.port, host="127.0.0.1", keepalive=True, limit=3, rate=5)
+        assert server.connections == 3
+    assert [row[0] for row in rows] == ["GOOD"] * 3
+    assert remarks == []
 
 
 def test_a_request_that_may_not_be_repeated_is_not() -> None:
