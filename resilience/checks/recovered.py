@@ -113,7 +113,9 @@ def _not_made(open_: Sequence[Recovery], context: CheckContext) -> Iterator[str]
         living = [pod for pod in each.unready if not objects.is_terminating(pod)]
         if each.serving + len(living) >= each.due:
             continue
-        if owner := workloads.get(each.workload):
+        if each.workload.startswith("bare Pod "):
+            yield "nothing recreates a bare Pod"
+        elif owner := workloads.get(each.workload):
             yield from events.about_creation(owner, context)
         elif each.workload.partition("/")[0] in _KINDS and _is_here(each, context):
             yield f"{each.workload} does not exist any more"

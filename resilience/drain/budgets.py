@@ -79,6 +79,14 @@ def unprocessed(budget: Object) -> str:
     )
 
 
+def sync_failure(budget: Object) -> str:
+    """Why its controller cannot compute it, so that it allows nothing; "" if it can."""
+    for condition in (budget.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "DisruptionAllowed" and condition.get("reason") == "SyncFailed":
+            return str(condition.get("message") or "SyncFailed")
+    return ""
+
+
 @dataclass(slots=True)
 class Spent:
     """One eviction: when it was sent, and when its acceptance became known (None: not yet)."""
@@ -170,6 +178,8 @@ class Allowance:
             return f"budget {name}: {self.cause}"
         if why := unprocessed(self.budget):
             return f"budget {name} {why}"
+        if why := sync_failure(self.budget):
+            return f"budget {name} allows nothing: {why}"
         status = self.budget.get("status") or {}
         needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
         return f"budget {name} needs {needs} healthy pods and has {has} currently"

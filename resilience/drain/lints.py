@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from resilience.cluster.interface import Object
-from resilience.drain.budgets import key_of, selects, unprocessed
+from resilience.drain.budgets import key_of, selects, sync_failure, unprocessed
 from resilience.drain.filters import controller_of
 
 
@@ -60,7 +60,7 @@ def _one(budget: Object, covered: Sequence[Object]) -> Iterable[Warning]:
     if why := unprocessed(budget):
         yield Warning(Lint.PENDING, name, f"{name} {why}", False)
         return
-    if failure := _sync_failure(budget):
+    if failure := sync_failure(budget):
         yield Warning(Lint.FAILED, name, f"{name} allows nothing: {failure}", True)
         return
     if unowned := _unowned(budget, covered):
@@ -99,13 +99,6 @@ def _several(
             "under more than one budget",
             True,
         )
-
-
-def _sync_failure(budget: Object) -> str:
-    for condition in (budget.get("status") or {}).get("conditions") or ():
-        if condition["type"] == "DisruptionAllowed" and condition.get("reason") == "SyncFailed":
-            return str(condition.get("message") or "SyncFailed")
-    return ""
 
 
 def _unowned(budget: Object, covered: Sequence[Object]) -> str:

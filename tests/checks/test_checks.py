@@ -84,6 +84,17 @@ def test_what_has_not_recovered_says_that_its_workload_is_gone(here: World) -> N
     assert "deployment/web does not exist any more" in record.message
 
 
+def test_a_bare_pod_that_is_not_back_is_told_to_have_no_controller(here: World) -> None:
+    metadata = {"name": "lone", "namespace": "shop", "labels": {"app": "lone"}}
+    ready = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    here.cluster.put(PODS, {"metadata": metadata, "spec": {"nodeName": "n1"}, "status": ready})
+    lone = step(KILL, Phase.WHEN, pods=Selector.parse("app=lone"), bare=True)
+    record = here.run(when=[lone], then=[step(RECOVERED, Phase.THEN)])
+    assert "bare Pod shop/lone has 0 of 1 serving Pods back; nothing recreates a bare Pod" in (
+        record.message
+    )
+
+
 def test_what_has_not_recovered_says_why_no_pod_was_made(here: World) -> None:
     here.controllers.frozen = True
     [web] = here.cluster.find(DEPLOYMENTS, "shop")

@@ -124,6 +124,15 @@ def test_a_refusal_with_retry_after_holds_until_its_time() -> None:
     assert account.free(NOW + 10) == 1
 
 
+def test_a_budget_that_cannot_be_computed_says_why_instead_of_its_numbers() -> None:
+    failing = budget(allowed=0, healthy=0, desired=0)
+    failing["status"]["conditions"] = [
+        {"type": "DisruptionAllowed", "reason": "SyncFailed", "message": "jobs.batch has no scale"}
+    ]
+    told = "budget web allows nothing: jobs.batch has no scale"
+    assert Allowance(failing).words() == told
+
+
 def test_the_reason_is_the_api_servers_own() -> None:
     account = Allowance(budget(allowed=0, healthy=3, desired=3))
     assert account.words() == "budget web needs 3 healthy pods and has 3 currently"

@@ -9,7 +9,7 @@ accept new Pods again; the replaced Pods stay on their new nodes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ def run(drain: Drain, context: ActionContext) -> None:
     from resilience.drain import DrainOptions
     from resilience.drain import drain as empty
 
-    found, leaving, orphaned = _checked(drain, context)
+    found, leaving, orphaned, going = _checked(drain, context)
     names = [objects.name(node) for node in found]
     if not leaving:
         raise NothingToDo(_nothing(names))
@@ -92,11 +92,21 @@ def run(drain: Drain, context: ActionContext) -> None:
         on_change=lambda pod: context.note(What.NOTE, str(pod)),
         check=lambda: context.clock.wait(0),
     )
+    _explain(result, going)
     _told(result.lines(), context)
     for pod in result.evicted:
         if pod.uid in harmed:
             context.proof(f"{pod.namespace}/{pod.name} left {pod.node}", {"uid": pod.uid})
     _judge(result, names, harmed, context)
+
+
+def _explain(result: DrainResult, going: Mapping[str, str]) -> None:
+    """Pods that would have left by themselves, had there been time."""
+    from resilience.drain import State
+
+    for pod in result.pods:
+        if pod.state is State.BLOCKED and pod.uid in going:
+            pod.reason += f"; it {going[pod.uid]}: give the step a longer `within`"
 
 
 def _allowed(drain: Drain) -> Allow:
@@ -107,9 +117,9 @@ def _allowed(drain: Drain) -> Allow:
 
 def _checked(
     drain: Drain, context: ActionContext
-) -> tuple[list[Object], list[Object], frozenset[str]]:
-    """The nodes, the Pods to evict without agents of a prober, and the uids of those whose
-    DaemonSet is gone. Nothing is changed yet."""
+) -> tuple[list[Object], list[Object], frozenset[str], Mapping[str, str]]:
+    """The nodes, the Pods to evict without agents of a prober, the uids of those whose DaemonSet is
+    gone, and why others leave by themselves (by uid). Nothing is changed yet."""
     from resilience.drain import filters, orphans
 
     found = node_choice.chosen(drain.node, context)
@@ -121,9 +131,9 @@ def _checked(
     context.may_harm(leaving)
     _require_allowed(leaving, _allowed(drain), orphaned)
     # Blocked when an eviction can never succeed, NotMet when there is no room.
-    evictable.require(leaving, context)
+    going = evictable.require(leaving, context)
     _room(leaving, names, drain.overflow, context)
-    return found, leaving, orphaned
+    return found, leaving, orphaned, going
 
 
 def _require_allowed(leaving: Sequence[Object], allow: Allow, orphaned: Collection[str]) -> None:
@@ -250,7 +260,7 @@ def _rights(drain: Drain, namespace: str) -> Sequence[Right]:
 def rehearse(drain: Drain, context: ActionContext) -> None:
     """List the Pods that would be evicted and their namespaces, and ask the API server whether it
     would cordon and evict."""
-    found, leaving, _ = _checked(drain, context)
+    found, leaving, *_ = _checked(drain, context)
     _cordon(found, context)
     spaces = sorted({objects.namespace(pod) for pod in leaving})
     _told([f"Pods of these namespaces are evicted: {', '.join(spaces) or 'none'}"], context)

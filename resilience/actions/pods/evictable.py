@@ -7,7 +7,7 @@ themselves: those are waited for, whatever their budget says (`resilience.drain.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from resilience.drain.lints import Warning
 
 
-def require(leaving: Sequence[Object], context: ActionContext) -> None:
+def require(leaving: Sequence[Object], context: ActionContext) -> Mapping[str, str]:
     """Raise Blocked, with what to change, when a budget of one of these Pods can never allow an
-    eviction and that Pod stays until then; other oddities of budgets are only noted, as are the
-    Pods that are waited for."""
+    eviction and that Pod stays until then; other oddities of budgets are only noted. Returns why
+    each Pod that such a budget holds leaves by itself, by its uid."""
     from resilience.drain.lints import lint
     from resilience.drain.passing import passing, reader
 
@@ -47,9 +47,11 @@ def require(leaving: Sequence[Object], context: ActionContext) -> None:
     if texts:
         raise Blocked("nothing was touched: " + "; ".join([*texts, *_unready(held.values())]))
     for uid, why in going.items():
-        names = ", ".join(w.budget for w, pods in stopped.items() if held[uid] in pods)
-        context.note(What.NOTE, f"{objects.title(held[uid])} {why}; it is waited for, although "
-                                f"{names} allows no eviction")  # fmt: skip
+        names = sorted({w.budget for w, pods in stopped.items() if held[uid] in pods})
+        budgets_ = f"{' and '.join(names)} {'allow' if len(names) > 1 else 'allows'}"
+        text = f"{objects.title(held[uid])} {why}; it is waited for, although {budgets_}"
+        context.note(What.NOTE, f"{text} no eviction")
+    return going
 
 
 def _unready(held: Iterable[Object]) -> list[str]:

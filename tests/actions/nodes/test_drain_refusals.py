@@ -9,7 +9,7 @@ import pytest
 from resilience.actions.nodes import drain
 from resilience.actions.nodes.drain import VERB as DRAIN
 from resilience.cluster.interface import DAEMONSETS, NODES, PODS, Object
-from resilience.drain import engine
+from resilience.drain import DrainResult, PodDrain, State, engine
 from resilience.kube import objects
 from resilience.model.report import RunRecord
 from resilience.model.verb import Phase
@@ -82,6 +82,17 @@ def test_a_pod_whose_daemonset_is_gone_leaves_if_that_is_allowed(here: World, ex
     record = drained(here, bare=True, empty_dir=True)
     assert record.outcome is Outcome.PASSED, record.message
     assert [objects.name(pod) for pod in here.pods()] == (["log-1"] if exists else [])
+
+
+def test_a_pod_that_had_no_time_to_end_by_itself_is_told_so() -> None:
+    pods = [
+        PodDrain(namespace="shop", name=name, uid=name, node="n", state=state, reason="why")
+        for name, state in (("a", State.BLOCKED), ("b", State.BLOCKED), ("c", State.EVICTED))
+    ]
+    drain._explain(DrainResult(pods=pods, seconds=3.0), {"a": "ends by itself", "c": "x"})
+    assert [pod.reason for pod in pods] == [
+        "why; it ends by itself: give the step a longer `within`", "why", "why"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

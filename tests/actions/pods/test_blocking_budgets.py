@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -34,8 +35,8 @@ class Asking:
     def note(self, what: object, text: str) -> None:
         self.notes.append(text)
 
-    def require(self, *leaving: Object) -> None:
-        evictable.require(leaving, self)  # type: ignore[arg-type]
+    def require(self, *leaving: Object) -> Mapping[str, str]:
+        return evictable.require(leaving, self)  # type: ignore[arg-type]
 
 
 def never(name: str = "web", **more: Any) -> Object:
@@ -107,10 +108,20 @@ def ending(name: str) -> Object:
 def test_a_pod_that_ends_by_itself_is_waited_for_whatever_its_budget_allows() -> None:
     leaving = ending("a")
     asking = Asking(never(), pod("b"), leaving)
-    asking.require(leaving)
+    assert list(asking.require(leaving)) == ["uid-a"]
     assert asking.notes == [
         "shop/a ends by itself once its containers have (restartPolicy Never); it is waited for,"
         " although shop/web allows no eviction"
+    ]
+
+
+def test_several_budgets_over_such_a_pod_are_named_once_each() -> None:
+    leaving = ending("a")
+    asking = Asking(never("two"), never("one"), leaving)
+    asking.require(leaving)
+    assert [note for note in asking.notes if "waited for" in note] == [
+        "shop/a ends by itself once its containers have (restartPolicy Never); it is waited for,"
+        " although shop/one and shop/two allow no eviction"
     ]
 
 
