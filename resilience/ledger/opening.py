@@ -70,8 +70,11 @@ def opening(
             trust=_trust(target, around.cluster, namespace, directory),
         )  # fmt: skip
     if isinstance(target, PostgresTarget):
-        return PostgresStore(place=place, database=target.database, user=target.user,
-                             settings=dict(target.settings))  # fmt: skip
+        return PostgresStore(
+            place=place, database=target.database, user=target.user,
+            settings=dict(target.settings),
+            trust=_trust(target, around.cluster, namespace, directory),
+        )  # fmt: skip
     if isinstance(target, S3Target):
         return S3Store(place=place, bucket=target.bucket, prefix=target.prefix,
                        endpoint=target.endpoint, region=target.region)  # fmt: skip
@@ -98,7 +101,9 @@ def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
                        "text in UTF-8") from error  # fmt: skip
 
 
-def _trust(target: RedisTarget, cluster: Cluster, namespace: str, directory: Path) -> Trust | None:
+def _trust(
+    target: RedisTarget | PostgresTarget, cluster: Cluster, namespace: str, directory: Path
+) -> Trust | None:
     """Unusable where it cannot be read."""
     named = f"{target.service}.{namespace}" if target.service else target.host
     try:

@@ -101,6 +101,11 @@ class PostgresTarget:
         "Run-time parameters of each session.", default_factory=dict,
         example="{synchronous_commit: remote_apply}",
     )  # fmt: skip
+    tls: bool = trust.tls()
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    server_name: str = trust.server_name()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +182,7 @@ def complaints(target: Target) -> Iterator[Complaint]:
         yield from _place(target)
     if isinstance(target, HttpTarget | ExecTarget):
         yield from _reading(target)
-    if isinstance(target, RedisTarget):
+    if isinstance(target, RedisTarget | PostgresTarget):
         yield from trust.complaints(target, kind(target))
     password = getattr(target, "password", None)
     if password is not None and not (password.env or password.secret):

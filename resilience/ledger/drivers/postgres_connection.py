@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Event, Lock, Timer
 from typing import Any
 
+from resilience.ledger.drivers.trust import Trust, in_memory
 from resilience.model.total_time import TooLong, within
 
 CANCELLING = 1.0
@@ -39,17 +41,44 @@ class Options:
         return refused
 
 
-def connected(psycopg: Any, options: Options, timeout: float, **where: Any) -> Any:
-    """A connection; `where` is what psycopg takes. Raises its errors."""
+def connected(
+    psycopg: Any, options: Options, timeout: float, trust: Trust | None = None, **where: Any
+) -> Any:
+    """A connection; `where` is what psycopg takes. Raises its errors. Without `trust` it is
+    encrypted if the server offers that, and nobody is verified (libpq's own default)."""
     try:
-        return psycopg.connect(
-            **where, options=str(options), connect_timeout=max(2, round(timeout)),
-            client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
-        )  # fmt: skip
+        with _secured(trust, where) as told:
+            return psycopg.connect(
+                **told, options=str(options), connect_timeout=max(2, round(timeout)),
+                client_encoding="utf8",  # else texts of a database in SQL_ASCII arrive as bytes
+            )  # fmt: skip
     except psycopg.OperationalError as error:
         if not options.reduced(error):
             raise
-    return connected(psycopg, options, timeout, **where)
+    return connected(psycopg, options, timeout, trust, **where)
+
+
+@contextmanager
+def _secured(trust: Trust | None, where: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """`where` with the certificate's name as `host`, which libpq verifies, and the addresses that
+    it connects to as `hostaddr`. Raises OSError for a name that does not resolve."""
+    if trust is None:
+        yield where
+        return
+    found = socket.getaddrinfo(where["host"], where["port"], type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    more: dict[str, Any] = {
+        "sslmode": "verify-full",
+        "sslrootcert": ssl.get_default_verify_paths().cafile or "system",
+        "hostaddr": ",".join(addresses),
+        "host": ",".join([trust.name] * len(addresses)),
+    }
+    with ExitStack() as held:
+        if trust.authorities:
+            more["sslrootcert"] = held.enter_context(in_memory(trust.authorities))
+        if trust.client:  # libpq takes both from one file
+            more["sslcert"] = more["sslkey"] = held.enter_context(in_memory(trust.client))
+        yield {**where, **more}
 
 
 class Limit:

@@ -11,6 +11,7 @@ ends that wait, nor any wait of a server that is frozen: a `Limit` does.
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from resilience.ledger.drivers.session import (
     Unusable,
     package,
 )
+from resilience.ledger.drivers.trust import Trust
 from resilience.ledger.records import Found
 from resilience.model.masks import excerpt
 
@@ -42,12 +44,14 @@ REFUSED_LOGIN = re.compile(r'password|pg_hba\.conf|(role|database) ".*" does not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresStore:
-    """`settings` are run-time parameters of each session, such as synchronous_commit."""
+    """`settings` are run-time parameters of each session, such as synchronous_commit; `trust` None
+    is what libpq does by itself."""
 
     place: Place
     database: str = "postgres"
     user: str = "postgres"
     settings: dict[str, str] = field(default_factory=dict)
+    trust: Trust | None = None
 
     @property
     def table(self) -> str:
@@ -147,7 +151,7 @@ class PostgresSession:
                     )
             row = connection.execute("SELECT pg_postmaster_start_time()::text").fetchone()
             self._by = str(row[0])[:19]
-        except self._psycopg.Error as error:
+        except (self._psycopg.Error, socket.gaierror) as error:
             self.close()
             state = str(getattr(error, "sqlstate", "") or "")
             if state[:2] in HOPELESS or REFUSED_LOGIN.search(str(error)):
@@ -159,7 +163,7 @@ class PostgresSession:
     def _opened(self, host: str, port: int) -> Any:
         store = self._store
         return connected(
-            self._psycopg, self._options, store.place.timeout,
+            self._psycopg, self._options, store.place.timeout, store.trust,
             host=host, port=port, dbname=store.database, user=store.user, autocommit=True,
             password=store.place.secrets.get("password"), application_name="resilience-ledger",
             tcp_user_timeout=round(store.place.timeout * 1000),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,16 +95,25 @@ class Trust:
         return made
 
 
-def _load(context: ssl.SSLContext, client: str) -> None:
-    """OpenSSL reads files only; this one is in memory, and nobody else can open it."""
-    fd = os.memfd_create("client")
+@contextmanager
+def in_memory(text: str) -> Iterator[str]:
+    """The path of a file with this text, for libraries that read files only: it is in memory, and
+    nobody else can open it."""
+    fd = os.memfd_create("pem")
     try:
-        os.write(fd, client.encode())
-        context.load_cert_chain(f"/proc/self/fd/{fd}")
-    except ssl.SSLError as error:
-        raise Unusable(f"the client certificate cannot be used: {error}") from error
+        os.fchmod(fd, 0o600)  # libpq wants a key that is its owner's alone
+        os.write(fd, text.encode())
+        yield f"/proc/self/fd/{fd}"
     finally:
         os.close(fd)
+
+
+def _load(context: ssl.SSLContext, client: str) -> None:
+    try:
+        with in_memory(client) as path:
+            context.load_cert_chain(path)
+    except ssl.SSLError as error:
+        raise Unusable(f"the client certificate cannot be used: {error}") from error
 
 
 def failure(error: BaseException | None) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.postgres_connection import Options, connected
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate, Trust
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.model.scenario import Step
@@ -47,6 +51,11 @@ class Sql:
     expect: str = parameter(
         "Text that the first column of the first row must be.", default="", example="true"
     )
+    tls: bool = trust.tls()
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    server_name: str = trust.server_name()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
     timeout: Duration = shared_keys.timeout("query")
     via: Via = shared_keys.via()
     agents: int = shared_keys.agents()
@@ -54,6 +63,7 @@ class Sql:
 
 def _check(sql: Sql) -> Iterator[Complaint]:
     yield from server.complaints(sql)
+    yield from trust.complaints(sql)
     if not sql.query.strip():
         yield Complaint(field="query", message="`query` is empty", expected="a query")
 
@@ -69,6 +79,7 @@ def configuration(sql: Sql, context: Any) -> dict[str, Any]:
         "kind": "sql", "extra": "postgres", "host": where.host, "port": where.port,
         "database": sql.database, "user": sql.user, "password": where.password,
         "query": sql.query, "expect": sql.expect, "timeout": sql.timeout.seconds,
+        "trust": server.secured(sql, context),
     }  # fmt: skip
 
 
@@ -85,15 +96,19 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
         "tcp_user_timeout": milliseconds, "application_name": "resilience-probe",
     }  # fmt: skip
 
+    trusted = Trust(**given["trust"]) if given["trust"] else None
+
     def ask() -> Reply:
         try:
-            with connected(psycopg, options, given["timeout"], **where) as connection:
+            with connected(psycopg, options, given["timeout"], trusted, **where) as connection:
                 connection.read_only = True
                 cursor = connection.execute(
                     f"SET LOCAL statement_timeout = {milliseconds};\n{given['query']}"
                 )
                 cursor.nextset()
                 row = cursor.fetchone()
+        except socket.gaierror as error:
+            return Reply(Answer.NAME, str(error))
         except psycopg.Error as error:
             asked = "no password supplied" in str(error)
             reply = _failed(error)
@@ -111,7 +126,8 @@ def _failed(error: Any) -> Reply:
     if error.sqlstate:
         timed_out = error.sqlstate == "57014"
         return Reply(Answer.TIMEOUT if timed_out else Answer.WRONG, text)
-    for word, answer in (("refused", Answer.REFUSED), ("timeout", Answer.TIMEOUT),
+    for word, answer in (("ssl", Answer.TLS), ("certificate", Answer.TLS),
+                         ("refused", Answer.REFUSED), ("timeout", Answer.TIMEOUT),
                          ("resolve", Answer.NAME)):  # fmt: skip
         if word in text.lower():
             return Reply(answer, text)
