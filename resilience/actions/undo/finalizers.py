@@ -46,6 +46,18 @@ def of(cluster: Cluster, resource: Resource, obj: Object) -> list[str]:
     return found or [f"it waits for what it owns ({waiting})" if waiting else "no finalizer"]
 
 
+def deleted_for(cluster: Cluster, obj: Object) -> float:
+    """Seconds since its deletion was requested, by the API server's clock; 0 if it was not, or if
+    that clock cannot be read."""
+    text = str(objects.metadata(obj).get("deletionTimestamp") or "")
+    if not text:
+        return 0.0
+    try:  # a Pod's stamp is the end of its grace period
+        return max(0.0, cluster.now() - of_stamp(text))
+    except ApiError:
+        return 0.0
+
+
 def foreign(obj: Object) -> str:
     """What another controller has to remove before the object goes: its own finalizers, or those
     of a namespace's content; "" for nothing."""

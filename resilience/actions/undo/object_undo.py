@@ -37,7 +37,7 @@ HELD = 2.0
 """Seconds after which an object that a foreign finalizer holds is no longer awaited alone."""
 
 PATIENCE = 30.0
-"""Seconds after which a Pod that a finalizer holds is no longer awaited."""
+"""Seconds after its deletion for which an object is awaited while a finalizer holds a Pod."""
 
 
 def creation(resource: Resource, body: Object, run: str) -> dict[str, Any]:
@@ -134,7 +134,8 @@ def wait_until_gone(resource: Resource, obj: Object, context: UndoContext) -> No
         if not context.last and waited > HELD and (held := finalizers.foreign(there)):
             raise Held(f"{resource.kind} {objects.title(obj)} is held by {held}")
         pause = min(LAST_LOOK, max(FIRST_LOOK, waited / 20))
-        stuck = finalizers.stuck(context.cluster, resource, obj) if waited > PATIENCE else []
+        late = max(waited, finalizers.deleted_for(context.cluster, there)) > PATIENCE
+        stuck = finalizers.stuck(context.cluster, resource, obj) if late else []
         if stuck or began + waited + pause > context.deadline:
             why = stuck or finalizers.of(context.cluster, resource, obj)
             title = f"{resource.kind} {objects.title(obj)}"

@@ -110,6 +110,20 @@ def test_a_held_pod_is_awaited_for_so_long_and_then_named_without_the_rest(here:
     assert str(found.value).endswith(f"still exists: Pod shop/p is held by its finalizer {HOLD}")
 
 
+def test_what_was_deleted_long_ago_is_not_awaited_as_long_again(here: Here) -> None:
+    """Several objects that one held Pod keeps take the time of one."""
+    here.hold_a_pod()
+    here.cluster.change(
+        CONFIGMAPS, "shop", "a",
+        lambda obj: obj["metadata"].update(deletionTimestamp=here.cluster.stamp()),
+    )  # fmt: skip
+    here.clock.now += PATIENCE - 5
+    began = here.clock.now
+    with pytest.raises(ActionFailed, match="Pod shop/p is held"):
+        here.wait(300.0)
+    assert 3.0 < here.clock.now - began <= 5 + 1 + 2 * LAST_LOOK  # stamps are whole seconds
+
+
 def test_before_that_a_held_pod_ends_no_wait(here: Here) -> None:
     here.hold_a_pod()
     here.goes_after(PATIENCE - 1)
