@@ -27,7 +27,9 @@ BLOCK = 512
 _FLUSH = 1 << 18
 """Block size in bytes: large enough to be compressed for a while without the interpreter's lock,
 small compared with a page of objects."""
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode
+_encode = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, sort_keys=True, check_circular=False
+).encode
 
 
 def encode(value: Any) -> bytes:

@@ -137,12 +137,17 @@ class Exact:
             return None
         plain, preferred = headers(address, size)
         padding = _ZEROS[: -size % BLOCK]
-        whole = size + len(padding)
-        both = self._reader.take(len(plain) + len(preferred) + 2 * whole)
-        body = both[len(plain) : len(plain) + size]
-        if both != b"".join((plain, body, padding, preferred, body, padding)):
-            return None
-        return body
+        first = len(plain)
+        between = padding + preferred
+        second = first + size + len(between)
+        both, at = self._reader.ahead(second + size + len(padding))
+        body = both[at + first : at + first + size]
+        same = (
+            both.startswith(plain, at)
+            and both.startswith(between, at + first + size)
+            and both.startswith(body + padding, at + second)
+        )
+        return body if same else None
 
     def ends(self) -> bool:
         """The end marker, and nothing after it."""
@@ -190,6 +195,12 @@ class _Reader:
 
     def take(self, size: int) -> bytes:
         """The next bytes; fewer at the end."""
+        whole, at = self.ahead(size)
+        return whole[at : at + size]
+
+    def ahead(self, size: int) -> tuple[bytes, int]:
+        """Bytes that hold the next ones, and where these begin: without a copy of them. They are
+        fewer at the end."""
         end = self._at + size
         if end > len(self._buffer):
             parts, have = [self._buffer[self._at :]], len(self._buffer) - self._at
@@ -197,9 +208,8 @@ class _Reader:
                 parts.append(block)
                 have += len(block)
             self._buffer, self._at, end = b"".join(parts), 0, size
-        taken = self._buffer[self._at : end]
-        self._at = end
-        return taken
+        at, self._at = self._at, end
+        return self._buffer, at
 
 
 def _parsed(head: bytes) -> tuple[str, int, bytes]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from resilience.backup.format import archive_reader
+from resilience.backup.format.archive import Address
 from resilience.backup.format.archive_reader import LARGEST_OBJECT, Exact, entries, inflate
 from resilience.backup.format.errors import BadArchive
 from tests.backup.format.tarballs import CHECKOUT, in_pieces, tarball, written
@@ -68,6 +70,35 @@ def test_an_archive_without_its_end_marker_is_refused() -> None:
 def test_a_bomb_is_inflated_a_piece_at_a_time() -> None:
     bomb = gzip.compress(bytes(64 << 20))
     assert max(len(piece) for piece in inflate([bomb])) <= 1 << 20
+
+
+def is_exact(whole: bytes, *objects: tuple[Address, int]) -> bool:
+    """Whether a tarball is that of objects with these sizes, whatever their content."""
+    archive = Exact([gzip.compress(whole, 0)])
+    return (
+        archive.begins()
+        and all(archive.body(address, size) is not None for address, size in objects)
+        and archive.ends()
+    )
+
+
+@pytest.mark.parametrize(("body", "step"), [(b"{}", 1), (b"x" * 512, 97), (b"", 97)])
+def test_every_byte_of_an_archive_counts(
+    body: bytes, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change in one copy of the body is a difference between both. Without the thread, which
+    takes a while to notice that nobody reads on."""
+    monkeypatch.setattr(archive_reader, "ahead", lambda blocks, depth: blocks)
+    whole = b"".join(inflate([written((CHECKOUT, body))]))
+    assert is_exact(whole, (CHECKOUT, len(body)))
+    for at in range(0, len(whole), step):
+        changed = bytearray(whole)
+        changed[at] ^= 1
+        assert not is_exact(bytes(changed), (CHECKOUT, len(body))), at
+    for end in range(0, len(whole), 256):
+        assert not is_exact(whole[:end], (CHECKOUT, len(body))), end
+    assert not is_exact(whole + b"\0", (CHECKOUT, len(body)))
+    assert not is_exact(whole, (CHECKOUT, len(body) + 1))
 
 
 def test_an_object_listed_as_larger_than_any_can_be_is_not_read_for() -> None:
