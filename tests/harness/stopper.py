@@ -35,6 +35,6 @@ def _child() -> int | None:
             parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
         except OSError:
             continue  # it has ended meanwhile
-        if b"agent.py" in line and int(parent) == os.getpid():
+        if b"agent/start.py" in line and int(parent) == os.getpid():
             return int(path.name)
     return None

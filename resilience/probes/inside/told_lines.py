@@ -19,9 +19,9 @@ from typing import Any
 
 from resilience.ledger.drivers.session import Unusable, package
 from resilience.model.masks import MASKS
+from resilience.probes.agent.main import REPLACE_ME
 from resilience.probes.kinds import redis, sql
 from resilience.probes.kinds.web import grpc_calls, travel
-from resilience.probes.prober.agent import REPLACE_ME
 from resilience.probes.prober.asker import ANSWERS, Asker, Opened, asking_as_told
 
 VERSION = 1

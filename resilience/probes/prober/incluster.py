@@ -22,7 +22,7 @@ from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.model.values import RunId
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.pod_log import PodLog
-from resilience.probes.prober.program import AGENT, CONFIGURATION, MOUNTED, Program
+from resilience.probes.prober.program import AGENT, CONFIGURATION, MOUNTED, PROGRAM, Program
 from resilience.probes.prober.samples import SampleLog
 
 RUN = "resilience/run"
@@ -86,7 +86,12 @@ class Site:
             grace=grace,
             lifetime=LIFETIME,
             mounts=[
-                Mount(name="probe", path=MOUNTED, source={"secret": {"secretName": self.name}})
+                Mount(name="probe", path=MOUNTED, source={"secret": {"secretName": self.name}}),
+                Mount(
+                    name="program",
+                    path=PROGRAM,
+                    source={"secret": {"secretName": self.name, "items": self.program.places()}},
+                ),
             ],
             stands_in=self.stands_in,
             in_mesh=True,

@@ -18,7 +18,7 @@ from typing import Any
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.samples import SampleLog
 
-AGENT = Path(__file__).with_name("agent.py")
+AGENT = Path(__file__).parents[1] / "agent" / "start.py"
 
 STOP_GRACE = 2.0
 """Seconds beyond a request's timeout after which a prober that does not stop is killed."""

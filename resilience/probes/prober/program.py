@@ -14,18 +14,21 @@ from resilience.cluster.helper_pods import CPU_LIMIT
 from resilience.model.masks import MASKS
 
 MOUNTED = "/probe"
-"""Where the Pod finds its files."""
+"""Where the Pod finds its configuration."""
+
+PROGRAM = "/program"
+"""Where it finds its program."""
 
 CONFIGURATION = "probe.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """`files` are in `folder` of this room and are copied as text; `flags` are the interpreter's.
-    `packaged`: the image has to hold this package."""
+    """`folder` of this room is copied as text, and `start` in it is executed; `flags` are the
+    interpreter's. `packaged`: the image has to hold this package."""
 
     folder: str
-    files: tuple[str, ...]
+    start: str
     flags: tuple[str, ...]
     cpu: str
     memory: str
@@ -35,12 +38,26 @@ class Program:
     @property
     def command(self) -> list[str]:
         """The container's command."""
-        return ["python", *self.flags, f"{MOUNTED}/{self.files[0]}", f"{MOUNTED}/{CONFIGURATION}"]
+        started = f"{PROGRAM}/{self._place(self.start)}"
+        return ["python", *self.flags, started, f"{MOUNTED}/{CONFIGURATION}"]
 
     def texts(self) -> dict[str, str]:
         """File name to content."""
-        folder = Path(__file__).parents[1] / self.folder
-        return {name: (folder / name).read_text("utf-8") for name in self.files}
+        if self.packaged:
+            return {self.start: (self._source / self.start).read_text("utf-8")}
+        return {each.name: each.read_text("utf-8") for each in sorted(self._source.glob("*.py"))}
+
+    def places(self) -> list[dict[str, str]]:
+        """Where each of these files is below PROGRAM, as a volume says it."""
+        return [{"key": name, "path": self._place(name)} for name in self.texts()]
+
+    @property
+    def _source(self) -> Path:
+        return Path(__file__).parents[1] / self.folder
+
+    def _place(self, name: str) -> str:
+        """As in the package, since its files import each other."""
+        return f"resilience/probes/{self.folder}/{name}"
 
     def told(self, configuration: Mapping[str, Any], image: str) -> dict[str, Any]:
         """The configuration as this program reads it; `masked` are the secrets in it, which must
@@ -54,11 +71,10 @@ class Program:
 
 
 AGENT = Program(
-    folder="prober", files=("agent.py", "dns_lookup.py"), flags=("-I", "-S"), cpu="50m",
-    memory="64Mi",
+    folder="agent", start="start.py", flags=("-I", "-S"), cpu="50m", memory="64Mi",
 )  # fmt: skip
 ASKER = Program(
-    folder="inside", files=("asking_pod.py",), flags=("-I",), cpu="250m", memory="256Mi",
+    folder="inside", start="asking_pod.py", flags=("-I",), cpu="250m", memory="256Mi",
     cpu_limit="1", packaged=True,
 )  # fmt: skip
 """More of both: it imports a client library, and asks from several threads. A whole CPU is all that

@@ -20,9 +20,9 @@ from resilience import __version__
 from resilience.model.masks import MASKS
 from resilience.model.samples import Answer
 from resilience.model.verb import Verb
+from resilience.probes.agent.main import REPLACE_ME
 from resilience.probes.inside import asking_pod, told_lines
 from resilience.probes.inside.told_lines import KINDS, Kind
-from resilience.probes.prober.agent import REPLACE_ME
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
 from resilience.probes.prober.news import News, Part
 from resilience.probes.prober.program import AGENT, ASKER
@@ -176,7 +176,7 @@ def script(tmp_path: Path, **given: Any) -> list[str]:
     (tmp_path / "probe.json").write_text(json.dumps({**told, **given}))
     for name, text in ASKER.texts().items():
         (tmp_path / name).write_text(text)
-    return [sys.executable, *ASKER.flags, str(tmp_path / ASKER.files[0]),
+    return [sys.executable, *ASKER.flags, str(tmp_path / ASKER.start),
             str(tmp_path / "probe.json")]  # fmt: skip
 
 

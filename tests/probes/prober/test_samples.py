@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilience.model.samples import Answer
-from resilience.probes.prober.agent import ANSWERS
+from resilience.probes.agent.answers import ANSWERS
 from resilience.probes.prober.samples import SampleLog
 
 GOOD, REFUSED, UNSENT = (ANSWERS.index(name) for name in ("GOOD", "REFUSED", "UNSENT"))

@@ -21,19 +21,12 @@ from resilience.model.finding import Result
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability
 from resilience.model.verdict import Window
+from resilience.probes.agent.answers import ANSWERS, REFUSED, TIMEOUT, UNREACHABLE
+from resilience.probes.agent.exchange import Exchange, Race, targets_of
+from resilience.probes.agent.plan import Plan
+from resilience.probes.agent.send_loop import SendLoop
+from resilience.probes.agent.writer import Writer
 from resilience.probes.judge import Observed, judge
-from resilience.probes.prober.agent import (
-    ANSWERS,
-    REFUSED,
-    TIMEOUT,
-    UNREACHABLE,
-    Exchange,
-    Plan,
-    Race,
-    SendLoop,
-    Writer,
-    _targets,
-)
 from resilience.report import wording
 from tests.ledger.trial import free_port
 from tests.probes.made import made
@@ -167,7 +160,7 @@ def test_an_error_of_the_answering_server_is_its_own(resolves: Any) -> None:
 @given(st.lists(st.sampled_from([4, 6]), min_size=1, max_size=8))
 def test_families_take_turns_and_no_address_is_lost(families: list[int]) -> None:
     found = [(family, 1, 6, "", (str(number),)) for number, family in enumerate(families)]
-    ordered = _targets([*found, *found])
+    ordered = targets_of([*found, *found])
     assert sorted(ordered) == sorted((info[0], info[4]) for info in found)
     assert ordered[0] == (families[0], ("0",))
     shared = min(families.count(4), families.count(6))

@@ -11,8 +11,8 @@ import pytest
 
 from resilience.model.samples import Answer
 from resilience.model.values import Duration
+from resilience.probes.agent.http_response import BODY_LIMIT, NotHttp, Response
 from resilience.probes.kinds.http import VERB, Http
-from resilience.probes.prober.agent import BODY_LIMIT, NotHttp, Response
 from resilience.verbs.context import NotMet
 from tests.probes.probing import Context, running, wait_for
 from tests.probes.server import Server, answer

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.probes.prober.dns_lookup import ASK, END, Lookup, Names, NotDns, records
+from resilience.probes.agent.dns_lookup import ASK, END, Lookup, Names, NotDns, records
 
 POD = "nameserver 10.96.0.10\nnameserver 10.96.0.11\nsearch shop.svc.cluster.local cluster.local\n"
 

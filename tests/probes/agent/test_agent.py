@@ -13,23 +13,47 @@ from pathlib import Path
 import pytest
 
 from resilience.model.masks import MASKS
-from resilience.probes.prober.agent import REPLACE_ME, Exchange, Plan, Resolver
+from resilience.probes.agent.exchange import Exchange, Resolver
+from resilience.probes.agent.main import REPLACE_ME
+from resilience.probes.agent.plan import Plan
 from resilience.probes.prober.process import AGENT
 from resilience.probes.prober.program import AGENT as PROGRAM
 from tests.probes.server import Server, answer
 
-TREE = ast.parse(AGENT.read_text(encoding="utf-8"))
+FILES = sorted(AGENT.parent.glob("*.py"))
 
 
-def test_it_imports_the_standard_library_only() -> None:
-    names = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_it_imports_the_standard_library_and_its_own_room_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import)
              for alias in node.names}  # fmt: skip
-    names |= {node.module or "" for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    foreign = {name for name in names if name.split(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in foreign if not name.startswith("resilience.probes.agent")} == set()
 
 
-def test_its_syntax_is_that_of_python_3_9() -> None:
-    ast.parse(AGENT.read_text(encoding="utf-8"), feature_version=(3, 9))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_its_syntax_is_that_of_python_3_9(path: Path) -> None:
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
+
+
+def test_a_pod_holds_all_that_it_imports(tmp_path: Path) -> None:
+    """Laid out as its volume says, with nothing of the package beside it."""
+    texts = PROGRAM.texts()
+    for item in PROGRAM.places():
+        place = tmp_path / item["path"]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(texts[item["key"]])
+    (tmp_path / "probe.json").write_text('{"kind": "dns", "name": "x", "type": "A", "rate": 100, '
+                                         '"server": "127.0.0.1:9", "limit": 1}')  # fmt: skip
+    start = tmp_path / PROGRAM.command[-2].removeprefix("/program/")
+    said = subprocess.run(
+        [sys.executable, "-I", "-S", str(start), str(tmp_path / "probe.json")],
+        capture_output=True, text=True, timeout=120, check=True, stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert '"planned":1' in said.stdout.splitlines()[-1]
 
 
 def test_a_plain_probe_loads_neither_tls_nor_threads() -> None:

@@ -1,5 +1,5 @@
 """One query to a DNS server, with its search list. Standard library only: it is copied into Pods
-next to `agent.py`, which does the sending.
+with the rest of the agent, which does the sending.
 
 No query is sent twice and no second server is tried: a client that retries hides a failure. An
 answer counts only for the query that was sent; records for names other than the query's, and the
