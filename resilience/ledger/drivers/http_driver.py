@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from resilience.ledger import values
+from resilience.ledger.drivers.http_heads import HeadLimit
 from resilience.ledger.drivers.session import Place, Refused, Unclear, Unreadable
 from resilience.ledger.records import Found
 from resilience.model.masks import excerpt
@@ -22,6 +23,9 @@ BODY = 64 << 20
 
 READING = 10
 """Times the timeout that a whole body may take: a listing is long."""
+
+HEAD = 2
+"""Times the timeout that connecting and the whole head may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +116,21 @@ class HttpSession:
             extra = {"ca_certs": store.ca, "cert_reqs": "CERT_REQUIRED",
                      "server_hostname": store.host, "assert_hostname": store.host}  # fmt: skip
         headers = {"Host": store.authority or store.host, "Connection": "close", **store.headers}
+        limit = HeadLimit(HEAD * store.place.timeout)
         with kind(host, port, retries=False, timeout=store.place.timeout, **extra) as pool:
+            pool.ConnectionCls = limit.put_on(pool.ConnectionCls)
             try:
-                answer = pool.request(
-                    method, url, body=body.encode() or None, headers=headers, redirect=False,
-                    preload_content=False,
-                )  # fmt: skip
+                with limit:
+                    answer = pool.request(
+                        method, url, body=body.encode() or None, headers=headers, redirect=False,
+                        preload_content=False,
+                    )  # fmt: skip
                 return _Answer(answer.status, answer.headers, _bounded(answer, store.place))
             except (urllib3.exceptions.NewConnectionError,
                     urllib3.exceptions.ConnectTimeoutError) as error:  # fmt: skip
                 raise Refused(_first(error)) from error
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                raise Unclear(_first(error)) from error
+                raise Unclear(limit.passed or _first(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

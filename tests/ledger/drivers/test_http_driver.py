@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from resilience.ledger import values
 from resilience.ledger.drivers.http_driver import HttpSession, HttpStore
 from resilience.ledger.drivers.session import Place, Refused, Unclear, Unreadable
+from tests.probes.kinds.web.test_http_trust import pair
 
 START = "r.l."
 KEY = values.key(START, 1)
@@ -25,8 +28,8 @@ def session(port: int, timeout: float = 0.5) -> HttpSession:
 
 
 @contextmanager
-def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Every connection gets that answer."""
+def serving(answer: Callable[[socket.socket], None], *, hears: bool = True) -> Iterator[int]:
+    """Every connection gets that answer, to a request that was heard."""
     with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
 
         def work() -> None:
@@ -36,7 +39,8 @@ def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
                 except OSError:
                     return
                 with connection:
-                    connection.recv(65536)
+                    if hears:
+                        connection.recv(65536)
                     try:
                         answer(connection)
                     except OSError:
@@ -80,6 +84,44 @@ def test_a_body_that_drips_for_ever_is_no_answer() -> None:
 
     with serving(drip) as port, pytest.raises(Unreadable, match="did not end in time"):
         session(port, timeout=0.1).every()
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\n", b"HTTP/1.1 2"]
+)
+def test_a_head_that_ends_early_acknowledges_nothing(head: bytes) -> None:
+    with serving(lambda connection: connection.sendall(head)) as port:
+        with pytest.raises(Unclear):
+            session(port).put(KEY, VALUE)
+
+
+def test_an_interim_answer_is_followed_by_the_real_one() -> None:
+    head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\nx-pod-name: db-1\nContent-Length: 0\n\n"
+    with serving(lambda connection: connection.sendall(head)) as port:
+        assert session(port).put(KEY, VALUE) == "db-1"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_head_that_drips_for_ever_is_no_answer(scheme: str, tmp_path: Path) -> None:
+    """Each byte begins the timeout of a read anew."""
+    certificate, key = pair(10)
+    (tmp_path / "pair.pem").write_bytes(certificate + key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "pair.pem")
+
+    def drip(plain: socket.socket) -> None:
+        with tls.wrap_socket(plain, server_side=True) if scheme == "https" else plain as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.02)
+
+    with serving(drip, hears=scheme == "http") as port:
+        place = Place(start=START, timeout=0.2, address=lambda: ("127.0.0.1", port), secrets={})
+        store = HttpStore(place=place, put="/kv/{key}", scheme=scheme, host="checkout.shop",
+                          ca=str(tmp_path / "pair.pem"))  # fmt: skip
+        with pytest.raises(Unclear, match=r"the head of the answer did not end within 0\.4 s"):
+            store().put(KEY, VALUE)
 
 
 def test_a_body_without_an_end_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
