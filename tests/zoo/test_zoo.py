@@ -46,6 +46,7 @@ def runs(files: Sequence[Path], report: Path, config: pytest.Config) -> dict[str
     written = report / "report.json"
     assert written.exists(), done.stdout + done.stderr
     ended = json.loads(written.read_text())["runs"]
+    assert len(ended) >= len(files), f"it ended early: {done.stdout}{done.stderr}"
     return {run["scenario"]["id"]: run for run in ended if not run["again"]}
 
 
