@@ -110,9 +110,6 @@ _CREATION = (
     (r"denied the request", Stuck("webhook", OTHERS, "change what the webhook does not admit")),
 )  # fmt: skip
 
-_FAILED = ("Failed", "FailureTarget")
-"""Conditions of a Job that has failed, or does so once its Pods have ended."""
-
 _QUANTITIES = re.compile(r"requested: (.*?), used: (.*?), limited: (.*)$")
 
 
@@ -183,7 +180,7 @@ def _amounts(text: str) -> Mapping[str, str]:
 def in_the_way(statefulset: Object, pods: Iterable[Object]) -> list[Object]:
     """Pods that have the name of one that the StatefulSet wants, and are not its own: it creates
     no other Pod for that ordinal, and writes no Event about it."""
-    first = int(((statefulset.get("spec") or {}).get("ordinals") or {}).get("start") or 0)
+    first = objects.first_ordinal(statefulset)
     wanted = range(first, first + (readiness.wanted(statefulset) or 0))
     names = {f"{objects.name(statefulset)}-{ordinal}" for ordinal in wanted}
     return [
@@ -222,7 +219,7 @@ def of_job(workload: Object) -> Stuck | None:
     if not why:
         return None
     text = f"job/{objects.name(workload)} has failed for good: {why}"
-    reasons = {objects.condition(workload, kind).get("reason") for kind in _FAILED}
+    reasons = {objects.condition(workload, kind).get("reason") for kind in readiness.FAILED}
     if reasons.intersection(_COUNTED):
         text += (
             "; each lost Pod counts as a failure unless a podFailurePolicy ignores the condition"

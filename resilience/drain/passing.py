@@ -139,8 +139,8 @@ def _by_deployment(replicaset: Object, top: Mapping[str, Any], owner: Owner) -> 
 def _of_set(pod: Object, owner: Object) -> str:
     """A StatefulSet's Pod goes if its ordinal is not wanted, or the rollout reaches it."""
     name = f"{owner.get('kind')} {objects.name(owner)}"
-    spec, ordinal = owner.get("spec") or {}, _ordinal(pod)
-    first = int((spec.get("ordinals") or {}).get("start") or 0)
+    spec, ordinal = owner.get("spec") or {}, objects.ordinal(pod)
+    first = objects.first_ordinal(owner)
     want = readiness.wanted(owner) or 0
     if not first <= ordinal < first + want:
         return f"is deleted soon: its {name} wants {many(want, 'Pod')} now"
@@ -151,11 +151,6 @@ def _of_set(pod: Object, owner: Object) -> str:
         return ""
     kept = first + int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     return f"is replaced by the rollout of its {name}" if ordinal >= kept else ""
-
-
-def _ordinal(pod: Object) -> int:
-    last = objects.name(pod).rpartition("-")[2]
-    return int(last) if last.isdecimal() else 0
 
 
 def reader(cluster: Cluster) -> Read:

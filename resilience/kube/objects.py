@@ -119,6 +119,17 @@ def lasting_containers(pod: Object) -> list[Mapping[str, Any]]:
     return [*sidecars, *(spec.get("containers") or ())]
 
 
+def first_ordinal(statefulset: Object) -> int:
+    """The number of its first Pod."""
+    return int(((statefulset.get("spec") or {}).get("ordinals") or {}).get("start") or 0)
+
+
+def ordinal(pod: Object) -> int:
+    """The number at the end of a StatefulSet's Pod; 0 where the name has none."""
+    last = name(pod).rpartition("-")[2]
+    return int(last) if last.isdecimal() else 0
+
+
 def restarts(pod: Object) -> int:
     """Restarts of all its containers, sidecars included."""
     return sum(int(entry.get("restartCount", 0)) for entry in container_statuses(pod))

@@ -12,7 +12,7 @@ past its progress deadline is a failure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,21 +184,27 @@ def _count(indexes: str) -> int:
     return sum(int(last or first) - int(first) + 1 for first, _, last in parts)
 
 
+FAILED = ("Failed", "FailureTarget")
+"""Conditions of a Job that has failed, or does so once its Pods have ended."""
+
+
+def _first_true(job: Object, kinds: Iterable[str]) -> str:
+    """The first of these conditions that holds; "" if none does."""
+    return next(
+        (kind for kind in kinds if objects.condition(job, kind).get("status") == "True"), ""
+    )
+
+
 def _decided(job: Object) -> str:
     """How the Job will end as soon as its Pods have; "" while that is open."""
-    for kind in ("SuccessCriteriaMet", "FailureTarget"):
-        if objects.condition(job, kind).get("status") == "True":
-            return kind
-    return ""
+    return _first_true(job, ("SuccessCriteriaMet", "FailureTarget"))
 
 
 def why_failed(job: Object) -> str:
     """Why the Job has failed, or fails as soon as its Pods have ended; "" if it has not."""
-    for kind in ("Failed", "FailureTarget"):
-        found = objects.condition(job, kind)
-        if found.get("status") == "True":
-            return str(found.get("message") or found.get("reason") or kind)
-    return ""
+    kind = _first_true(job, FAILED)
+    found = objects.condition(job, kind) if kind else {}
+    return str(found.get("message") or found.get("reason") or kind)
 
 
 def _of_job(job: Object) -> Shortfall | None:
@@ -216,10 +222,7 @@ def _of_job(job: Object) -> Shortfall | None:
 
 def _ending(job: Object) -> str:
     """How the Job ended; "" while it runs."""
-    for kind in ("Complete", "Failed"):
-        if objects.condition(job, kind).get("status") == "True":
-            return kind
-    return ""
+    return _first_true(job, ("Complete", "Failed"))
 
 
 def has_failed(job: Object) -> bool:

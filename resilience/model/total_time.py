@@ -30,6 +30,12 @@ class Finished:
         except BaseException as failure:  # noqa: BLE001 - raised again in the caller's thread
             self.failure = failure
 
+    def result(self) -> Any:
+        """The value, or the error that was raised."""
+        if self.failure is not None:
+            raise self.failure
+        return self.value
+
 
 def within(seconds: float, act: Callable[[], T], name: str = "resilience-call") -> T:
     """The result of `act`, or its error; TooLong when it takes longer. `name` is the thread's."""
@@ -42,9 +48,7 @@ def within(seconds: float, act: Callable[[], T], name: str = "resilience-call") 
 def taken(ready: SimpleQueue[Finished], seconds: float) -> Any:
     """The next result that arrives; errors as of `within`."""
     try:
-        result = ready.get(timeout=seconds)
+        finished = ready.get(timeout=seconds)
     except Empty:
         raise TooLong(f"no complete answer within {seconds:g} s") from None
-    if result.failure:
-        raise result.failure
-    return result.value
+    return finished.result()

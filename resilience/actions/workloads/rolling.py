@@ -34,8 +34,8 @@ def require(reference: Reference, workload: Object) -> None:
 
 def replaced(workload: Object, pods: Sequence[Object]) -> list[Object]:
     """Those that a new template replaces."""
-    first = _partition(workload) + _start(workload)
-    return [pod for pod in pods if not first or _ordinal(pod) >= first]
+    first = _partition(workload) + objects.first_ordinal(workload)
+    return [pod for pod in pods if not first or objects.ordinal(pod) >= first]
 
 
 def _partition(workload: Object) -> int:
@@ -43,12 +43,3 @@ def _partition(workload: Object) -> int:
         return 0
     strategy = (workload.get("spec") or {}).get("updateStrategy") or {}
     return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-
-
-def _start(workload: Object) -> int:
-    return int(((workload.get("spec") or {}).get("ordinals") or {}).get("start") or 0)
-
-
-def _ordinal(pod: Object) -> int:
-    """The number at the end of a StatefulSet's Pod."""
-    return int(objects.name(pod).rpartition("-")[2])

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.restore.writes.writing import Written
 from resilience.cluster.interface import Object
+from resilience.model.total_time import Finished
 
 T = TypeVar("T")
 
@@ -21,29 +22,24 @@ Context = tuple[str, Object, str, Mapping[str, list[str]]]
 class _Task:
     """One piece of work; `ended` is released when it has a result or a failure."""
 
-    __slots__ = ("context", "ended", "failure", "work", "written")
+    __slots__ = ("_finished", "context", "ended", "work")
 
     def __init__(self, work: Callable[[], Written], context: Context) -> None:
         self.work, self.context = work, context
-        self.written: Written | None = None
-        self.failure: BaseException | None = None
+        self._finished: Finished | None = None
         self.ended = Lock()
         self.ended.acquire()
 
     def run(self) -> None:
-        try:
-            self.written = self.work()
-        except BaseException as failure:  # noqa: BLE001 - raised on the caller's thread
-            self.failure = failure
+        self._finished = Finished(self.work)
         self.ended.release()
 
     def result(self) -> Written:
         """Wait for it."""
         self.ended.acquire()
-        if self.failure is not None:
-            raise self.failure
-        assert self.written is not None
-        return self.written
+        assert self._finished is not None
+        written: Written = self._finished.result()
+        return written
 
 
 class Crew:
