@@ -136,9 +136,10 @@ def unshown(trust: Mapping[str, Any] | None) -> str:
     return "; a server that wants a `client_certificate` closes like this as well"
 
 
-def complaints(parameters: Any, field: str = "") -> Iterator[Complaint]:
-    """About the keys of TLS; `field` is named instead of the key where they are in a block."""
-    for key in KEYS:
+def complaints(parameters: Any, field: str = "", keys: Sequence[str] = KEYS) -> Iterator[Complaint]:
+    """About the keys of TLS; `field` is named instead of the key where they are in a block. `keys`
+    only make sense with TLS."""
+    for key in keys:
         if getattr(parameters, key) and not parameters.tls:
             yield Complaint(field=field or key, message=f"`{key}` without `tls: true`")
     yield from of_authorities(parameters, field)

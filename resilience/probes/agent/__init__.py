@@ -29,8 +29,8 @@ It writes lines of JSON: first `{"version", "start", "wall", "interval", "answer
 are whole microseconds after `start + seq * interval` (`at`, when the line was written: after
 `start`), `lag` is null where nothing was sent, and
 `answer` counts into `answers`; `{"note": [answer, text]}` once for each new reason of a failure;
-last `{"end": {"planned", "cpu", "rss", "priority", "remarks"}}`, where `remarks` are texts about
-what went wrong and spoiled no request. A prober that ends
+last `{"end": {"planned", "cpu", "rss", "priority", "remarks"}}`, where `remarks` count what went
+wrong and spoiled no request, by its text. A prober that ends
 without the last line died. It stops when stdin closes (if it was configured there), on SIGTERM, or
 when its parent has ended. A request that it planned and could not send is UNSENT, never left out.
 """

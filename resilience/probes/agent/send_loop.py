@@ -83,7 +83,7 @@ class SendLoop(Conversation):
                     "planned": self.planned,
                     "rss": peak_memory(),
                     "priority": self.priority,
-                    "remarks": [f"{text} ({n})" for text, n in self.remarks.most_common(NOTES)],
+                    "remarks": dict(self.remarks.most_common(NOTES)),
                     "cpu": round(used.ru_utime + used.ru_stime, 4),
                 }
             }

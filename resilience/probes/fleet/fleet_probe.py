@@ -26,6 +26,7 @@ from resilience.probes.fleet.fleet_job import FleetSite
 from resilience.probes.fleet.merging import merged
 from resilience.probes.judge import Observed
 from resilience.probes.prober.launch import PREFIX, Launch, Prober
+from resilience.probes.prober.news import remarks
 from resilience.probes.prober.program import AGENT, Program
 from resilience.probes.prober.running import AgentProbe
 from resilience.probes.prober.samples import SampleLog
@@ -76,6 +77,7 @@ class FleetProbe(AgentProbe):
         observed = Observed(
             name=self.name, interval=whole.interval, timeout=self._timeout, samples=whole.samples,
             trouble=self._agent.trouble, where=self._agent.where, reasons=self._reasons(),
+            remarks=remarks(self._agent.cost),
         )  # fmt: skip
         places = [place(agent) for agent in found.judging] if found.seen else []
         own = judge_fairly(observed, promised, window)

@@ -10,6 +10,7 @@ by the travel time of the fastest line.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,3 +88,12 @@ class News:
         if self.apart is None or bound < self.apart:
             self.apart = bound
         self.log.start = self._start + self.apart
+
+
+def remarks(cost: Mapping[str, Any]) -> Sequence[str]:
+    """What went wrong and spoiled no request, the most frequent first. `cost` is of one prober, or
+    has those of several in `agents`."""
+    said: Counter[str] = Counter()
+    for each in cost.get("agents", [cost]):
+        said.update(each.get("remarks", {}))
+    return [f"{text} ({number})" for text, number in said.most_common()]

@@ -19,6 +19,7 @@ from resilience.model.words import counts, percent
 from resilience.probes import measures
 from resilience.probes.judge import Observed
 from resilience.probes.prober.launch import Launch
+from resilience.probes.prober.news import remarks
 from resilience.probes.prober.samples import SampleLog
 from resilience.probes.waiting import judge_fairly
 from resilience.verbs.context import Clock, NotMet
@@ -106,7 +107,7 @@ class AgentProbe:
             trouble=self._agent.trouble,
             where=self._agent.where,
             reasons=self._reasons(),
-            remarks=self._agent.cost.get("remarks", ()),
+            remarks=remarks(self._agent.cost),
         )
         return judge_fairly(observed, self._step.objective or Objective(), window)
 

@@ -99,7 +99,7 @@ def run(port: int, **given: Any) -> tuple[list[Any], list[str]]:
         news = [json.loads(line) for line in lines]
     rows = [row for each in news for row in each.get("samples", ())]
     shown = [(ANSWERS[row[3]], row[5] if len(row) > 5 else "") for row in sorted(rows)]
-    return shown, news[-1]["end"]["remarks"]
+    return shown, [f"{text} ({n})" for text, n in news[-1]["end"]["remarks"].items()]
 
 
 @pytest.mark.parametrize("kind", ["http", "tcp"])

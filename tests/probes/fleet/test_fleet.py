@@ -28,7 +28,7 @@ def lines(start: float, count: int) -> list[Mapping[str, Any]]:
     return [
         {"version": 1, "start": start, "interval": INTERVAL, "answers": ["GOOD"]},
         {"samples": rows, "at": round(count * INTERVAL * 1e6)},
-        {"end": {"planned": count}},
+        {"end": {"planned": count, "remarks": {"10.0.0.2 refused": count}}},
     ]
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from resilience.verbs.context import ProbeContext, RunningProbe
 
 METHOD = re.compile(r"[A-Za-z_][\w.]*/[A-Za-z_]\w*")
+
+TLS_KEYS = tuple(key for key in trust.KEYS if key != "server_name")
+"""Without TLS, `server_name` is the authority of a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +65,13 @@ class Grpc:
         "server has to describe it (reflection).",
         default=None,
     )  # fmt: skip
-    tls: bool = parameter("Whether to use TLS.", default=False)
-    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    tls: bool = trust.tls()
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
     server_name: str = parameter(
         "Name expected in the certificate, and sent as authority.", default=""
     )
+    client_certificate: ClientCertificate | None = trust.client_certificate()
     password: Credential | None = parameter(
         "Source of a bearer token to send.",
         default=None,
@@ -92,8 +99,7 @@ def _check(grpc: Grpc) -> Iterator[Complaint]:
     if len(grpc.health) > 1000 or not grpc.health.isascii():
         yield Complaint(field="health", message="`health` is not a name of a gRPC service",
                         expected="a name such as shop.Checkout")  # fmt: skip
-    if not grpc.tls and grpc.ca:
-        yield Complaint(field="ca", message="`ca` without `tls: true`")
+    yield from trust.complaints(grpc, keys=TLS_KEYS)
     try:
         message = json.loads(grpc.request)
     except ValueError:
@@ -125,26 +131,24 @@ def configuration(grpc: Grpc, context: Any) -> dict[str, Any]:
     """What the prober receives; NotMet if a file, the Service or the token cannot be read."""
     where = server.server(grpc, context, server.token)
     descriptor = server.readable(grpc.descriptor, context.directory, "descriptor")
-    known, named = _named(grpc, context)
     return {
         "kind": "grpc", "extra": "grpc", "host": where.host, "port": where.port,
         "password": where.password, "health": grpc.health, "call": grpc.call,
-        "request": grpc.request, "json": dict(grpc.json), "tls": grpc.tls,
+        "request": grpc.request, "json": dict(grpc.json),
         "descriptor": base64.b64encode(descriptor).decode(),
-        "trusted": server.readable(grpc.ca, context.directory, "ca").decode("ascii", "replace"),
-        "name": grpc.server_name or known, "authority": grpc.server_name or named,
+        "trust": server.secured(grpc, context), "authority": _authority(grpc, context),
         "keepalive": grpc.keepalive,
         "timeout": grpc.timeout.seconds,
     }  # fmt: skip
 
 
-def _named(grpc: Grpc, context: Any) -> tuple[str, str]:
-    """What a client calls the server: for TLS, and as the authority of a request."""
-    if not grpc.service:
-        return "", ""
+def _authority(grpc: Grpc, context: Any) -> str:
+    """What a client calls the server in a request; "" for its address."""
+    if grpc.server_name or not grpc.service:
+        return grpc.server_name
     namespace = grpc.namespace or context.namespace
-    name = f"{grpc.service}.{namespace}"
-    return name, f"{name}:{context.service_port(grpc.service, grpc.port, namespace)}"
+    port = context.service_port(grpc.service, grpc.port, namespace)
+    return f"{grpc.service}.{namespace}:{port}"
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

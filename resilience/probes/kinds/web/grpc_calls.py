@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from resilience.ledger.drivers.trust import unshown
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.probes.kinds.web import json_place
@@ -24,7 +26,7 @@ HEALTH = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 LONGEST = 4 << 20
 """Bytes of an answer that are read."""
 
-OPTIONS = (
+OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", LONGEST),
@@ -47,6 +49,8 @@ def opened(given: Mapping[str, Any], _tell: Tell) -> Ask:
             reply = calls.ask(channel)
         except grpc.RpcError as error:
             reply = failed(error.code().name, str(error.details() or ""))
+            if reply.answer is Answer.RESET:
+                reply = replace(reply, text=reply.text + unshown(given["trust"]))
         if given["keepalive"] and reply.answer is Answer.GOOD:
             kept.append(channel)
         else:
@@ -64,17 +68,13 @@ class Calls:
         self._messages: tuple[Any, Any] | None = None
 
     def channel(self, grpc: Any) -> Any:
-        """A new connection."""
-        host, port, name = (self._given[key] for key in ("host", "port", "name"))
+        """A new connection. The authority is also the name expected in a certificate."""
+        host, port, trust = (self._given[key] for key in ("host", "port", "trust"))
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        options: list[tuple[str, int | str]] = [*OPTIONS]
-        if not self._given["tls"]:
-            options.append(("grpc.default_authority", self._given["authority"] or target))
+        options = [*OPTIONS, ("grpc.default_authority", self._given["authority"] or target)]
+        if not trust:
             return grpc.insecure_channel(target, options)
-        trusted = self._given["trusted"].encode() or None
-        if name:
-            options.append(("grpc.ssl_target_name_override", name))
-        return grpc.secure_channel(target, grpc.ssl_channel_credentials(trusted), options)
+        return grpc.secure_channel(target, _credentials(grpc, trust), options)
 
     def ask(self, channel: Any) -> Reply:
         """Call once; grpcio's RpcError for a status other than OK."""
@@ -106,6 +106,14 @@ class Calls:
                 )
                 return Reply(Answer.WRONG, f"{told}, expected {text}")
         return Reply(Answer.GOOD)
+
+
+def _credentials(grpc: Any, trust: Mapping[str, Any]) -> Any:
+    """Whom to trust, and the client's certificate, which is one PEM text with its key."""
+    own = trust["client"].encode() or None
+    return grpc.ssl_channel_credentials(
+        trust["authorities"].encode() or None, private_key=own, certificate_chain=own
+    )
 
 
 def _described(given: Mapping[str, Any], channel: Any) -> tuple[Any, Any]:
@@ -169,7 +177,8 @@ def health(answer: bytes) -> Reply:
 def failed(code: str, details: str) -> Reply:
     """A status other than OK. grpcio also reports UNAVAILABLE for connection errors."""
     # Of a connection that failed grpcio says first that it failed, at length.
-    text = f"{code}: {excerpt(details.rpartition('last error: ')[2], SHOWN)}"
+    last = details.rpartition("last error: ")[2].removeprefix(f"{code}: ")
+    text = f"{code}: {excerpt(last, SHOWN)}"
     low = details.lower()
     if code == "DEADLINE_EXCEEDED":
         return Reply(Answer.TIMEOUT, text)

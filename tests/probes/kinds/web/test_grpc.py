@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model.masks import MASKS, shown
 from resilience.model.samples import Answer
 from resilience.model.values import Duration
@@ -24,7 +25,6 @@ from resilience.probes.kinds.web.grpc import VERB, Grpc, ask, configuration
 from resilience.probes.kinds.web.grpc_calls import CHECK, failed, opened
 from resilience.probes.kinds.web.grpc_calls import health as judged
 from resilience.verbs.context import NotMet
-from tests.probes.kinds.web.test_http_trust import pair
 from tests.probes.probing import Context, running, wait_for
 from tests.probes.server import Server, hang, say
 
@@ -119,15 +119,17 @@ def test_only_the_status_serving_is_healthy() -> None:
     [
         ({"service": "a", "port": 9090}, "a.shop", "a.shop:9090"),
         ({"service": "a", "namespace": "other"}, "a.other", "a.other:80"),
-        ({"host": "10.0.0.1", "port": 9}, "", ""),
-        ({"service": "a", "server_name": "b", "tls": True}, "b", "b"),
+        ({"host": "10.0.0.1", "port": 9}, "10.0.0.1", ""),
+        ({"service": "a", "server_name": "b"}, "b", "b"),
     ],
 )
 def test_a_service_is_called_by_the_name_that_its_clients_use(
     given: dict[str, Any], name: str, authority: str
 ) -> None:
-    told = configuration(Grpc(**given), Context(64090))
-    assert (told["name"], told["authority"]) == (name, authority)
+    plain = configuration(Grpc(**given), Context(64090))
+    assert (plain["trust"], plain["authority"]) == (None, authority)
+    told = configuration(Grpc(**given, tls=True), Context(64090))
+    assert (told["trust"]["name"], told["authority"]) == (name, authority)
 
 
 @pytest.mark.parametrize("authority", ["a.shop:9090", ""])
@@ -233,21 +235,6 @@ def test_a_token_that_cannot_be_sent_is_not_the_services_fault(
     assert "s3cret" not in told
 
 
-def test_a_grpc_probe_verifies_the_certificate(tmp_path: Path) -> None:
-    certificate, key = pair(10)
-    (tmp_path / "ca.pem").write_bytes(certificate)
-    credentials = grpc.ssl_server_credentials([(key, certificate)])
-    with serving(credentials=credentials) as server:
-        context: Any = Context(server.port)
-        context.directory = tmp_path
-        trusting = {"tls": True, "ca": Path("ca.pem")}
-        assert "answered" in ask(
-            wanted(server.port, server_name="checkout.shop", **trusting), context
-        )
-        assert "TLS failed" in failing(server.port, tmp_path, server_name="other.shop", **trusting)
-        assert "TLS failed" in failing(server.port, tls=True, server_name="checkout.shop")
-
-
 def test_connections_that_fail_have_names_of_their_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -262,6 +249,8 @@ def test_connections_that_fail_have_names_of_their_own() -> None:
     no_http2 = failed("UNAVAILABLE", f"{long}Cannot check peer: missing selected ALPN property.")
     assert no_http2.answer is Answer.TLS
     assert no_http2.text.endswith("missing selected ALPN property.")
+    twice = failed("UNAVAILABLE", "last error: UNAVAILABLE: ipv4:10.0.0.1:443: Socket closed")
+    assert twice.text == "UNAVAILABLE: ipv4:10.0.0.1:443: Socket closed"
     assert failed("UNAVAILABLE", "DNS resolution failed for x").answer is Answer.NAME
     assert failed("RESOURCE_EXHAUSTED", "too large").answer is Answer.WRONG
 
@@ -291,6 +280,12 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
         ({"service": "a", "descriptor": Path("x")}, "descriptor"),
         ({"service": "a", "call": "a.B/C", "json": {"a..b": "b"}}, "json"),
         ({"service": "a", "ca": Path("x")}, "ca"),
+        ({"service": "a", "ca": Path("x"), "server_name": "b"}, "ca"),
+        (
+            {"service": "a", "client_certificate": ClientCertificate(secret="x")},
+            "client_certificate",
+        ),
+        ({"service": "a", "tls": True, "ca_from": Authorities()}, "ca_from"),
         ({"service": "a", "request": "[1]"}, "request"),
         ({"service": "a", "request": "{"}, "request"),
         ({"service": "a", "health": "é"}, "health"),
