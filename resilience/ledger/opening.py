@@ -28,7 +28,7 @@ from resilience.ledger.drivers.session import (
     Unclear,
     Unusable,
 )
-from resilience.ledger.drivers.trust import Trust, trust
+from resilience.ledger.drivers.trust import Trust, read
 from resilience.ledger.targets import (
     ExecTarget,
     HttpTarget,
@@ -63,7 +63,8 @@ def opening(
     place = Place(start=start, timeout=timeout, secrets=secrets,
                   address=_address(target, address, namespace))  # fmt: skip
     if isinstance(target, HttpTarget):
-        return _http(target, place, namespace, directory, _named(target, around, namespace))
+        return _http(target, place, namespace, _named(target, around, namespace),
+                     _trust(target, around.cluster, namespace, directory))  # fmt: skip
     if isinstance(target, RedisTarget):
         return RedisStore(
             place=place, database=target.database, username=target.username, wait=target.wait,
@@ -102,12 +103,15 @@ def secret(credential: Credential, cluster: Cluster, namespace: str) -> str:
 
 
 def _trust(
-    target: RedisTarget | PostgresTarget, cluster: Cluster, namespace: str, directory: Path
-) -> Trust | None:
-    """Unusable where it cannot be read."""
+    target: HttpTarget | RedisTarget | PostgresTarget, cluster: Cluster, namespace: str,
+    directory: Path,
+) -> Trust | None:  # fmt: skip
+    """None without TLS; Unusable where it cannot be read."""
+    if not (target.scheme == "https" if isinstance(target, HttpTarget) else target.tls):
+        return None
     named = f"{target.service}.{namespace}" if target.service else target.host
     try:
-        return trust(target, cluster, namespace, directory, named)
+        return read(target, cluster, namespace, directory, named)
     except NoSecretValue as error:
         raise Unusable(str(error)) from error
 
@@ -125,15 +129,15 @@ def _named(target: HttpTarget, around: Around, namespace: str) -> int:
 
 
 def _http(
-    target: HttpTarget, place: Place, namespace: str, directory: Path, port: int
+    target: HttpTarget, place: Place, namespace: str, port: int, trust: Trust | None
 ) -> HttpStore:
     host = target.host or f"{target.service}.{namespace}"
     return HttpStore(
-        place=place, scheme=target.scheme, put=target.put, get=target.get, list=target.list,
+        place=place, put=target.put, get=target.get, list=target.list,
         delete=target.delete, method=target.method, body=target.body, headers=target.headers,
         status=target.status, by_header=target.answered_by, host=host,
         authority=authority(host, port, tls=target.scheme == "https"),
-        ca=str(directory / target.ca) if target.ca else None,
+        trust=trust,
     )  # fmt: skip
 
 

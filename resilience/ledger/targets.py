@@ -61,7 +61,9 @@ class HttpTarget:
     answered_by: str = parameter(
         "Response header with the name of the Pod that acknowledged.", default="x-pod-name"
     )
-    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +186,8 @@ def complaints(target: Target) -> Iterator[Complaint]:
         yield from _reading(target)
     if isinstance(target, RedisTarget | PostgresTarget):
         yield from trust.complaints(target, kind(target))
+    if isinstance(target, HttpTarget):
+        yield from trust.of_https(target, https=target.scheme == "https", field="http")
     password = getattr(target, "password", None)
     if password is not None and not (password.env or password.secret):
         yield Complaint(field=kind(target), message="`password` does not say where to read the "

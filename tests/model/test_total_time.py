@@ -12,6 +12,7 @@ import pytest
 
 from resilience.cluster.capabilities.machines import MachineFailed
 from resilience.engine.guard import gate
+from resilience.ledger.drivers.trust import Trust
 from resilience.machines import redfish
 from resilience.model.total_time import TooLong, within
 from resilience.probes.kinds.metrics import query_client
@@ -64,7 +65,7 @@ def gated(url: str) -> None:
 
 
 def queried(url: str) -> None:
-    client = query_client.PrometheusApi(base=url, headers={}, ca=None, timeout=LIMIT)
+    client = query_client.PrometheusApi(base=url, headers={}, trust=Trust(name=""), timeout=LIMIT)
     with pytest.raises(query_client.NoAnswer, match="no complete answer"):
         client.ask("up", 0.0, 1.0, step=1.0, lasts=1.0, apart=0.0)
 

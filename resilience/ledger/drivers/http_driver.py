@@ -15,6 +15,7 @@ from urllib.parse import quote
 from resilience.ledger import values
 from resilience.ledger.drivers.http_heads import HeadLimit
 from resilience.ledger.drivers.session import Place, Refused, Unclear, Unreadable
+from resilience.ledger.drivers.trust import Trust
 from resilience.ledger.records import Found
 from resilience.model.masks import excerpt
 
@@ -35,7 +36,6 @@ class HttpStore:
     and `authority` is sent as Host."""
 
     place: Place
-    scheme: str = "http"
     put: str
     get: str = ""
     list: str = ""
@@ -45,7 +45,7 @@ class HttpStore:
     headers: Mapping[str, str] = field(default_factory=dict)
     status: tuple[int, ...] = (200, 201, 202, 204)
     by_header: str = "x-pod-name"
-    ca: str | None = None
+    trust: Trust | None = None
     host: str = ""
     authority: str = ""
 
@@ -109,12 +109,13 @@ class HttpSession:
         start = store.place.start
         url = _filled(path, key=quote(key), value=quote(value), prefix=quote(start))
         host, port = store.place.address()
-        kind: Any = urllib3.HTTPSConnectionPool if store.scheme == "https" else (
+        kind: Any = urllib3.HTTPSConnectionPool if store.trust else (
             urllib3.HTTPConnectionPool)  # fmt: skip
         extra: dict[str, Any] = {}
-        if store.scheme == "https":
-            extra = {"ca_certs": store.ca, "cert_reqs": "CERT_REQUIRED",
-                     "server_hostname": store.host, "assert_hostname": store.host}  # fmt: skip
+        if store.trust:
+            name = store.trust.name
+            extra = {"ssl_context": store.trust.context(), "server_hostname": name,
+                     "assert_hostname": name}  # fmt: skip
         headers = {"Host": store.authority or store.host, "Connection": "close", **store.headers}
         limit = HeadLimit(HEAD * store.place.timeout)
         with kind(host, port, retries=False, timeout=store.place.timeout, **extra) as pool:

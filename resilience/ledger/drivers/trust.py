@@ -145,6 +145,14 @@ def complaints(parameters: Any, field: str = "", keys: Sequence[str] = KEYS) -> 
     yield from of_authorities(parameters, field)
 
 
+def of_https(parameters: Any, *, https: bool, field: str = "") -> Iterator[Complaint]:
+    """The same where the scheme turns TLS on. `ca` may be for a redirect."""
+    for key in ("ca_from", "client_certificate"):
+        if getattr(parameters, key) and not https:
+            yield Complaint(field=field or key, message=f"`{key}` requires https", expected="https")
+    yield from of_authorities(parameters, field)
+
+
 def of_authorities(parameters: Any, field: str = "") -> Iterator[Complaint]:
     """About `ca` and `ca_from`."""
     if parameters.ca and parameters.ca_from:
@@ -166,13 +174,9 @@ def rights(parameters: Any, namespace: str) -> Sequence[Right]:
             for name in names if name]  # fmt: skip
 
 
-def trust(
-    parameters: Any, cluster: Cluster, namespace: str, directory: Path, name: str
-) -> Trust | None:
-    """What the keys say, None without `tls`; `name` is what clients call the server. Unusable where
-    a text cannot be used, NoSecretValue where an object or its key is missing."""
-    if not parameters.tls:
-        return None
+def read(parameters: Any, cluster: Cluster, namespace: str, directory: Path, name: str) -> Trust:
+    """What the keys say; `name` is what clients call the server. Unusable where a text cannot be
+    used, NoSecretValue where an object or its key is missing."""
     held = trusted(parameters.ca_from, cluster, namespace) if parameters.ca_from else ""
     if parameters.ca:
         try:
@@ -181,7 +185,8 @@ def trust(
             raise Unusable(f"`ca` cannot be read: {error}") from error
     own = parameters.client_certificate
     # A certificate and SNI have no final dot (RFC 6066, section 3), which ends a search list.
-    made = Trust(name=(parameters.server_name or name).rstrip("."), authorities=held,
+    expected = getattr(parameters, "server_name", "") or name
+    made = Trust(name=expected.rstrip("."), authorities=held,
                  client=pair(own.secret, cluster, namespace) if own else "")  # fmt: skip
     made.context()
     return made

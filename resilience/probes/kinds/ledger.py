@@ -158,7 +158,7 @@ def _secrets(ledger: Ledger, namespace: str) -> Iterator[Right]:
         for where in filter(None, (home, ledger.restored)):
             yield Right(verb="get", group="", resource="secrets", namespace=where,
                         name=password.secret)  # fmt: skip
-    if isinstance(ledger.target, RedisTarget | PostgresTarget):
+    if isinstance(ledger.target, HttpTarget | RedisTarget | PostgresTarget):
         for where in filter(None, (ledger.target.namespace or namespace, ledger.restored)):
             yield from trust.rights(ledger.target, where)
 

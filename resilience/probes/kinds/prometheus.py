@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach
 from resilience.model.values import Duration
@@ -36,6 +38,7 @@ class Prometheus:
     url: str = parameter("URL of the Prometheus.", default="",
                          example="https://prometheus.example.com", one_of="place")  # fmt: skip
     port: int | str = parameter("Port of the Service, by name or number.", default="")
+    scheme: Literal["http", "https"] = parameter("The scheme of a Service.", default="http")
     namespace: str = shared_keys.namespace()
     query: str = parameter("The expression in PromQL.", example="sum(rate(http_errors_total[30s]))")
     at_most: str = parameter("The largest good value.", default="", example="0.5")
@@ -45,7 +48,9 @@ class Prometheus:
         default=Duration.of(5),
     )
     token: Credential | None = parameter("Source of a bearer token to send.", default=None)
-    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
     timeout: Duration = parameter("Timeout of a query.", default=Duration.of(10))
 
 
@@ -65,6 +70,8 @@ def _check(prometheus: Prometheus) -> Iterator[Complaint]:
     for field in ("at_most", "at_least"):
         if (text := getattr(prometheus, field)) and limit(text) is None:
             yield Complaint(field=field, message=f"`{field}` is {text!r}", expected="a number")
+    https = (prometheus.scheme if prometheus.service else parts.scheme) == "https"
+    yield from trust.of_https(prometheus, https=https)
     yield from of_source("token", prometheus.token)
     if not prometheus.resolution.exact or prometheus.resolution.exact % 1:
         yield Complaint(field="resolution", message=f"`resolution` is {prometheus.resolution}",
@@ -88,7 +95,8 @@ def promised(prometheus: Prometheus) -> str:
 
 
 def _rights(prometheus: Prometheus, namespace: str) -> Sequence[Right]:
-    return rights(prometheus, namespace, prometheus.token)
+    where = prometheus.namespace or namespace
+    return [*rights(prometheus, namespace, prometheus.token), *trust.rights(prometheus, where)]
 
 
 def run(step: Step, context: ProbeContext) -> RunningProbe:

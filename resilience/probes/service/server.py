@@ -82,11 +82,18 @@ def in_cluster() -> Iterator[None]:
 def secured(parameters: Any, context: Any) -> dict[str, Any] | None:
     """The TLS of a probe with the keys of `trust`, as its prober receives it; None without. The
     name in the certificate is what clients call the server, wherever its address leads."""
+    if not parameters.tls:
+        return None
     namespace = parameters.namespace or context.namespace
     named = f"{parameters.service}.{namespace}" if parameters.service else parameters.host
+    return asdict(trusting(parameters, context, named))
+
+
+def trusting(parameters: Any, context: Any, name: str) -> trust.Trust:
+    """The same where the scheme turns TLS on; NotMet as `in_cluster` says."""
+    namespace = parameters.namespace or context.namespace
     with in_cluster():
-        found = trust.trust(parameters, context.cluster, namespace, context.directory, named)
-    return asdict(found) if found else None
+        return trust.read(parameters, context.cluster, namespace, context.directory, name)
 
 
 def server(parameters: Any, context: Any, read: Read = password) -> Server:

@@ -15,6 +15,7 @@ import pytest
 from resilience.ledger import values
 from resilience.ledger.drivers.http_driver import HttpSession, HttpStore
 from resilience.ledger.drivers.session import Place, Refused, Unclear, Unreadable
+from resilience.ledger.drivers.trust import Trust
 from tests.probes.kinds.web.test_http_trust import pair
 
 START = "r.l."
@@ -118,8 +119,8 @@ def test_a_head_that_drips_for_ever_is_no_answer(scheme: str, tmp_path: Path) ->
 
     with serving(drip, hears=scheme == "http") as port:
         place = Place(start=START, timeout=0.2, address=lambda: ("127.0.0.1", port), secrets={})
-        store = HttpStore(place=place, put="/kv/{key}", scheme=scheme, host="checkout.shop",
-                          ca=str(tmp_path / "pair.pem"))  # fmt: skip
+        trust = Trust(name="checkout.shop", authorities=certificate.decode())
+        store = HttpStore(place=place, put="/kv/{key}", trust=trust if scheme == "https" else None)
         with pytest.raises(Unclear, match=r"the head of the answer did not end within 0\.4 s"):
             store().put(KEY, VALUE)
 

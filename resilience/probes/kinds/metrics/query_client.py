@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resilience.ledger.drivers.trust import Trust
 from resilience.model.masks import excerpt
 from resilience.model.query_answers import warning
 from resilience.model.total_time import within
@@ -55,7 +56,7 @@ class PrometheusApi:
 
     base: str
     headers: Mapping[str, str]
-    ca: str | None
+    trust: Trust
     timeout: float
     advice: str = ""
 
@@ -79,7 +80,11 @@ class PrometheusApi:
     def _get(self, fields: Mapping[str, str]) -> Any:
         import urllib3
 
-        with urllib3.PoolManager(retries=False, ca_certs=self.ca, timeout=self.timeout) as pool:
+        name = self.trust.name or None
+        with urllib3.PoolManager(
+            retries=False, timeout=self.timeout, ssl_context=self.trust.context(),
+            server_hostname=name, assert_hostname=name,
+        ) as pool:  # fmt: skip
 
             def get() -> tuple[int, bytes]:
                 answer = pool.request(

@@ -18,7 +18,7 @@ from resilience.model.words import many, span
 from resilience.probes.findings import watched
 from resilience.probes.kinds.metrics.query_client import Answered, NoAnswer, Point, PrometheusApi
 from resilience.probes.kinds.metrics.sample_rules import Samples
-from resilience.probes.service.server import token
+from resilience.probes.service.server import token, trusting
 from resilience.verbs.context import NotMet, ProbeContext
 
 if TYPE_CHECKING:
@@ -160,15 +160,15 @@ class QueryProbe:
 
 def _server(what: Prometheus, context: Any) -> PrometheusApi:
     namespace = what.namespace or context.namespace
-    base = what.url.rstrip("/")
+    base, name = what.url.rstrip("/"), ""
     if what.service:
         host, port = context.address(what.service, what.port, namespace)
-        base = f"http://{host}:{port}"
+        base, name = f"{what.scheme}://{host}:{port}", f"{what.service}.{namespace}"
     held = token(what.token, context, namespace) if what.token else ""
     return PrometheusApi(
         base=base,
         headers={"Authorization": f"Bearer {held}"} if held else {},
-        ca=str(context.directory / what.ca) if what.ca else None,
+        trust=trusting(what, context, name),
         timeout=what.timeout.seconds,
         advice=f"; {OUTSIDE}give its `url`" if outside(context.cluster, what.service) else "",
     )

@@ -32,13 +32,13 @@ class Certificate:
 
 def complaints(http: Http, *, tls: bool) -> Iterator[Complaint]:
     """Error messages for contradictory keys."""
-    for field in ("certificate", "client_certificate", "ca_from"):
-        if getattr(http, field) and not tls:
-            yield Complaint(field=field, message=f"`{field}` requires https", expected="https")
+    if http.certificate and not tls:
+        yield Complaint(field="certificate", message="`certificate` requires https",
+                        expected="https")  # fmt: skip
     if http.certificate and not http.certificate.expires_in.exact:
         yield Complaint(field="certificate", message="`expires_in` is 0s",
                         expected="a duration such as 14d")  # fmt: skip
-    yield from trust.of_authorities(http)
+    yield from trust.of_https(http, https=tls)
     yield from of_source("token", http.token)
     if http.token and "authorization" in {name.lower() for name in http.headers}:
         yield Complaint(field="token", message="there is also an `authorization` header",

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from resilience.kube.selectors import Selector
+from resilience.ledger.drivers import trust
 from resilience.ledger.drivers.session import Credential
+from resilience.ledger.drivers.trust import Authorities, ClientCertificate
 from resilience.model.scenario import Step
 from resilience.model.step_reach import Reach, union
 from resilience.model.values import Duration
@@ -74,7 +76,9 @@ class Journey:
     depends_on: Selector | None = shared_keys.depends_on()
     scheme: Literal["http", "https"] = parameter("The scheme of a Service.", default="http")
     http2: bool = parameter("Whether to use HTTP/2 (over TLS, by negotiation).", default=False)
-    ca: Path | None = parameter("PEM file with the certificates to trust.", default=None)
+    ca: Path | None = trust.ca()
+    ca_from: Authorities | None = trust.ca_from()
+    client_certificate: ClientCertificate | None = trust.client_certificate()
     token: Credential | None = parameter("Source of a bearer token to send.", default=None)
     steps: tuple[Stop, ...] = parameter("The requests, one after another.", at_least=1)
     timeout: Duration = parameter(
@@ -111,6 +115,8 @@ def _place_complaints(journey: Journey) -> Iterator[Complaint]:
             message="`url` contains a user name or password, which reports would show",
             expected="`token:` by reference",
         )
+    https = (journey.scheme if journey.service else parts.scheme) == "https"
+    yield from trust.of_https(journey, https=https)
     yield from of_source("token", journey.token)
     yield from of_timeout(journey.timeout)
     yield from of_agents(journey.agents, journey.via)

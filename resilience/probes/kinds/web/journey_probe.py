@@ -43,11 +43,10 @@ def configuration(journey: Journey, context: Any) -> dict[str, Any]:
         known = context.service_port(journey.service, journey.port, namespace)
         named = authority(name, known, tls=journey.scheme == "https")
     held = server.token(journey.token, context, namespace) if journey.token else ""
-    trusted = server.readable(journey.ca, context.directory, "ca")
     return {
-        "kind": "journey", "extra": "http2", "base": base, "name": name, "authority": named,
+        "kind": "journey", "extra": "http2", "base": base, "authority": named,
         "password": held,
-        "http2": journey.http2, "trusted": trusted.decode("ascii", "replace"),
+        "http2": journey.http2, "trust": asdict(server.trusting(journey, context, name)),
         "steps": [_plain(stop) for stop in journey.steps], "timeout": journey.timeout.seconds,
     }  # fmt: skip
 

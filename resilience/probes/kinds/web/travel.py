@@ -7,11 +7,12 @@ count steps apart.
 from __future__ import annotations
 
 import json
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from resilience.ledger.drivers.session import Unusable
+from resilience.ledger.drivers.trust import Trust
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
 from resilience.probes.kinds.web.json_place import USE, found
@@ -42,9 +43,9 @@ def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
     """Journeys of one thread; Never where httpx is not installed."""
     httpx = library("httpx", "http2")
     try:
-        trusted = ssl.create_default_context(cadata=given["trusted"] or None)
-    except (ssl.SSLError, ValueError) as error:
-        raise Never(f"`ca` holds no certificates in PEM: {error}") from error
+        trusted = Trust(**given["trust"]).context()
+    except Unusable as error:
+        raise Never(str(error)) from error
     headers = {"Host": given["authority"]} if given["authority"] else {}
     if given["password"]:
         headers["Authorization"] = f"Bearer {given['password']}"
@@ -60,7 +61,8 @@ def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
 
 def _travel(httpx: Any, client: Any, given: Mapping[str, Any], end: float, tell: Tell) -> Reply:
     kept: dict[str, str] = {}
-    more = {"sni_hostname": given["name"]} if given["name"] else {}
+    name = given["trust"]["name"]
+    more = {"sni_hostname": name} if name else {}
     for stop in given["steps"]:
         began = time.monotonic()
         try:
