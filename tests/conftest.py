@@ -9,6 +9,8 @@ at once where each has two processors.
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from collections.abc import Generator
 from copy import copy
 from pathlib import Path
@@ -46,8 +48,13 @@ LONGEST_FIRST = (
 )
 """Files by how long they take; all others follow as they come."""
 
+LEFT_OUT = "-p no:hypothesispytest -p no:anyio"
+"""Plugins that a pytest started by a test does without: they import all of Hypothesis and of anyio,
+two thirds of what a short run takes."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
+    keep_bytecode()
     # What an example may take in real time says more of the machine than of what is tested.
     settings.register_profile("no clock", settings(), deadline=None)
     settings.load_profile("no clock")
@@ -56,11 +63,26 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def keep_bytecode() -> None:
+    """Tests start thousands of interpreters. Images of CI forbid bytecode, and each would compile
+    us anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`-m alone` imports only the files that name the mark: all of them take half a minute."""
     if config.option.markexpr != "alone" or collection_path.suffix != ".py":
         return None
     return True if b"mark.alone" not in collection_path.read_bytes() else None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_inner_runs() -> Generator[None]:
+    """No option of whoever runs these tests reaches the runs that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_ADDOPTS", LEFT_OUT)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -35,11 +35,9 @@ def plain(title: str = "nothing is broken", sleep: str = "10ms", extra: str = ""
 
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of whoever runs these tests reaches the inner runs. Hypothesis' plugin imports all
-    of hypothesis when a session ends, a third of what a short one takes."""
+    """No setting of whoever runs these tests reaches the inner runs."""
     for name in ("KUBERNETES_SERVICE_HOST", "KUBECONFIG", "PYTEST_TIMEOUT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
     monkeypatch.setenv("PYTHONPATH", str(SOURCE))
 
 
