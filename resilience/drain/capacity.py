@@ -2,8 +2,9 @@
 pure functions.
 
 It reads requests, as the scheduler does, never usage. It knows resources, the number of Pods,
-cordons, taints and node selectors, not affinity, spread or volumes: a positive answer only means
-that nothing checked here prevents it. The largest Pods are placed first.
+cordons, taints, node affinity, and the rules between Pods of `resilience.drain.neighbours`; not
+affinity to Pods, nor volumes: a positive answer only means that nothing checked here prevents it.
+Pods that few nodes admit are placed first, then the largest. Finished Pods take no room.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from resilience.cluster.interface import Object
+from resilience.drain.neighbours import RULES, Neighbours
+from resilience.kube import node_affinity, objects
+from resilience.kube.tolerations import CORDON, tolerates
 from resilience.model.quantity import parse_quantity
 
 Amounts = Mapping[str, Fraction]
@@ -21,10 +25,13 @@ _NOTHING = Fraction(0)
 
 @dataclass(frozen=True, slots=True)
 class Homeless:
-    """One Pod that no remaining node can take, and what is missing."""
+    """One Pod that no remaining node can take, and what is missing. `crowded`: only because of the
+    Pods that are there, so that another number of them, or another rule, would let it in."""
 
     pod: str
     reason: str
+    uid: str = ""
+    crowded: bool = False
 
 
 def demand(pod: Object) -> dict[str, Fraction]:
@@ -54,45 +61,76 @@ def _larger(one: Amounts, other: Amounts) -> dict[str, Fraction]:
 
 
 def homeless(
-    moving: Sequence[Object], nodes: Sequence[Object], staying: Sequence[Object]
+    moving: Sequence[Object],
+    nodes: Sequence[Object],
+    staying: Sequence[Object],
+    drained: Sequence[Object] = (),
 ) -> Sequence[Homeless]:
-    """The Pods of `moving` for which there is no room on `nodes`, where `staying` already run."""
+    """The Pods of `moving` for which there is no room on `nodes`, where `staying` already run.
+    `drained` are the nodes that they leave, to which those that tolerate a cordon may return."""
+    living = [pod for pod in staying if not objects.is_finished(pod)]
     free = {node["metadata"]["name"]: _allocatable(node) for node in nodes}
-    for pod in staying:
+    for pod in living:
         if (name := pod["spec"].get("nodeName")) in free:
             _take(free[name], demand(pod))
-    lost: list[Homeless] = []
-    for pod in sorted(moving, key=_size, reverse=True):
-        need = demand(pod)
-        reasons: dict[str, int] = {}
-        for node in nodes:
-            why = _obstacle(pod, node, need, free[node["metadata"]["name"]])
+    room = _Room(nodes, free, Neighbours(nodes, drained, living))
+    going = [pod for pod in moving if not (drained and tolerates(pod, CORDON))]
+    found = [(pod, room.obstacles(pod)) for pod in sorted(going, key=room.order)]
+    return [
+        Homeless(
+            objects.title(pod), _words(why, len(nodes)), objects.uid(pod), not RULES.isdisjoint(why)
+        )
+        for pod, why in found
+        if why
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What is free on each node, and who is there."""
+
+    nodes: Sequence[Object]
+    free: Mapping[str, dict[str, Fraction]]
+    neighbours: Neighbours
+
+    def order(self, pod: Object) -> tuple[int, Fraction, Fraction]:
+        cpu, memory = _size(pod)
+        return sum(not _unfit(pod, node) for node in self.nodes), -cpu, -memory
+
+    def obstacles(self, pod: Object) -> Mapping[str, int]:
+        """Place the Pod; {} if a node takes it, else how many nodes do not, by reason."""
+        need, reasons = demand(pod), dict[str, int]()
+        for node in self.nodes:
+            free = self.free[node["metadata"]["name"]]
+            why = _unfit(pod, node) or _lacks(need, free) or self.neighbours.obstacle(pod, node)
             if not why:
-                _take(free[node["metadata"]["name"]], need)
-                break
+                _take(free, need)
+                self.neighbours.place(pod, node)
+                return {}
             reasons[why] = reasons.get(why, 0) + 1
-        else:
-            meta = pod["metadata"]
-            lost.append(
-                Homeless(f"{meta['namespace']}/{meta['name']}", _words(reasons, len(nodes)))
-            )
-    return lost
+        return reasons or {_NO_NODE: 0}
+
+
+_NO_NODE = "no node would be left"
 
 
 def _words(reasons: Mapping[str, int], nodes: int) -> str:
     parts = ", ".join(f"{count} {why}" for why, count in sorted(reasons.items()))
-    return f"0/{nodes} nodes are available: {parts}" if nodes else "no node would be left"
+    return f"0/{nodes} nodes are available: {parts}" if nodes else _NO_NODE
 
 
-def _obstacle(pod: Object, node: Object, need: Amounts, free: Amounts) -> str:
-    if node["spec"].get("unschedulable"):
+def _unfit(pod: Object, node: Object) -> str:
+    """Why the node takes no such Pod, however much room it has."""
+    if node["spec"].get("unschedulable") and not tolerates(pod, CORDON):
         return "node(s) were unschedulable"
     if taint := _untolerated(pod, node):
         return f"node(s) had untolerated taint {{{taint}}}"
-    wanted = pod["spec"].get("nodeSelector") or {}
-    labels = node["metadata"].get("labels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
+    if not node_affinity.admits(pod, node):
         return "node(s) didn't match Pod's node affinity/selector"
+    return ""
+
+
+def _lacks(need: Amounts, free: Amounts) -> str:
     for name, amount in sorted(need.items()):
         if amount > max(free.get(name, _NOTHING), _NOTHING):
             return "Too many pods" if name == "pods" else f"Insufficient {name}"

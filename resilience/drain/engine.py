@@ -3,8 +3,8 @@ left.
 
 One thread decides; a few send evictions; watches wake the deciding thread. It follows Pods by uid:
 a StatefulSet's new Pod with the same name is a new Pod, and is evicted as well if it runs on a node
-of the drain. It ends when every Pod is settled, or at the deadline, and always reports the state of
-every Pod.
+of the drain, unless it tolerates the cordon: it would come back forever. It ends when every Pod is
+settled, or at the deadline, and always reports the state of every Pod.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from resilience.drain.answers import Reply, evict
 from resilience.drain.filters import Allow, Fate, decide
 from resilience.drain.ledger import Ledger
 from resilience.drain.outcome import DrainResult, PodDrain, State
+from resilience.kube.tolerations import CORDON, tolerates
 
 SENDERS = 8
 """Concurrent evictions: each takes a few milliseconds, so this is hundreds per second."""
@@ -118,6 +119,7 @@ class _Drain:
         self.flights: dict[Future[Reply], str] = {}
         self.questions: dict[Future[Sequence[Object]], tuple[tuple[str, str], float]] = {}
         self.told: set[str] = set()
+        self.first: frozenset[str] = frozenset()
 
     # Opening -----------------------------------------------------------------------------------
 
@@ -135,6 +137,7 @@ class _Drain:
         # Subscribe before the first listing: an event that repeats the listing changes nothing.
         for view in (budgets, *self.views):
             stack.callback(view.subscribe(self._hear))
+        self.first = frozenset(pod["metadata"]["uid"] for pod in found)
         self.ledger.budgets_are(budgets.objects())
         self.ledger.pods_are(self._present(), self.clock.monotonic())
         self.senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="evict")
@@ -200,6 +203,8 @@ class _Drain:
             return State.IGNORED, decision.reason
         if decision.fate is Fate.REFUSE:
             return State.REFUSED, decision.reason
+        if pod["metadata"]["uid"] not in self.first and tolerates(pod, CORDON):
+            return State.IGNORED, "tolerates the cordon, so it was put here again"
         return State.BLOCKED, ""
 
     def _send(self, now: float) -> None:

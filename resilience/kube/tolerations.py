@@ -7,6 +7,9 @@ from typing import Any
 
 from resilience.kube.objects import Object
 
+CORDON: Mapping[str, Any] = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+"""What a cordon is to the scheduler: a Pod that tolerates it may be put on a cordoned node."""
+
 
 def tolerates(pod: Object, taint: Mapping[str, Any]) -> bool:
     """Tolerates it permanently: a toleration with tolerationSeconds does not count."""

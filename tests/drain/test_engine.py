@@ -137,6 +137,31 @@ def test_a_budget_that_opens_is_heard_of(cluster: Quick) -> None:
     assert result.seconds < 4.0
 
 
+@pytest.mark.parametrize(
+    ("toleration", "again"),
+    [
+        ({"operator": "Exists"}, State.IGNORED),
+        ({"key": "gpu", "operator": "Exists"}, State.EVICTED),
+    ],
+)
+def test_a_new_pod_that_tolerates_the_cordon_is_not_evicted_forever(
+    cluster: Quick, toleration: dict[str, str], again: State
+) -> None:
+    first, second = pod("a"), pod("a-again")
+    for each in (first, second):
+        each["spec"]["tolerations"] = [toleration]
+    put(cluster, first)
+
+    def return_once(change: PodDrain) -> None:
+        if change.name == "a" and change.state is State.EVICTED:
+            put(cluster, second)
+
+    result = drained(cluster, on_change=return_once)
+    assert states(result) == {"a": State.EVICTED, "a-again": again}
+    ignored = "tolerates the cordon, so it was put here again"
+    assert reasons(result)["a-again"] == (ignored if again is State.IGNORED else "")
+
+
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_budget_whose_opening_or_end_no_event_told_is_read(cluster: Quick, deleted: bool) -> None:
     put(cluster, budget(allowed=0), pod("a"))

@@ -13,10 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resilience.actions.nodes import cordon, node_choice, own_probers
-from resilience.actions.pods import evictable
+from resilience.actions.nodes import cordon, node_choice, own_probers, room
+from resilience.actions.pods import evictable, held_up
 from resilience.actions.undo import reverting
-from resilience.cluster.interface import BUDGETS, NODES, PODS, STATEFULSETS, Object
+from resilience.cluster.interface import BUDGETS, PODS, Object
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.model.values import Duration
@@ -27,16 +27,11 @@ from resilience.verbs.context import (
     ActionFailed,
     Blocked,
     NothingToDo,
-    NotMet,
     Refused,
 )
 
 if TYPE_CHECKING:
     from resilience.drain import Allow, DrainResult
-
-MANY_NODES = 100
-"""With more remaining nodes than this, their Pods are not listed, since each node costs a
-request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +87,7 @@ def run(drain: Drain, context: ActionContext) -> None:
         on_change=lambda pod: context.note(What.NOTE, str(pod)),
         check=lambda: context.clock.wait(0),
     )
-    _explain(result, going)
+    _explain(result, going, context)
     _told(result.lines(), context)
     for pod in result.evicted:
         if pod.uid in harmed:
@@ -100,12 +95,16 @@ def run(drain: Drain, context: ActionContext) -> None:
     _judge(result, names, harmed, context)
 
 
-def _explain(result: DrainResult, going: Mapping[str, str]) -> None:
-    """Pods that would have left by themselves, had there been time."""
+def _explain(result: DrainResult, going: Mapping[str, str], context: ActionContext) -> None:
+    """Pods that would have left by themselves, had there been time, and why a budget stays closed
+    for the others."""
     from resilience.drain import State
 
-    for pod in result.pods:
-        if pod.state is State.BLOCKED and pod.uid in going:
+    blocked = [pod for pod in result.pods if pod.state is State.BLOCKED]
+    why = held_up.reasons([(pod.namespace, pod.uid) for pod in blocked], context)
+    for pod in blocked:
+        pod.reason += why.get(pod.uid, "")
+        if pod.uid in going:
             pod.reason += f"; it {going[pod.uid]}: give the step a longer `within`"
 
 
@@ -132,7 +131,8 @@ def _checked(
     _require_allowed(leaving, _allowed(drain), orphaned)
     # Blocked when an eviction can never succeed, NotMet when there is no room.
     going = evictable.require(leaving, context)
-    _room(leaving, names, drain.overflow, context)
+    staying = [pod for pod in leaving if objects.uid(pod) not in going]
+    room.require(staying, names, context, overflow=drain.overflow)
     return found, leaving, orphaned, going
 
 
@@ -203,40 +203,6 @@ def pods_on(names: Sequence[str], context: ActionContext) -> list[Object]:
     return [
         pod for name in names for pod in context.cluster.list(PODS, fields=f"spec.nodeName={name}")
     ]
-
-
-def _room(
-    leaving: Sequence[Object], names: Sequence[str], overflow: bool, context: ActionContext
-) -> None:
-    """Whether the replacements of the evicted Pods fit on the remaining nodes."""
-    from resilience.drain.capacity import homeless
-
-    others = [n for n in context.cluster.list(NODES) if objects.name(n) not in names]
-    if len(others) > MANY_NODES:
-        _told([f"{len(others)} nodes remain; whether they have capacity was not computed"], context)
-        return
-    coming = [pod for pod in leaving if _is_replaced(pod)]
-    lost = homeless(coming, others, [pod for node in others for pod in _on(node, context)])
-    texts = [f"no other node can take {pod.pod}: {pod.reason}" for pod in lost]
-    if texts and not overflow:
-        raise NotMet(
-            f"without {', '.join(names)} there is no capacity for {len(lost)} of {len(coming)} Pods"
-            " (nothing was touched; set `overflow: true` to drain anyway): " + "; ".join(texts)
-        )
-    _told(texts, context)
-
-
-def _is_replaced(pod: Object) -> bool:
-    """Whether another Pod needs room because this one leaves: not for one that has finished, nor
-    for one that was being deleted before, except that a StatefulSet waits until it is gone."""
-    owner = objects.controller(pod)
-    if owner is None or objects.is_finished(pod):
-        return False
-    return not objects.is_terminating(pod) or owner["kind"] == STATEFULSETS.kind
-
-
-def _on(node: Object, context: ActionContext) -> Sequence[Object]:
-    return context.cluster.list(PODS, fields=f"spec.nodeName={objects.name(node)}")
 
 
 def _told(texts: Sequence[str], context: ActionContext) -> None:

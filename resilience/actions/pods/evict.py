@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.actions.pods import evictable, pod_action
+from resilience.actions.pods import evictable, held_up, pod_action
 from resilience.actions.selection import wide
 from resilience.actions.selection.choice import WideChoice, complaints
 from resilience.cluster.errors import NotFound, Throttled
@@ -122,6 +122,7 @@ def _wait(pod: Object, reply: Reply, began: float, context: ActionContext) -> No
     if context.clock.monotonic() >= context.deadline:
         waited = context.clock.monotonic() - began
         if reply.answer is Answer.CLOSED:
+            text += held_up.reason(pod, context)
             raise Blocked(f"blocked by a budget for {waited:.1f}s: {text}")
         raise ActionFailed(f"not evicted within {waited:.1f}s: {text}")
 

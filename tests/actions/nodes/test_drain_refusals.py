@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from resilience.actions.nodes import drain
+from resilience.actions.nodes import drain, room
 from resilience.actions.nodes.drain import VERB as DRAIN
-from resilience.cluster.interface import DAEMONSETS, NODES, PODS, Object
+from resilience.cluster.interface import BUDGETS, DAEMONSETS, NODES, PODS, Object
 from resilience.drain import DrainResult, PodDrain, State, engine
 from resilience.kube import objects
 from resilience.model.report import RunRecord
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from tests.actions.nodes.test_zone import by_node, node
+from tests.actions.pods.test_blocking_budgets import Asking
 from tests.engine.fakes import FakeClock
 from tests.engine.helpers import World, step, world
 
@@ -89,7 +90,8 @@ def test_a_pod_that_had_no_time_to_end_by_itself_is_told_so() -> None:
         PodDrain(namespace="shop", name=name, uid=name, node="n", state=state, reason="why")
         for name, state in (("a", State.BLOCKED), ("b", State.BLOCKED), ("c", State.EVICTED))
     ]
-    drain._explain(DrainResult(pods=pods, seconds=3.0), {"a": "ends by itself", "c": "x"})
+    result, context = DrainResult(pods=pods, seconds=3.0), Asking()
+    drain._explain(result, {"a": "ends by itself", "c": "x"}, context)  # type: ignore[arg-type]
     assert [pod.reason for pod in pods] == [
         "why; it ends by itself: give the step a longer `within`", "why", "why"
     ]  # fmt: skip
@@ -109,4 +111,51 @@ def test_a_pod_that_had_no_time_to_end_by_itself_is_told_so() -> None:
 def test_only_a_pod_that_is_replaced_elsewhere_needs_room(
     here: World, owner: str, more: Any, replaced: bool
 ) -> None:
-    assert drain._is_replaced(standing(here, "log-1", owner=owner, **more)) is replaced
+    assert room._is_replaced(standing(here, "log-1", owner=owner, **more)) is replaced
+
+
+SPREAD = [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable":
+           "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "log"}}}]  # fmt: skip
+
+
+def spread(here: World, spare: int) -> None:
+    """Two Pods of each node, under a budget that spares so many."""
+    for name in ("node-1", "node-2"):
+        labels = {"kubernetes.io/hostname": name, "zone": "a"}
+        here.cluster.change(NODES, "", name, lambda obj, own=labels: obj["metadata"].update(
+            labels=own))  # type: ignore[misc]  # fmt: skip
+        here.cluster.change(NODES, "", name, lambda obj: obj.update(
+            status={"allocatable": {"cpu": "9", "memory": "9Gi", "pods": "99"}}))  # fmt: skip
+    for number in range(4):
+        made = standing(here, f"log-{number}", owner="ReplicaSet")
+        made["spec"] |= {"nodeName": f"node-{number % 2 + 1}", "topologySpreadConstraints": SPREAD}
+        here.cluster.change(PODS, "shop", f"log-{number}", lambda obj, new=made: obj.update(
+            spec=new["spec"]))  # type: ignore[misc]  # fmt: skip
+    numbers = {"expectedPods": 4, "desiredHealthy": 4 - spare, "currentHealthy": 4,
+               "disruptionsAllowed": spare}  # fmt: skip
+    wanted = {"selector": {"matchLabels": {"app": "log"}}, "minAvailable": 4 - spare}
+    metadata = {"name": "log", "namespace": "shop"}
+    here.cluster.put(BUDGETS, {"metadata": metadata, "spec": wanted, "status": numbers})
+
+
+def test_a_drain_that_a_hard_spread_and_a_budget_never_end_is_foretold(here: World) -> None:
+    spread(here, spare=1)
+    record = drained(here)
+    assert record.outcome is Outcome.BLOCKED
+    assert "nothing was touched: the drain could not end, since budget shop/log spares 1" in (
+        record.message
+    )
+    assert (
+        "2 of them would not come back: no other node takes shop/log-0, shop/log-2: 0/1 nodes"
+        in (record.message)
+    )
+    assert not cordoned(here)
+
+
+def test_a_drain_that_costs_replicas_which_the_budget_spares_is_done_and_told(here: World) -> None:
+    spread(here, spare=2)
+    record = drained(here)
+    assert cordoned(here)
+    assert "without node-1" not in record.message
+    told = [entry.text for entry in here.entries]
+    assert any("no other node can take shop/log-0, shop/log-2: 0/1 nodes" in text for text in told)
