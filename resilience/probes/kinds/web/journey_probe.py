@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 def configuration(journey: Journey, context: Any) -> dict[str, Any]:
     """What the prober receives; NotMet if the Service, the token or a file cannot be read."""
     namespace = journey.namespace or context.namespace
-    base, name, named = journey.url.rstrip("/"), "", ""
+    base, name, address = journey.url.rstrip("/"), "", None
     if journey.service:
-        host, port = context.address(journey.service, journey.port, namespace)
-        base, name = f"{journey.scheme}://{host}:{port}", f"{journey.service}.{namespace}"
+        address = context.address(journey.service, journey.port, namespace)
+        name = f"{journey.service}.{namespace}"
         known = context.service_port(journey.service, journey.port, namespace)
-        named = authority(name, known, tls=journey.scheme == "https")
+        base = f"{journey.scheme}://{authority(name, known, tls=journey.scheme == 'https')}"
     held = server.token(journey.token, context, namespace) if journey.token else ""
     return {
-        "kind": "journey", "extra": "http2", "base": base, "authority": named,
+        "kind": "journey", "extra": "http2", "base": base, "address": address,
         "password": held,
         "http2": journey.http2, "trust": asdict(server.trusting(journey, context, name)),
         "steps": [_plain(stop) for stop in journey.steps], "timeout": journey.timeout.seconds,

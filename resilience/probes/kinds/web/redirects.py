@@ -15,13 +15,13 @@ from typing import Any
 
 from resilience.model.masks import excerpt
 from resilience.model.words import many
+from resilience.probes.kinds.web.dialling import origin, port
 
 READS = ("GET", "HEAD")
 LONGEST = 1 << 20
 """Bytes of an answer that are read."""
 
 LIMITS: Sequence[str] = ("connect", "read", "write", "pool")
-PORTS = {"http": 80, "https": 443}
 
 
 def answered(client: Any, request: Any, most: int, end: float) -> tuple[Any, str]:
@@ -58,19 +58,13 @@ def body(answer: Any, end: float) -> bytes | None:
 
 
 def _leaves(first: Any, url: Any) -> bool:
-    upgraded = (first.scheme, _port(first)) == ("http", 80)
-    upgraded = upgraded and (url.scheme, _port(url)) == ("https", 443)
-    same = (first.scheme, _port(first)) == (url.scheme, _port(url))
-    return bool(first.host != url.host or not (same or upgraded))
-
-
-def _port(url: Any) -> int:
-    return url.port or PORTS.get(url.scheme, 0)
+    upgraded = ("https", first.host, 443) if origin(first)[::2] == ("http", 80) else None
+    return origin(url) not in (origin(first), upgraded)
 
 
 def _origin(url: Any) -> str:
     """The URL without parts that may be secret."""
-    return excerpt(f"{url.scheme}://{url.host}:{_port(url)}", 100)
+    return excerpt(f"{url.scheme}://{url.host}:{port(url)}", 100)
 
 
 def _bare(client: Any, request: Any) -> Any:

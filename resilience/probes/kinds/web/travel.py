@@ -15,6 +15,7 @@ from resilience.ledger.drivers.session import Unusable
 from resilience.ledger.drivers.trust import Trust
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
+from resilience.probes.kinds.web.dialling import Dialling, Names
 from resilience.probes.kinds.web.json_place import USE, found
 from resilience.probes.kinds.web.redirects import answered, body
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
@@ -46,27 +47,30 @@ def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
         trusted = Trust(**given["trust"]).context()
     except Unusable as error:
         raise Never(str(error)) from error
-    headers = {"Host": given["authority"]} if given["authority"] else {}
-    if given["password"]:
-        headers["Authorization"] = f"Bearer {given['password']}"
+    headers = {"Authorization": f"Bearer {given['password']}"} if given["password"] else {}
 
     def ask() -> Reply:
         end = time.monotonic() + given["timeout"]
-        with httpx.Client(base_url=given["base"], http2=given["http2"], verify=trusted,
-                          headers=headers, trust_env=False) as client:  # fmt: skip
-            return _travel(httpx, client, given, end, tell)
+        names = Names(httpx, given["base"], given["address"])
+        inner = httpx.HTTPTransport(verify=trusted, http2=given["http2"], trust_env=False)
+        with httpx.Client(
+            transport=Dialling(httpx, inner, names), headers=headers, trust_env=False
+        ) as client:
+            return _travel(httpx, client, names, given, end, tell)
 
     return ask
 
 
-def _travel(httpx: Any, client: Any, given: Mapping[str, Any], end: float, tell: Tell) -> Reply:
+def _travel(
+    httpx: Any, client: Any, names: Names, given: Mapping[str, Any], end: float, tell: Tell
+) -> Reply:
     kept: dict[str, str] = {}
     name = given["trust"]["name"]
     more = {"sni_hostname": name} if name else {}
     for stop in given["steps"]:
         began = time.monotonic()
         try:
-            reply = _visit(stop, client, kept, end - began, more)
+            reply = _visit(stop, client, names, kept, end - began, more)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             reply = Reply(_failure(error), excerpt(str(error), 100))
         tell(Part(began, stop["name"], reply.answer, time.monotonic() - began))
@@ -76,15 +80,16 @@ def _travel(httpx: Any, client: Any, given: Mapping[str, Any], end: float, tell:
 
 
 def _visit(
-    stop: Stop, client: Any, kept: dict[str, str], left: float, more: Mapping[str, str]
-) -> Reply:
+    stop: Stop, client: Any, names: Names, kept: dict[str, str], left: float,
+    more: Mapping[str, str],
+) -> Reply:  # fmt: skip
     if left <= 0:
         return Reply(Answer.TIMEOUT, "no time was left for it")
     end = time.monotonic() + left
+    headers = {name: _filled(text, kept) for name, text in stop["headers"].items()}
     request = client.build_request(
-        stop["method"], _filled(stop["path"], kept), content=_filled(stop["body"], kept) or None,
-        headers={name: _filled(text, kept) for name, text in stop["headers"].items()}, timeout=left,
-        extensions=dict(more),
+        stop["method"], names.url(_filled(stop["path"], kept), headers), headers=headers,
+        content=_filled(stop["body"], kept) or None, timeout=left, extensions=dict(more),
     )  # fmt: skip
     answer, why = answered(client, request, stop["redirects"], end)
     try:
