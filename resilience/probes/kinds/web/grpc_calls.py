@@ -1,8 +1,9 @@
 """The `grpc` probe at work: one call on its own connection, and the meaning of its status.
 
 grpcio shares connections between channels of a process and tries calls again; both would hide what
-a new client sees, so both are off. Sources: the gRPC health checking protocol, status codes of
-grpc.io/docs/guides/status-codes.
+a new client sees, so both are off. On a kept connection, a call that the server says it has not
+processed (GOAWAY) is sent once more, as clients do. Sources: the gRPC health checking protocol,
+status codes of grpc.io/docs/guides/status-codes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ LONGEST = 4 << 20
 """Bytes of an answer that are read."""
 
 OPTIONS: tuple[tuple[str, int | str], ...] = (
-    ("grpc.enable_retries", 0),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.max_receive_message_length", LONGEST),
     ("grpc.enable_http_proxy", 0),
@@ -71,7 +71,8 @@ class Calls:
         """A new connection. The authority is also the name expected in a certificate."""
         host, port, trust = (self._given[key] for key in ("host", "port", "trust"))
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        options = [*OPTIONS, ("grpc.default_authority", self._given["authority"] or target)]
+        options = [*OPTIONS, ("grpc.default_authority", self._given["authority"] or target),
+                   ("grpc.enable_retries", int(self._given["keepalive"]))]  # fmt: skip
         if not trust:
             return grpc.insecure_channel(target, options)
         return grpc.secure_channel(target, _credentials(grpc, trust), options)

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -263,6 +266,45 @@ def test_each_question_is_a_connection_of_its_own_unless_kept() -> None:
             with running(asked, verb=VERB, rate="20/s") as probe:
                 wait_for(probe, Answer.GOOD, 15)
             assert (len(server.peers) >= 15) is not keepalive, server.peers
+
+
+def test_a_call_that_a_kept_connection_refused_unread_is_sent_once_more() -> None:
+    """A server that goes away says which calls it has processed (RFC 9113, section 6.8)."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        listener.settimeout(20)
+        served = pool.submit(_go_away, listener, [2, 2, 1])
+        asked = wanted(listener.getsockname()[1], keepalive=True)
+        ask = opened(configuration(asked, Context()), lambda part: None)
+        assert [ask().answer for _ in range(3)] == [Answer.GOOD] * 3
+        served.result()
+
+
+def _go_away(listener: socket.socket, calls: list[int]) -> None:
+    """A connection for each number: it answers the first call, and ends at the last of so many."""
+    for number in calls:
+        connection, _ = listener.accept()
+        connection.settimeout(20)
+        with connection:
+            _answer_one(connection, 2 * number - 1)
+
+
+def _answer_one(connection: socket.socket, last: int) -> None:
+    speaks = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+    speaks.initiate_connection()
+    stream = 0
+    while stream < last:
+        connection.sendall(speaks.data_to_send())
+        for event in speaks.receive_data(connection.recv(65536)):
+            if not isinstance(event, h2.events.StreamEnded):
+                continue
+            stream = int(event.stream_id)
+            if stream == 1:
+                head = [(":status", "200"), ("content-type", "application/grpc")]
+                speaks.send_headers(stream, head)
+                speaks.send_data(stream, b"\0\0\0\0\2\x08\x01")
+                speaks.send_headers(stream, [("grpc-status", "0")], end_stream=True)
+    speaks.close_connection(last_stream_id=1)
+    connection.sendall(speaks.data_to_send())
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
