@@ -26,7 +26,7 @@ def origin(url: Any) -> Origin:
     return url.scheme, url.host, port(url)
 
 
-class Names:
+class ServerNames:
     """The names of one server. `address` is where it is dialled, None for its own name."""
 
     def __init__(self, httpx: Any, base: str, address: tuple[str, int] | None) -> None:
@@ -56,7 +56,7 @@ class Names:
 class Dialling:
     """An httpx transport."""
 
-    def __init__(self, httpx: Any, inner: Any, names: Names) -> None:
+    def __init__(self, httpx: Any, inner: Any, names: ServerNames) -> None:
         self._httpx, self._inner, self._names = httpx, inner, names
 
     def handle_request(self, request: Any) -> Any:

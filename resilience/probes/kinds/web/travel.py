@@ -15,7 +15,7 @@ from resilience.ledger.drivers.session import Unusable
 from resilience.ledger.drivers.trust import Trust
 from resilience.model.masks import excerpt
 from resilience.model.samples import Answer
-from resilience.probes.kinds.web.dialling import Dialling, Names
+from resilience.probes.kinds.web.dialling import Dialling, ServerNames
 from resilience.probes.kinds.web.json_place import USE, found
 from resilience.probes.kinds.web.redirects import answered, body
 from resilience.probes.prober.asker import Ask, Never, Reply, Tell
@@ -51,7 +51,7 @@ def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
 
     def ask() -> Reply:
         end = time.monotonic() + given["timeout"]
-        names = Names(httpx, given["base"], given["address"])
+        names = ServerNames(httpx, given["base"], given["address"])
         inner = httpx.HTTPTransport(verify=trusted, http2=given["http2"], trust_env=False)
         with httpx.Client(
             transport=Dialling(httpx, inner, names), headers=headers, trust_env=False
@@ -62,7 +62,7 @@ def opened(given: Mapping[str, Any], tell: Tell) -> Ask:
 
 
 def _travel(
-    httpx: Any, client: Any, names: Names, given: Mapping[str, Any], end: float, tell: Tell
+    httpx: Any, client: Any, names: ServerNames, given: Mapping[str, Any], end: float, tell: Tell
 ) -> Reply:
     kept: dict[str, str] = {}
     name = given["trust"]["name"]
@@ -80,7 +80,7 @@ def _travel(
 
 
 def _visit(
-    stop: Stop, client: Any, names: Names, kept: dict[str, str], left: float,
+    stop: Stop, client: Any, names: ServerNames, kept: dict[str, str], left: float,
     more: Mapping[str, str],
 ) -> Reply:  # fmt: skip
     if left <= 0:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from resilience.probes.kinds.web.dialling import Names
+from resilience.probes.kinds.web.dialling import ServerNames
 from resilience.probes.kinds.web.journey import Journey, Stop, ask
 from tests.loopback import Answering, serving
 from tests.probes.probing import Context
@@ -62,12 +62,12 @@ def test_an_application_that_redirects_to_its_own_name_means_itself(
     ],
 )
 def test_a_name_of_the_server_is_dialled_at_its_address(url: str, dialled: str) -> None:
-    names = Names(httpx, NAME, ("10.0.0.1", 31000))
+    names = ServerNames(httpx, NAME, ("10.0.0.1", 31000))
     names.url("/", {"host": "shop.example.com"})
     assert names.dialled(httpx.URL(url)) == httpx.URL(dialled)
 
 
 def test_a_url_of_ones_own_is_dialled_as_it_stands() -> None:
-    names = Names(httpx, "https://shop.example.com/app", None)
+    names = ServerNames(httpx, "https://shop.example.com/app", None)
     url = names.url("/a?b=%2F", {})
     assert str(names.dialled(url)) == "https://shop.example.com/app/a?b=%2F"
