@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
+from resilience.kube.path_segments import is_segment
+
 FORMAT_VERSION = "1.1.0"
 VERSION_ENTRY = "metadata/version"
 _LEVEL = 3
@@ -76,8 +78,9 @@ def checked(address: Address) -> Address:
     Otherwise a ValueError: a name with `/` in it would address a different object."""
     whole = "".join(address)
     if "/" in whole or not whole.isprintable() or not _DOTS.isdisjoint(address):
-        wrong = next(part for part in address if part in _DOTS or _unnameable(part))
-        raise ValueError(f"{wrong!r} is not a name of the API")
+        for part in address:
+            if part in _DOTS or _unnameable(part, whose=address):
+                raise ValueError(f"{part!r} is not a name of the API")
     if not (address.resource and address.name):
         raise ValueError("an object without a kind or a name")
     return address
@@ -86,8 +89,9 @@ def checked(address: Address) -> Address:
 _DOTS = frozenset({".", ".."})
 
 
-def _unnameable(part: str) -> bool:
-    return "/" in part or not part.isprintable()
+def _unnameable(part: str, *, whose: Address) -> bool:
+    """A Role may have any name that fits into a path, even one with a line feed."""
+    return "/" in part or not (part.isprintable() or (part == whose.name and is_segment(part)))
 
 
 class Deflate(Protocol):

@@ -22,6 +22,7 @@ from resilience.backup.format.archive import (
 )
 from resilience.backup.format.errors import BadArchive
 from resilience.backup.format.pipe import ahead
+from resilience.kube.path_segments import is_segment
 
 LARGEST_OBJECT = 16 << 20
 """Maximum size of one object. No API server stores a larger one: etcd's own limit is 1.5 MiB, and
@@ -255,6 +256,7 @@ def _safe(path: str) -> str:
             f"{_LONGEST_PATH}, more than the names of an object can have"
         )
     parts = path.removesuffix("/").removeprefix("./").split("/")
-    if not path.isprintable() or any(part in ("", ".", "..") for part in parts):
+    named = path.isprintable() or ("".join(parts[:-1]).isprintable() and is_segment(parts[-1]))
+    if not named or any(part in ("", ".", "..") for part in parts):
         raise BadArchive(f"entry {path!r}: an archive of objects has no such path")
     return "/".join(parts)

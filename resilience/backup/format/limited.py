@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from resilience.backup.format.errors import Tampered
+from resilience.kube.path_segments import is_segment
 
 if TYPE_CHECKING:
     from resilience.backup.store import Store
@@ -124,6 +125,14 @@ def name(value: Any, what: str) -> str:
     """`value`, if it is short and printable, as a name must be; "" for null."""
     found = text(value, what)
     if len(found) > _LONGEST_NAME or not found.isprintable():
+        raise ValueError(f"{what} is not a name")
+    return found
+
+
+def object_name(value: Any, what: str) -> str:
+    """`value`, if an API server can have stored an object of that name; "" for null."""
+    found = text(value, what)
+    if found and (len(found) > _LONGEST_NAME or not is_segment(found)):
         raise ValueError(f"{what} is not a name")
     return found
 

@@ -58,7 +58,7 @@ def _identified(value: Object) -> None:
         if not limited.name(value.get(field), field):
             raise ValueError(f"it has no {field}")
     metadata = limited.mapping(value.get("metadata"), "metadata")
-    if not limited.name(metadata.get("name"), "metadata.name"):
+    if not limited.object_name(metadata.get("name"), "metadata.name"):
         raise ValueError("it has no metadata.name")
     for field in _NAMES & metadata.keys():
         limited.name(metadata[field], f"metadata.{field}")
@@ -68,7 +68,8 @@ def _identified(value: Object) -> None:
         metadata.get("ownerReferences"), "metadata.ownerReferences", dict
     ):
         for field in ("apiVersion", "kind", "name", "uid"):
-            if not limited.name(owner.get(field), f"{field} of an owner"):
+            checked_as = limited.object_name if field == "name" else limited.name
+            if not checked_as(owner.get(field), f"{field} of an owner"):
                 raise ValueError(f"an owner of it has no {field}")
     for holder in (value, metadata):  # null means absent, and rules look for absence
         if None in holder.values():

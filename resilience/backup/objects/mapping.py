@@ -24,6 +24,7 @@ _BINDINGS = frozenset(
     {"RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"}
 )
 _ROLES = frozenset({"Role.rbac.authorization.k8s.io", "ClusterRole.rbac.authorization.k8s.io"})
+_FLOWS = "FlowSchema.flowcontrol.apiserver.k8s.io"
 _WEBHOOKS = (("webhooks", "*", "clientConfig", "service"),)
 _GATEWAY = "gateway.networking.k8s.io"
 _ROUTES = (
@@ -48,6 +49,20 @@ cert-manager writes into them."""
 _CLASSES = ("StorageClass.storage.k8s.io", "VolumeSnapshotClass.snapshot.storage.k8s.io")
 _SECRET = re.compile(r".*secret-namespace|secretNamespace|adminSecretNamespace|userSecretNamespace")
 
+OLD_CLASS = "volume.beta.kubernetes.io/storage-class"
+"""The annotation that was the field `storageClassName`; it still goes before the field
+(component-helpers, storage/volume/helpers.go)."""
+
+_EPHEMERAL = tuple(
+    (*pod, "volumes", "*", "ephemeral", "volumeClaimTemplate")
+    for pod in (
+        ("spec",),
+        ("spec", "template", "spec"),
+        ("spec", "jobTemplate", "spec", "template", "spec"),
+        ("template", "spec"),
+    )
+)
+
 _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "ValidatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
     "MutatingWebhookConfiguration.admissionregistration.k8s.io": _WEBHOOKS,
@@ -61,9 +76,7 @@ _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("subsets", "*", each, "*", "targetRef") for each in ("addresses", "notReadyAddresses")
     ),
     "EndpointSlice.discovery.k8s.io": (("endpoints", "*", "targetRef"),),
-    "FlowSchema.flowcontrol.apiserver.k8s.io": (
-        ("spec", "rules", "*", "subjects", "*", "serviceAccount"),
-    ),
+    _FLOWS: (("spec", "rules", "*", "subjects", "*", "serviceAccount"),),
     "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
     "MutatingAdmissionPolicyBinding.admissionregistration.k8s.io": (("spec", "paramRef"),),
     "IngressClass.networking.k8s.io": (("spec", "parameters"),),
@@ -116,6 +129,8 @@ class Targets:
         for path in _NAMESPACES.get(kind, ()):
             for holder in _holders(obj, path):
                 self._namespace_of(holder)
+        if kind == _FLOWS:
+            self._flows(obj)
         self._texts(obj)
         if self.namespaces and is_built_in(obj):
             self._selected(obj)
@@ -140,9 +155,35 @@ class Targets:
                     place[key] = self.namespace(value)
         if kind in _ROLES:
             for rule in obj.get("rules") or ():
-                if isinstance(rule, dict) and _is_about_namespaces(rule):
-                    names = rule.get("resourceNames") or ()
-                    rule["resourceNames"] = [self.namespace(str(each)) for each in names]
+                if isinstance(rule, dict):
+                    self._named_in(rule)
+
+    def _named_in(self, rule: dict[str, Any]) -> None:
+        """The names of namespaces, or of accounts that may be impersonated."""
+        about = {str(each).partition("/")[0] for each in rule.get("resources") or ()}
+        names = [str(each) for each in rule.get("resourceNames") or ()]
+        if names and about == {"namespaces"}:
+            rule["resourceNames"] = [self.namespace(each) for each in names]
+        elif names and about and about <= {"users", "groups"}:
+            rule["resourceNames"] = [self._account(each) for each in names]
+
+    def _account(self, name: str) -> str:
+        """The user name of an account, or the group of a namespace's accounts."""
+        for prefix in (_GROUP, _USER):
+            if name.startswith(prefix):
+                namespace, colon, rest = name.removeprefix(prefix).partition(":")
+                return prefix + self.namespace(namespace) + colon + rest
+        return name
+
+    def _flows(self, obj: Object) -> None:
+        """Whose requests a FlowSchema is about, and for which namespaces."""
+        for path in (("spec", "rules", "*", "subjects", "*", "user"),
+                     ("spec", "rules", "*", "subjects", "*", "group")):  # fmt: skip
+            for holder in _holders(obj, path):
+                holder["name"] = self._account(str(holder.get("name", "")))
+        for rule in _holders(obj, ("spec", "rules", "*", "resourceRules", "*")):
+            if isinstance(rule, dict) and rule.get("namespaces"):
+                rule["namespaces"] = [self.namespace(str(each)) for each in rule["namespaces"]]
 
     def _selected(self, value: Any) -> None:
         """Namespaces that a policy, a webhook or a Pod's affinity selects by name."""
@@ -172,29 +213,31 @@ class Targets:
         self._namespace_of(subject)
         parsed = account_of(subject)
         if parsed and parsed[0]:
-            prefix, namespace, rest = parsed
-            subject["name"] = prefix + self.namespace(namespace) + rest
+            subject["name"] = self._account(str(subject["name"]))
 
     def _namespace_of(self, holder: Any) -> None:
         if holder and holder.get("namespace"):
             holder["namespace"] = self.namespace(holder["namespace"])
 
     def _classes(self, obj: Object) -> None:
-        spec, kind = obj.get("spec") or {}, identity(obj)
-        holders = [spec] if kind in ("PersistentVolumeClaim", "PersistentVolume") else []
-        if kind == "StatefulSet.apps":
-            holders += [each.get("spec") or {} for each in spec.get("volumeClaimTemplates") or ()]
-        for holder in holders:
-            name = holder.get("storageClassName", "")
-            self.seen.add(str(name))
-            if name in self.storage_classes:
-                holder["storageClassName"] = self.storage_classes[name]
+        for claim in _claims(obj):
+            about = (claim.get("metadata") or {}).get("annotations") or {}
+            for holder, key in ((claim.get("spec") or {}, "storageClassName"), (about, OLD_CLASS)):
+                name = str(holder.get(key, ""))
+                self.seen.update({name} - {""})
+                if name in self.storage_classes:
+                    holder[key] = self.storage_classes[name]
 
 
-def _is_about_namespaces(rule: Mapping[str, Any]) -> bool:
-    """Whether the names of a rule are those of namespaces."""
-    resources = [str(each).partition("/")[0] for each in rule.get("resources") or ()]
-    return bool(rule.get("resourceNames")) and set(resources) == {"namespaces"}
+def _claims(obj: Object) -> Iterator[Any]:
+    """The claim or volume, or templates for claims: of a StatefulSet, and of ephemeral volumes."""
+    spec, kind = obj.get("spec") or {}, identity(obj)
+    if kind in ("PersistentVolumeClaim", "PersistentVolume"):
+        yield obj
+    if kind == "StatefulSet.apps":
+        yield from spec.get("volumeClaimTemplates") or ()
+    for path in _EPHEMERAL if is_built_in(obj) else ():
+        yield from _holders(obj, path)
 
 
 def account_of(subject: Mapping[str, Any]) -> tuple[str, str, str] | None:

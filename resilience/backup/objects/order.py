@@ -64,6 +64,8 @@ _LAST: tuple[frozenset[str], ...] = tuple(
                 "mutatingwebhookconfigurations.admissionregistration.k8s.io",
                 "validatingadmissionpolicies.admissionregistration.k8s.io",
                 "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+                "mutatingadmissionpolicies.admissionregistration.k8s.io",
+                "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
             ),
         ),
     )

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from resilience.backup.objects.kind_identity import identity
-from resilience.backup.objects.mapping import account_of
+from resilience.backup.objects.mapping import OLD_CLASS, account_of
 from resilience.cluster.interface import Object
+from resilience.model.words import one_line
 
 
 class Need(NamedTuple):
@@ -22,7 +23,8 @@ class Need(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
+        where = f"{self.namespace}/" if self.namespace else ""
+        return one_line(f"{self.kind} {where}{self.name}")
 
 
 _TEMPLATES = frozenset(
@@ -36,7 +38,9 @@ _TEMPLATES = frozenset(
     }
 )
 
-_ROLE_BINDING = "RoleBinding.rbac.authorization.k8s.io"
+_CLAIM_OF = {"storageClassName": "storageclasses.storage.k8s.io",
+             "volumeAttributesClassName": "volumeattributesclasses.storage.k8s.io"}  # fmt: skip
+_DEVICES = frozenset({"ResourceClaim.resource.k8s.io", "ResourceClaimTemplate.resource.k8s.io"})
 
 _VOLUMES = {
     "secret": ("secrets", "secretName"),
@@ -53,18 +57,38 @@ def needs(obj: Object) -> Iterator[Need]:
         yield from _pod(spec, namespace)
     elif kind in _TEMPLATES:
         yield from _pod((spec.get("template") or {}).get("spec") or {}, namespace)
+        for template in spec.get("volumeClaimTemplates") or ():
+            yield from _classes(template)
     elif kind == "CronJob.batch":
         template = (spec.get("jobTemplate") or {}).get("spec") or {}
         yield from _pod((template.get("template") or {}).get("spec") or {}, namespace)
     elif kind == "PersistentVolumeClaim":
         yield from _named("persistentvolumes", "", spec.get("volumeName"))
-        yield from _named("storageclasses.storage.k8s.io", "", spec.get("storageClassName"))
+        yield from _classes(obj)
+    elif kind in _DEVICES:
+        yield from _devices(spec.get("spec") or spec)
     elif kind == "Ingress.networking.k8s.io":
         yield from _named("ingressclasses.networking.k8s.io", "", spec.get("ingressClassName"))
     elif (
         kind == "RoleBinding.rbac.authorization.k8s.io" and obj["roleRef"]["kind"] == "ClusterRole"
     ):
         yield Need("clusterroles.rbac.authorization.k8s.io", "", obj["roleRef"]["name"])
+
+
+def _classes(claim: Mapping[str, Any]) -> Iterator[Need]:
+    """Of a claim, or of a template for claims."""
+    spec = claim.get("spec") or {}
+    for field, kind in _CLAIM_OF.items():
+        yield from _named(kind, "", spec.get(field))
+    old = ((claim.get("metadata") or {}).get("annotations") or {}).get(OLD_CLASS)
+    yield from _named("storageclasses.storage.k8s.io", "", old)
+
+
+def _devices(spec: Mapping[str, Any]) -> Iterator[Need]:
+    for request in (spec.get("devices") or {}).get("requests") or ():
+        exact = request.get("exactly") or request
+        for each in (exact, *(request.get("firstAvailable") or ())):
+            yield from _named("deviceclasses.resource.k8s.io", "", each.get("deviceClassName"))
 
 
 def _pod(spec: Mapping[str, Any], namespace: str) -> Iterator[Need]:
@@ -75,6 +99,7 @@ def _pod(spec: Mapping[str, Any], namespace: str) -> Iterator[Need]:
         yield from _named("secrets", namespace, secret.get("name"))
     for volume in spec.get("volumes") or ():
         yield from _volume(volume, namespace)
+        yield from _classes((volume.get("ephemeral") or {}).get("volumeClaimTemplate") or {})
         for source in (volume.get("projected") or {}).get("sources") or ():
             for key, kind in (("secret", "secrets"), ("configMap", "configmaps")):
                 yield from _source(source.get(key), kind, namespace)

@@ -132,6 +132,11 @@ _OF_THE_MOMENT = {
     ("", "Node"): "a node registers itself",
     ("storage.k8s.io", "CSINode"): "a node registers itself",
     ("storage.k8s.io", "VolumeAttachment"): "created by the attach controller",
+    ("resource.k8s.io", "ResourceSlice"): "published by the driver of a device",
+    ("certificates.k8s.io", "CertificateSigningRequest"): "a request, which was answered there",
+    ("certificates.k8s.io", "PodCertificateRequest"): "a request, which was answered there",
+    ("coordination.k8s.io", "LeaseCandidate"): "the state of an election",
+    ("internal.apiserver.k8s.io", "StorageVersion"): "written by each API server about itself",
     ("velero.io", "Backup"): "Velero's own bookkeeping",
     ("velero.io", "Restore"): "Velero's own bookkeeping",
     ("velero.io", "ResticRepository"): "Velero's own bookkeeping",
@@ -145,13 +150,30 @@ def of_the_moment(obj: Object) -> str:
     return _OF_THE_MOMENT.get((obj["apiVersion"].rpartition("/")[0], obj["kind"]), "")
 
 
+_ADDRESS_OF = "ipaddress.kubernetes.io/managed-by"
+"""pkg/registry/core/service/ipallocator: the label of each address that it gave."""
+
+_UPDATED = "apf.kubernetes.io/autoupdate-spec"
+"""Kubernetes' own flows and priority levels; `false` where a person has taken one over."""
+
+_FLOWS = frozenset(
+    f"{kind}.flowcontrol.apiserver.k8s.io" for kind in ("FlowSchema", "PriorityLevelConfiguration")
+)
+
+
 def automatic(obj: Object) -> str:
-    """Managed by the API server: API services of CRDs, default roles."""
+    """Managed by the API server: API services of CRDs, default roles, the flows and service
+    addresses that it begins with, and each address that it gave to a Service."""
     labels = obj["metadata"].get("labels") or {}
-    service = identity(obj) == "APIService.apiregistration.k8s.io"
-    if service and "kube-aggregator.kubernetes.io/automanaged" in labels:
+    kind, annotations = identity(obj), obj["metadata"].get("annotations") or {}
+    managed = {
+        "APIService.apiregistration.k8s.io": "kube-aggregator.kubernetes.io/automanaged" in labels,
+        "IPAddress.networking.k8s.io": labels.get(_ADDRESS_OF) == "ipallocator.k8s.io",
+        "ServiceCIDR.networking.k8s.io": obj["metadata"]["name"] == "kubernetes",
+    }
+    if managed.get(kind) or (kind in _FLOWS and annotations.get(_UPDATED) == "true"):
         return "managed by the API server itself"
-    default = identity(obj) in _RIGHTS and "kubernetes.io/bootstrapping" in labels
+    default = kind in _RIGHTS and "kubernetes.io/bootstrapping" in labels
     return "one of the API server's default roles" if default else ""
 
 
@@ -174,7 +196,15 @@ def own_rights(obj: Object) -> str:
 
 
 _ENDPOINTS = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
-_MANAGED = frozenset({"APIService.apiregistration.k8s.io", *_RIGHTS})
+_MANAGED = frozenset(
+    {
+        "APIService.apiregistration.k8s.io",
+        "IPAddress.networking.k8s.io",
+        "ServiceCIDR.networking.k8s.io",
+        *_FLOWS,
+        *_RIGHTS,
+    }
+)
 
 SKIPS: tuple[tuple[Callable[[Object], str], frozenset[str] | None], ...] = (
     (of_the_moment, None),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from resilience.backup.objects.kind_identity import identity
 from resilience.cluster.interface import Object
 from resilience.model.masks import excerpt
 
@@ -22,7 +23,7 @@ _HOOKS = {
 
 def restore_hooks(obj: Object) -> Iterator[str]:
     """A line for each hook that a Pod defines."""
-    if obj["kind"] != "Pod":
+    if identity(obj) != "Pod":
         return
     metadata = obj["metadata"]
     annotations = metadata.get("annotations") or {}

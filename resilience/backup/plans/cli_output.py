@@ -19,7 +19,7 @@ from resilience.backup.modify.modifiers import CHANGED_BY
 from resilience.backup.plans.enough import untaken
 from resilience.backup.restore.outcome import STATUS_LEFT, Outcome, RestoreReport
 from resilience.backup.restore.waiting import Waited
-from resilience.model.words import many
+from resilience.model.words import many, one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def shown(snapshot: Snapshot) -> str:
     lines += (
         ["warnings:", *(f"  {each}" for each in manifest.warnings)] if manifest.warnings else []
     )
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _held(snapshot: Snapshot, manifest: Manifest) -> list[str]:
@@ -229,7 +229,7 @@ def not_brought_back(report: RestoreReport) -> list[str]:
     groups: dict[str, list[str]] = {}
     for item in report.items:
         where = f"{item.namespace}/" if item.namespace else ""
-        name = f"{item.kind} {where}{item.name}"
+        name = one_line(f"{item.kind} {where}{item.name}")
         if item.outcome in _TOLD:
             groups.setdefault(f"{_TOLD[item.outcome]}, {item.reason}", []).append(name)
         for rule in item.rewrites:

@@ -15,8 +15,10 @@ REFERRED = (
     ("networking.k8s.io", "ingressclasses"),
     ("node.k8s.io", "runtimeclasses"),
     ("rbac.authorization.k8s.io", "clusterroles"),
+    ("resource.k8s.io", "deviceclasses"),
     ("scheduling.k8s.io", "priorityclasses"),
     ("storage.k8s.io", "storageclasses"),
+    ("storage.k8s.io", "volumeattributesclasses"),
 )
 """Kinds without a namespace that objects in one refer to (`resilience.backup.objects.related`)."""
 
@@ -48,6 +50,7 @@ def of_snapshot(
         # Namespaces that are named can be read by their names.
         Right(verb="list", group="", resource="namespaces", optional=not patterned),
         Right(verb="list", group="rbac.authorization.k8s.io", resource="clusterrolebindings"),
+        Right(verb="list", group="rbac.authorization.k8s.io", resource="clusterroles"),
         *(Right(verb="get", group=group, resource=resource) for group, resource in REFERRED),
     ]
 

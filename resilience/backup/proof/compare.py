@@ -28,7 +28,7 @@ from resilience.backup.take.discover import discover
 from resilience.backup.take.scope import Scope, left_out
 from resilience.cluster.errors import ClusterError, Forbidden, NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
-from resilience.model.words import many
+from resilience.model.words import many, one_line
 
 _BATCH = 64
 
@@ -215,7 +215,8 @@ class _Comparer:
         metadata = wanted["metadata"]
         where = (found.address.resource, metadata.get("namespace", ""), metadata["name"])
         if reason:
-            return _Result(absent=f"{where[0]} {'/'.join(filter(None, where[1:]))}: {reason}")
+            title = one_line(f"{where[0]} {'/'.join(filter(None, where[1:]))}")
+            return _Result(absent=f"{title}: {reason}")
         resource = self._resource(found, wanted)
         if not resource:
             return _Result(Change(*where, "is of a kind that is not served"))

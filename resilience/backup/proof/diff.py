@@ -24,6 +24,7 @@ from resilience.backup.proof.may_differ import (
     owners,
 )
 from resilience.cluster.interface import Object
+from resilience.model.words import one_line
 
 _LONGEST = 60
 
@@ -154,7 +155,7 @@ class Change:
 
     def __str__(self) -> str:
         where = f"{self.namespace}/" if self.namespace else ""
-        lines = [f"{self.kind} {where}{self.name} {self.what}"]
+        lines = [one_line(f"{self.kind} {where}{self.name} {self.what}")]
         return "\n  ".join(lines + [str(each) for each in self.differences])
 
 

@@ -102,6 +102,8 @@ def _worded(mine: Object, namespaces: Mapping[str, str]) -> None:
             first, *rest = str(notes[key]).split("/")
             notes[key] = "/".join([namespaces.get(first, first), *rest])
     kind = identity(mine)
+    if kind == "FlowSchema.flowcontrol.apiserver.k8s.io":
+        _followed(mine, namespaces)
     if kind in ("StorageClass.storage.k8s.io", "VolumeSnapshotClass.snapshot.storage.k8s.io"):
         for key, value in (mine.get("parameters") or {}).items():
             if key.replace("-", "").lower().endswith("secretnamespace"):
@@ -109,9 +111,22 @@ def _worded(mine: Object, namespaces: Mapping[str, str]) -> None:
     if kind in (f"Role.{_RBAC}", f"ClusterRole.{_RBAC}"):
         for rule in mine.get("rules") or ():
             named = {str(each).split("/")[0] for each in rule.get("resources") or ()}
-            if named == {"namespaces"} and rule.get("resourceNames"):
-                names = rule["resourceNames"]
+            names = rule.get("resourceNames")
+            if names and named == {"namespaces"}:
                 rule["resourceNames"] = [namespaces.get(each, each) for each in names]
+            if names and named in ({"users"}, {"groups"}, {"users", "groups"}):
+                rule["resourceNames"] = [_renamed(each, namespaces) for each in names]
+
+
+def _followed(mine: Object, namespaces: Mapping[str, str]) -> None:
+    """A flow: whose requests, and those for which namespaces."""
+    for subject in _at(mine, ["spec", "rules", "*", "subjects", "*"]):
+        for part in ("user", "group"):
+            if part in subject:
+                subject[part]["name"] = _renamed(subject[part]["name"], namespaces)
+    for rule in _at(mine, ["spec", "rules", "*", "resourceRules", "*"]):
+        if "namespaces" in rule:
+            rule["namespaces"] = [namespaces.get(each, each) for each in rule["namespaces"]]
 
 
 def _reselected(value: Any, path: tuple[str, ...], namespaces: Mapping[str, str]) -> Any:

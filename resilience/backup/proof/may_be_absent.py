@@ -52,6 +52,11 @@ _NEVER_MOVED = {
     "Node": "a node registers itself",
     "CSINode.storage.k8s.io": "a node registers itself",
     "VolumeAttachment.storage.k8s.io": "created by the attach controller",
+    "ResourceSlice.resource.k8s.io": "published by the driver of a device",
+    "CertificateSigningRequest.certificates.k8s.io": "a request, which was answered there",
+    "PodCertificateRequest.certificates.k8s.io": "a request, which was answered there",
+    "LeaseCandidate.coordination.k8s.io": "the state of an election",
+    "StorageVersion.internal.apiserver.k8s.io": "written by each API server about itself",
     "Backup.velero.io": "Velero's own bookkeeping",
     "Restore.velero.io": "Velero's own bookkeeping",
     "ResticRepository.velero.io": "Velero's own bookkeeping",
@@ -94,12 +99,22 @@ def of_the_cluster(obj: Object) -> str:
     slices = str(labels.get("endpointslice.kubernetes.io/managed-by", ""))
     if kind == "EndpointSlice.discovery.k8s.io" and _SLICES_MADE.fullmatch(slices):
         return "managed by the endpoint controllers"
-    if kind == "APIService.apiregistration.k8s.io" and (
-        "kube-aggregator.kubernetes.io/automanaged" in labels
-    ):
+    if _is_the_servers(kind, str(metadata["name"]), labels, annotations):
         return "managed by the API server itself"
     default = kind in _OWN_RIGHTS and "kubernetes.io/bootstrapping" in labels
     return "one of the API server's default roles" if default else ""
+
+
+def _is_the_servers(
+    kind: str, name: str, labels: Mapping[str, Any], annotations: Mapping[str, Any]
+) -> bool:
+    if kind == "APIService.apiregistration.k8s.io":
+        return "kube-aggregator.kubernetes.io/automanaged" in labels
+    if kind == "IPAddress.networking.k8s.io":
+        return labels.get("ipaddress.kubernetes.io/managed-by") == "ipallocator.k8s.io"
+    if kind.endswith(".flowcontrol.apiserver.k8s.io"):
+        return annotations.get("apf.kubernetes.io/autoupdate-spec") == "true"
+    return kind == "ServiceCIDR.networking.k8s.io" and name == "kubernetes"
 
 
 def _generated_token(obj: Object) -> str:

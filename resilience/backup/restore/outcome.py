@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from resilience.backup.format.errors import RestoreRefused
-from resilience.model.words import many
+from resilience.model.words import many, one_line
 
 
 class Outcome(Enum):
@@ -61,7 +61,7 @@ class Item:
     def __str__(self) -> str:
         where = f"{self.namespace}/" if self.namespace else ""
         why = f" ({self.reason})" if self.reason else ""
-        return f"{self.kind} {where}{self.name}: {self.outcome.value}{why}"
+        return f"{one_line(f'{self.kind} {where}{self.name}')}: {self.outcome.value}{why}"
 
 
 @dataclass(slots=True)

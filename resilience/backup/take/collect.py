@@ -16,20 +16,23 @@ from resilience.backup.format.coverage import EXCLUDED, FORBIDDEN, LISTED, Cover
 from resilience.backup.format.errors import BadRequest, Incomplete
 from resilience.backup.format.pipe import ahead
 from resilience.backup.objects import order
+from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.related import Need, bound_roles, needs
+from resilience.backup.take.aggregated_roles import is_default, parts
 from resilience.backup.take.discover import Discovery, discover
 from resilience.backup.take.listing import Listing, Page
-from resilience.backup.take.scope import NEVER, Scope, left_out
+from resilience.backup.take.scope import EXCLUDE_LABEL, NEVER, Scope, left_out
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
 from resilience.model.nearest import asked, did_you_mean
+from resilience.model.words import one_line
 
 Take = Callable[[Resource, Object], None]
 
 _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 _BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io"
+_ROLES = "clusterroles.rbac.authorization.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
-_DEFAULT_ROLE = "kubernetes.io/bootstrapping"
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class _Walk:
         self._found = Collected()
         self._kinds: dict[str, Resource] = {}
         self._custom: set[str] = set()
+        self._fetched: set[Need] = set()
 
     def run(self) -> Collected:
         discovery = discover(self._cluster)
@@ -187,7 +191,7 @@ class _Walk:
         """Its data is taken, except for a generic ephemeral volume: that ends with its Pod."""
         metadata, spec = item["metadata"], item.get("spec") or {}
         for owner in metadata.get("ownerReferences") or ():
-            if owner.get("controller") and owner["kind"] == "Pod":
+            if owner.get("controller") and identity(owner) == "Pod":
                 why = f"its data is not taken: it is an ephemeral volume of Pod {owner['name']}"
                 self._found.left_out.append(f"{_shown(resource, item)}: {why}")
                 return
@@ -228,7 +232,19 @@ class _Walk:
             for item in each.items:
                 yield from bound_roles(item, frozenset(self._found.namespaces))
 
+    def _aggregated(self, resource: Resource, role: Object) -> None:
+        try:
+            for name in parts(self._cluster, resource, role):
+                self._fetch(resource, Need(_ROLES, "", name))
+        except Forbidden as problem:
+            self._found.coverage.append(
+                Coverage(kind=_ROLES, status=FORBIDDEN, detail=str(problem))
+            )
+
     def _fetch(self, resource: Resource, need: Need) -> None:
+        if need in self._fetched:
+            return
+        self._fetched.add(need)
         try:
             item = self._cluster.get(resource, need.name)
         except NotFound:
@@ -240,11 +256,15 @@ class _Walk:
                 Coverage(kind=need.kind, status=FORBIDDEN, detail=str(problem))
             )
             return
-        default = resource.group == _RBAC and _DEFAULT_ROLE in (
-            item["metadata"].get("labels") or {}
-        )
-        if not default:
-            self._take(resource, item | {"apiVersion": resource.api_version, "kind": resource.kind})
+        item |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        if resource.group == _RBAC and is_default(item):
+            return
+        if (item["metadata"].get("labels") or {}).get(EXCLUDE_LABEL) == "true":
+            self._found.left_out.append(f"{_shown(resource, item)}: labelled {EXCLUDE_LABEL}")
+            return
+        self._take(resource, item)
+        if need.kind == _ROLES:
+            self._aggregated(resource, item)
 
 
 def fnmatch_any(names: Iterable[str], pattern: str) -> bool:
@@ -271,4 +291,5 @@ def _require_taken(namespace: Object) -> None:
 def _shown(resource: Resource, item: Object) -> str:
     metadata = item["metadata"]
     namespace = metadata.get("namespace")
-    return f"{resource.full_name} {namespace + '/' if namespace else ''}{metadata['name']}"
+    where = f"{namespace}/" if namespace else ""
+    return one_line(f"{resource.full_name} {where}{metadata['name']}")

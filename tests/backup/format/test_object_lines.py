@@ -75,6 +75,9 @@ def test_what_is_no_name_is_refused(field: str, name: str) -> None:
     line = POD._replace(address=address, api_version=address.version)
     if (field, name) == ("version", "a/b"):
         line = line._replace(api_version="a/..")
+    if field == "name" and "/" not in name and name.strip("."):  # a Role may be called that
+        assert read(POD.encoded() + line.encoded()) == [POD, line]
+        return
     with pytest.raises(Tampered, match="list of objects is damaged"):
         read(POD.encoded() + line.encoded())
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilience.backup.objects.mapping import Targets
+from resilience.backup.objects.mapping import OLD_CLASS, Targets
 from resilience.backup.proof.expected_names import expected
 from resilience.cluster.interface import Object
 
@@ -203,6 +203,26 @@ ADDRESS = {"ip": "10.0.0.1", "targetRef": {"kind": "Pod", "name": "p", "namespac
             "FlowSchema",
             spec={"rules": [{"subjects": [{"serviceAccount": SECRET}]}]},
         ),
+        *(
+            cluster_wide("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", spec={"rules": [rule]})
+            for rule in (
+                {"subjects": [{"user": {"name": "system:serviceaccount:shop:worker"}}]},
+                {"subjects": [{"group": {"name": "system:serviceaccounts:shop"}}]},
+                {"resourceRules": [{"resources": ["*"], "namespaces": ["shop", "other"]}]},
+            )
+        ),
+        *(
+            cluster_wide(
+                "rbac.authorization.k8s.io/v1",
+                "ClusterRole",
+                rules=[{"resources": about, "resourceNames": names, "verbs": ["impersonate"]}],
+            )
+            for about, names in (
+                (["users"], ["system:serviceaccount:shop:worker", "ann"]),
+                (["groups"], ["system:serviceaccounts:shop"]),
+                (["users", "groups"], ["system:serviceaccounts:shop"]),
+            )
+        ),
         cluster_wide(GATEWAY, "GatewayClass", spec={"parametersRef": SECRET}),
         made(GATEWAY, "Gateway", {"listeners": [{"tls": {"certificateRefs": [SECRET]}}]}),
         made(GATEWAY, "Gateway", {"listeners": [{"allowedRoutes": {"namespaces": SELECTED}}]}),
@@ -245,8 +265,51 @@ def test_the_certificate_of_a_webhook_is_taken_from_the_copy(
 
 
 def test_names_of_other_things_are_no_namespaces() -> None:
-    rules = [{"resources": ["secrets", "namespaces"], "resourceNames": ["shop"]}]
+    account = "system:serviceaccount:shop:worker"
+    rules = [{"resources": ["secrets", "namespaces"], "resourceNames": ["shop"]},
+             {"resources": ["secrets", "users"], "resourceNames": [account]},
+             {"resources": ["users"], "resourceNames": ["shop", "x:system:serviceaccount:shop:y"]},
+             {"resources": ["namespaces"], "verbs": ["list"]},
+             {"resources": ["users"], "verbs": ["impersonate"]},
+             {"resources": [], "resourceNames": [account]}]  # fmt: skip
     role = cluster_wide("rbac.authorization.k8s.io/v1", "ClusterRole", rules=rules)
     mine = copy.deepcopy(role)
     Targets(namespaces=MOVED).apply(mine)
     assert mine == role == expected(role, MOVED)
+
+
+EPHEMERAL = {"volumes": [{"name": "d"}, {"name": "tmp", "ephemeral": {"volumeClaimTemplate": {
+    "spec": {"storageClassName": "fast"}}}}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        made("v1", "PersistentVolumeClaim", {"storageClassName": "fast"}),
+        made("v1", "PersistentVolume", {"storageClassName": "fast"}),
+        made("v1", "PersistentVolumeClaim", {})
+        | {"metadata": {"name": "x", "annotations": {OLD_CLASS: "fast"}}},
+        made("apps/v1", "StatefulSet", {"volumeClaimTemplates": [
+            {"metadata": {"name": "data"}, "spec": {"storageClassName": "fast"}},
+            {"metadata": {"annotations": {OLD_CLASS: "fast"}}, "spec": {}}]}),
+        made("v1", "Pod", EPHEMERAL),
+        made("apps/v1", "Deployment", {"template": {"spec": EPHEMERAL}}),
+        made("batch/v1", "CronJob", {"jobTemplate": {"spec": {"template": {"spec": EPHEMERAL}}}}),
+        made("v1", "PodTemplate", None) | {"template": {"spec": EPHEMERAL}},
+    ],
+    ids=lambda obj: json.dumps(obj)[:60],
+)  # fmt: skip
+def test_every_claim_is_of_the_class_that_was_asked_for(obj: Object) -> None:
+    targets = Targets(storage_classes={"fast": "slow"})
+    mine = copy.deepcopy(obj)
+    targets.apply(mine)
+    assert "fast" not in json.dumps(mine)
+    assert targets.seen == {"fast"}
+    assert not targets.idle()
+
+
+def test_a_word_that_is_no_class_stays() -> None:
+    obj = made("example.com/v1", "Pod", EPHEMERAL)
+    before = copy.deepcopy(obj)
+    Targets(storage_classes={"fast": "slow"}).apply(obj)
+    assert obj == before

@@ -23,9 +23,11 @@ from resilience.backup.format.errors import (
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.snapshot_files import Files
+from resilience.backup.take.collect import collect
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.errors import Forbidden, Gone, ServerTrouble, Throttled
+from resilience.cluster.interface import Object
 from tests.backup.fakes import FakeClock, FakeCluster, config_map, deployment, secret, shop
 
 SHOP = Scope(namespaces=("shop",))
@@ -241,6 +243,87 @@ def test_cluster_scoped_objects_that_are_needed_come_along() -> None:
         ("clusterroles.rbac.authorization.k8s.io", "reader"),
         ("clusterrolebindings.rbac.authorization.k8s.io", "shop-reads"),
     }
+
+
+def role(name: str, *parts: str, **labels: str) -> Object:
+    """A ClusterRole; `parts` are values of the label `into` that it selects."""
+    selectors = [{"matchLabels": {"into": each}} for each in parts]
+    made: Object = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+                    "metadata": {"name": name, "labels": labels}, "rules": []}  # fmt: skip
+    return made | ({"aggregationRule": {"clusterRoleSelectors": selectors}} if parts else {})
+
+
+def bound_to(name: str) -> Object:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"shop-{name}"},
+        "roleRef": {"kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "shop"}],
+    }
+
+
+def test_the_roles_that_an_aggregated_role_consists_of_come_along() -> None:
+    """With rings, and without default roles and what says that it stays out."""
+    cluster, store = shop(), MemoryStore()
+    cluster.add(
+        bound_to("whole"),
+        role("whole", "it", "ring"),
+        role("part", into="it"),
+        role("ring", "it", "ring", into="ring"),
+        role("other", into="others"),
+        role("standard", into="it", **{"kubernetes.io/bootstrapping": "rbac-defaults"}),
+        role("hidden", into="it", **{"velero.io/exclude-from-backup": "true"}),
+    )
+    snapshot(cluster, store)
+    kept = opened(store, "one")
+    names = [line.address.name for line in kept.contents if line.kind == "ClusterRole"]
+    assert sorted(names) == ["part", "ring", "whole"]
+    assert kept.manifest
+    assert kept.manifest.warnings == (
+        "clusterroles.rbac.authorization.k8s.io hidden: labelled velero.io/exclude-from-backup",
+    )
+
+
+def test_parts_that_may_not_be_listed_fail_the_snapshot() -> None:
+    cluster = shop()
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        if (verb, kind) == ("list", "clusterroles.rbac.authorization.k8s.io"):
+            raise Forbidden(403, "no")
+
+    cluster.faults.append(fault)
+    cluster.add(bound_to("plain"), role("plain"))
+    snapshot(cluster, MemoryStore())  # nothing is listed for a role of its own rules
+    cluster.add(bound_to("whole"), role("whole", "it"))
+    with pytest.raises(Incomplete, match="clusterroles"):
+        snapshot(cluster, MemoryStore())
+
+
+@pytest.mark.parametrize(("group", "taken"), [("", False), ("vm.example.com/", True)])
+def test_only_an_ephemeral_volumes_data_is_left_to_its_pod(group: str, taken: bool) -> None:
+    cluster = shop()
+    cluster.add({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": {"volumeName": "pv"},
+        "metadata": {"name": "disk", "namespace": "shop", "ownerReferences": [
+            {"apiVersion": f"{group}v1", "kind": "Pod", "name": "m", "uid": "u",
+             "controller": True}]},
+    })  # fmt: skip
+    found = collect(cluster, SHOP, lambda resource, obj: None, clock=FakeClock())
+    assert found.claims == ([("shop", "disk", "pv")] if taken else [])
+
+
+def test_a_role_may_have_any_name_that_a_cluster_accepts() -> None:
+    odd = ["x\n::error::y\x1b[2J", "a\u00a0b", "..x", "ü" * 300]
+    cluster, store = shop(), MemoryStore()
+    for name in odd:
+        about = {"name": name, "namespace": "shop"}
+        cluster.add(bound_to("view") | {"kind": "RoleBinding", "metadata": about})
+    snapshot(cluster, store)
+    kept = opened(store, "one")
+    assert verify(kept).intact
+    names = [each.parsed()["metadata"]["name"] for each in kept.contents.objects()]
+    assert set(odd) < set(names)
 
 
 def test_exclusions_by_label_kind_and_namespace_are_honoured() -> None:

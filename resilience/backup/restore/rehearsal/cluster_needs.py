@@ -16,9 +16,9 @@ from resilience.cluster.interface import CLAIMS, VOLUMES, Cluster, Object, Resou
 from resilience.kube import objects
 from resilience.kube.label_selector import matches
 
-_STORAGE = "storageclasses.storage.k8s.io"
+STORAGE_CLASSES = "storageclasses.storage.k8s.io"
 _ASKED = {
-    _STORAGE: Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False),
+    STORAGE_CLASSES: Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False),
     "priorityclasses.scheduling.k8s.io": Resource(
         "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", False
     ),
@@ -36,6 +36,7 @@ class ClusterNeeds:
         self._known: dict[Need, bool] = {}
         self._classes_of_volumes: Collection[str] | None = None
         self._reserved: set[tuple[str, str]] = set()
+        self._restored_classes: set[str] = set()
 
     def live(self, claim: Object) -> Object:
         """The claim as it exists: its own class counts, whatever was recorded."""
@@ -81,12 +82,13 @@ class ClusterNeeds:
         if identity(obj) == "PersistentVolume":
             claim = (obj.get("spec") or {}).get("claimRef") or {}
             self._reserved.add((claim.get("namespace", ""), claim.get("name", "")))
+            self._restored_classes.add(str((obj.get("spec") or {}).get("storageClassName") or ""))
         return [*needs(obj)]
 
     def _is_there(self, need: Need, obj: Object) -> bool:
         if need not in self._known:
             self._known[need] = self._found(need)
-        return self._known[need] or (need.kind == _STORAGE and self._is_static(need, obj))
+        return self._known[need] or (need.kind == STORAGE_CLASSES and self._is_static(need, obj))
 
     def _found(self, need: Need) -> bool:
         try:
@@ -105,7 +107,7 @@ class ClusterNeeds:
             return True
         if self._classes_of_volumes is None:
             self._classes_of_volumes = self._classes()
-        return need.name in self._classes_of_volumes
+        return need.name in self._restored_classes or need.name in self._classes_of_volumes
 
     def _classes(self) -> set[str]:
         try:

@@ -14,7 +14,7 @@ from resilience.backup.objects.selection import Chosen
 from resilience.backup.restore.claims_to_fill import ClaimsToFill
 from resilience.backup.restore.outcome import Item, Outcome, RestoreReport
 from resilience.backup.restore.rehearsal import pod_templates
-from resilience.backup.restore.rehearsal.cluster_needs import ClusterNeeds
+from resilience.backup.restore.rehearsal.cluster_needs import STORAGE_CLASSES, ClusterNeeds
 from resilience.backup.restore.rehearsal.quotas import Quotas
 from resilience.backup.restore.rehearsal.recorded_roles import RecordedRoles
 from resilience.backup.restore.restore_request import RestoreRequest
@@ -81,17 +81,21 @@ class DryRunAnswers:
         what = f"{need} is neither on this cluster nor in what is restored"
         metadata = obj["metadata"]
         if identity(obj) == "PersistentVolumeClaim":
-            # An option names the snapshot's class, and the object has the one it is mapped to.
-            classes = self._classes.items()
-            own = [old for old, new in classes if new == need.name] or [need.name]
-            advice = f"map it with --map-storage-class {own[0]}=NAME"
+            advice = self._mapped(need)
             if self._claims.is_to_fill(obj):
                 return Written(Outcome.REJECTED, f"{what}, so its data has no place: {advice}")
             what = f"{what}, so it stays Pending: {advice}"
+        elif need.kind == STORAGE_CLASSES:
+            what = f"{what}, so the claims of its Pods stay Pending: {self._mapped(need)}"
         else:
             what = f"{what}, so its Pods are refused"
         self._note(f"{obj['kind']} {metadata['name']}: {what}")
         return written
+
+    def _mapped(self, need: Need) -> str:
+        """An option names the snapshot's class, and the object has the one it is mapped to."""
+        own = [old for old, new in self._classes.items() if new == need.name] or [need.name]
+        return f"map it with --map-storage-class {own[0]}=NAME"
 
     def _note(self, note: str) -> None:
         if note not in self._report.notes:  # report each note once

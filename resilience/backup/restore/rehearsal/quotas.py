@@ -22,7 +22,6 @@ _BY_PLURAL = frozenset(
     {"configmaps", "persistentvolumeclaims", "pods", "replicationcontrollers", "resourcequotas",
      "secrets", "services"}
 )  # fmt: skip
-_PORTS = {"NodePort": "services.nodeports", "LoadBalancer": "services.loadbalancers"}
 
 Amounts = dict[str, Fraction]
 
@@ -57,14 +56,25 @@ def _uses(kind: str, obj: Object) -> Iterator[tuple[str, Fraction]]:
     if kind in _BY_PLURAL:
         yield kind, Fraction(1)
     spec: Mapping[str, Any] = obj.get("spec") or {}
-    if identity(obj) == "Service" and (name := _PORTS.get(str(spec.get("type")))):
-        yield name, Fraction(len(spec.get("ports") or ()) if name.endswith("nodeports") else 1)
+    if identity(obj) == "Service":
+        yield from _of_service(spec)
     if identity(obj) == "PersistentVolumeClaim":
         size = _number((spec.get("resources") or {}).get("requests") or {}, "storage")
         yield "requests.storage", size
         if of_class := spec.get("storageClassName"):
             yield f"{of_class}.storageclass.storage.k8s.io/requests.storage", size
             yield f"{of_class}.storageclass.storage.k8s.io/persistentvolumeclaims", Fraction(1)
+
+
+def _of_service(spec: Mapping[str, Any]) -> Iterator[tuple[str, Fraction]]:
+    """A load balancer has node ports as well, unless it says that it needs none
+    (pkg/quota/v1/evaluator/core/services.go)."""
+    kind = spec.get("type")
+    if kind == "LoadBalancer":
+        yield "services.loadbalancers", Fraction(1)
+    allocated = kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is not False
+    if kind == "NodePort" or allocated:
+        yield "services.nodeports", Fraction(len(spec.get("ports") or ()))
 
 
 def _exceeded(quota: Object, more: Amounts) -> Iterator[str]:

@@ -33,6 +33,7 @@ def claim(size: str, of_class: str = "fast") -> Object:
 
 
 PORTS = [{"port": 80}, {"port": 81}]
+WITHOUT_PORTS = service(type="LoadBalancer", ports=PORTS, allocateLoadBalancerNodePorts=False)
 OF_CLASS = "fast.storageclass.storage.k8s.io"
 
 
@@ -43,6 +44,8 @@ OF_CLASS = "fast.storageclass.storage.k8s.io"
         ("count/configmaps", "1", "configmaps", config_map("a"), 1),
         ("count/deployments.apps", "0", "deployments.apps", deployment("a"), 2),
         ("services.nodeports", "0", "services", service(type="NodePort", ports=PORTS), 1),
+        ("services.nodeports", "0", "services", service(type="LoadBalancer", ports=PORTS), 1),
+        ("services.nodeports", "0", "services", WITHOUT_PORTS, 9),
         ("services.loadbalancers", "1", "services", service(type="LoadBalancer", ports=PORTS), 1),
         ("requests.storage", "500m", "persistentvolumeclaims", claim("600m"), 2),
         (f"{OF_CLASS}/requests.storage", "1", "persistentvolumeclaims", claim("1"), 1),
