@@ -10,8 +10,8 @@ APPS_REPORT ?= apps-report
 PROCESSORS := $(shell nproc 2>/dev/null || echo 1)
 # Tests mostly wait, for processes that start and end: more workers than processors do no harm. Each takes memory.
 WORKERS ?= $(shell [ $(PROCESSORS) -ge 8 ] && echo 9 || echo $$(($(PROCESSORS) + 1)))
-# What holds a service to a clock waits most of its time: two at once, where each has two processors.
-CLOCKED ?= $(shell [ $(PROCESSORS) -ge 4 ] && echo 2 || echo 0)
+# What holds a service to a clock waits most of its time, and takes a third of a processor: each has one.
+CLOCKED ?= $(shell [ $(PROCESSORS) -ge 4 ] && echo 4 || { [ $(PROCESSORS) -ge 2 ] && echo 2; } || echo 0)
 # Scenarios measure, so each worker gets two processors; on fewer than four, one process does it all.
 DEMO_WORKERS ?= $(shell [ $(PROCESSORS) -ge 8 ] && echo 4 || { [ $(PROCESSORS) -ge 4 ] && echo 2; } || echo 0)
 LOCKING := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade

@@ -2,8 +2,8 @@
 
 A file stays whole on one worker, because its fixtures hold servers. Files that take long begin
 first, so that no worker is left with one at the end. `alone` marks what a busy neighbour could
-make fail, because it holds a service to a clock: `make test` runs it afterwards, one by one, or two
-at once where each has two processors.
+make fail, because it holds a service to a clock: `make test` runs it afterwards, as many at once as
+there are processors, four at most.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("no clock", settings(), deadline=None)
     settings.load_profile("no clock")
     config.addinivalue_line(
-        "markers", "alone: holds a service to a clock; at most one other of these runs beside it"
+        "markers",
+        "alone: holds a service to a clock; what runs beside it is clocked too",
     )
 
 
