@@ -17,7 +17,7 @@ from pathlib import Path
 from resilience.cluster.interface import Object
 from resilience.commands import CommandError, settings
 from resilience.commands.outputs import answer
-from resilience.commands.saying import say
+from resilience.commands.saying import say, warn
 from resilience.config.settings import Settings
 from resilience.engine.guard import rbac
 from resilience.engine.guard.permissions import Need, merged, needed
@@ -41,6 +41,8 @@ def show(options: argparse.Namespace) -> int:
         raise CommandError(f"no {wanted} in {', '.join(options.paths)}; leave --only out for all")
     subject = _subject(options, given)
     objects = [*_namespaces(options, needs, subject, given), *_objects(needs, subject)]
+    if missing := _presupposed(objects):
+        warn(f"note: before this is applied, these namespaces have to exist: {', '.join(missing)}")
     if options.output == "yaml":  # one document each, for `kubectl apply -f -`
         say(rbac.text(objects).rstrip("\n"))
     else:
@@ -56,6 +58,12 @@ def _namespaces(
         return []
     all_of_them = options.with_namespaces
     return rbac.namespaces(needs, subject, given.journal_namespace, all_of_them=all_of_them)
+
+
+def _presupposed(objects: Sequence[Object]) -> Sequence[str]:
+    """The namespaces of objects, without those that are among them."""
+    printed = {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}
+    return sorted({each["metadata"].get("namespace", "") for each in objects} - printed - {""})
 
 
 def _needs(

@@ -105,20 +105,25 @@ def test_the_command_may_read_whether_each_namespace_consents(
 
 
 @pytest.mark.parametrize(
-    ("words", "names"),
+    ("words", "names", "presupposed"),
     [
-        ((), {"resilience-journal"}),
-        (("--without-namespaces",), set()),
-        (("--with-namespaces",), {"resilience-journal", "shop"}),
+        ((), {"resilience-journal"}, ": shop\n"),
+        (("--without-namespaces",), set(), ": resilience-journal, shop\n"),
+        (("--with-namespaces",), {"resilience-journal", "shop"}, ""),
     ],
 )
 def test_a_namespace_of_somebody_else_is_printed_only_when_asked_for(
-    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], names: set[str]
-) -> None:
-    """Applied, it takes away the labels that were applied before: consent, and Pod security."""
+    folder: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], names: set[str],
+    presupposed: str,
+) -> None:  # fmt: skip
+    """Applied, it takes away the labels that were applied before: consent, and Pod security. Those
+    that are not printed have to exist."""
     assert cli.main(["rbac", str(folder), "-o", "json", "--only", "backup", *words]) == 0
-    items = json.loads(capsys.readouterr().out)["items"]
+    printed = capsys.readouterr()
+    items = json.loads(printed.out)["items"]
     assert {each["metadata"]["name"] for each in items if each["kind"] == "Namespace"} == names
+    assert printed.err.endswith(presupposed)
+    assert bool(printed.err) is bool(presupposed)
 
 
 COPY = """
