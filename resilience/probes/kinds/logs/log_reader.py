@@ -148,7 +148,8 @@ class Reader:
             return False
         self._gap = self._gap or not joined
         self.trouble, self._clean = ROTATED if self._gap else "", True
-        self.whole = not self._gap and "previous" in how
+        # An open stream that ends after `finish` has read the rest takes nothing back.
+        self.whole = self.whole or (not self._gap and "previous" in how)
         return True
 
     def _joins(self, raw: bytes) -> bool:

@@ -120,6 +120,20 @@ def test_a_running_container_is_whole_once_its_rest_is_read() -> None:
     more.set()
 
 
+@pytest.mark.parametrize("end", [[], [Unreachable("broken")]])
+def test_an_open_stream_that_ends_after_the_rest_was_read_takes_nothing_back(
+    end: list[Any],
+) -> None:
+    """The undo may delete the Pod before the probe is judged."""
+    more = Event()
+    cluster = Cluster([line(1, "a"), more, *end], [line(1, "a")], after=(0, True))
+    reader, _ = read(cluster, lambda each: each.count == 1)
+    reader.finish(5.0)
+    more.set()
+    reader._thread.join(60)
+    assert (reader.whole, reader._thread.is_alive()) == (True, False)
+
+
 def test_one_whose_rest_cannot_be_read_is_not_whole() -> None:
     more = Event()
     cluster = Cluster([line(1, "a"), more], [Unreachable("timed out")])
