@@ -139,6 +139,11 @@ def _unmarked(sandbox_id: str) -> bool:
     return not processes.marked(sandbox_id)
 
 
+def _swept(made: set[Path]) -> bool:
+    home.sweep()
+    return not any(directory.exists() for directory in made)
+
+
 def test_an_owner_killed_while_starting_leaves_nothing() -> None:
     before = set(home.base().iterdir())
     owner = subprocess.Popen(
@@ -155,5 +160,5 @@ def test_an_owner_killed_while_starting_leaves_nothing() -> None:
         owner.wait()
     for directory in made:
         wait_for(functools.partial(_unmarked, directory.name), "no process is left")
-    home.sweep()
-    assert not [directory for directory in made if directory.exists()]
+    # A child that is not marked yet may hold the lock until it sees that its parent is gone.
+    wait_for(functools.partial(_swept, made), "its directory is gone")
