@@ -18,7 +18,7 @@ from resilience.language.shape.reading import Reading, child
 from resilience.language.text.near import nearest, quoted
 from resilience.model.inside import Dump, PlanHook
 from resilience.model.scenario import Drill, Exclude, Keep, PlanObjective, Step
-from resilience.model.store_urls import SCHEMES
+from resilience.model.store_urls import SCHEMES, told
 
 _PATTERN = re.compile(r"[a-z0-9*?]([-a-z0-9*?]{0,61}[a-z0-9*?])?")
 _LONGEST = 63
@@ -57,13 +57,19 @@ _STORE = (
 def store(node: Node, url: str, reading: Reading) -> None:
     """The place where snapshots are kept."""
     if not re.fullmatch(_STORE, url):
-        scheme = url.partition(":")[0]
         reading.wrong(
             node,
-            f"`store` is {quoted(url)}",
+            f"`store` is {quoted(told(url))}",
             "`s3://bucket/prefix`, `gs://bucket`, `az://container` or `file:DIRECTORY`",
-            nearest(scheme, SCHEMES) if ":" in url else quoted(f"file:{url}"),
+            _meant(url),
         )
+
+
+def _meant(url: str) -> str:
+    scheme, colon, _ = url.partition(":")
+    if not colon:
+        return quoted(f"file:{url}")
+    return "" if scheme in SCHEMES else nearest(scheme, SCHEMES)
 
 
 def schedule(node: Node, text: str, reading: Reading) -> None:

@@ -178,3 +178,12 @@ def test_a_drill_that_asks_anything_but_its_copy_is_refused(check: str) -> None:
 def test_a_drill_may_ask_its_copy_in_every_way(check: str) -> None:
     more = f"drill: {{into: '${{namespace}}-drill', then: [{{{check}}}]}}\n"
     assert read_real(PLAN + more).problems == ()
+
+
+@pytest.mark.parametrize("url", ["s3://KEY:hunter2@bucket/x", "ftp://bucket/x?key=hunter2"])
+def test_a_password_in_a_store_is_not_repeated(url: str) -> None:
+    problems = read(PLAN.replace("file:./data", url)).problems
+    (problem,) = problems
+    assert "***" in problem.message
+    assert "hunter2" not in problem.message
+    assert not problem.suggestion

@@ -118,6 +118,23 @@ def all_metadata(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]
             yield from all_metadata(inner, f"{pointer}/{number}")
 
 
+_COLLECTED = re.compile(
+    r"mirror\.linkerd\.io/exported|istio\.io/global|solo\.io/service-scope"
+    r"|grafana_(dashboard|datasource|alert|notifier|plugin)s?"
+)
+"""Labels by which a program elsewhere takes an object: a mesh that publishes a Service in other
+clusters, Grafana's sidecar, which writes the ConfigMaps of all namespaces into one folder."""
+
+
+def uncollected(obj: Object) -> Iterator[str]:
+    """What a copy's labels publish stands for the original's, and goes with the copy."""
+    labels = obj["metadata"].get("labels") or {}
+    for name in sorted(labels):
+        if _COLLECTED.fullmatch(name):
+            del labels[name]
+            yield f"/metadata/labels/{escaped(name)}"
+
+
 def untracked(obj: Object) -> Iterator[str]:
     """A GitOps controller that finds its label on a copy deletes the copy, or fights for it. A
     Pod keeps the recommended label `instance`, which Services select."""
@@ -202,6 +219,7 @@ RULES: Mapping[str, Callable[[Object], Iterator[str]]] = {
     "staying": staying,
     "unannounced": unannounced,
     "untracked": untracked,
+    "uncollected": uncollected,
     "served by no controller": unserved,
     "other hosts": other_hosts,
 }

@@ -92,6 +92,8 @@ _HELD = "a finalizer's controller would clean up for the copy what the original 
 _ELSEWHERE = frozenset({"Endpoints", "EndpointSlice.discovery.k8s.io"})
 _UNGRANTED = "the drill's account does not hold what it grants, which the plan accepts"
 _RIGHTS = frozenset(f"{kind}.rbac.authorization.k8s.io" for kind in ("Role", "RoleBinding"))
+_COLLECTED = "a program elsewhere would take the copy for the original"
+_GRAFANA = ("dashboard", "datasource", "alert", "notifier", "plugin")
 _LABEL = "a GitOps controller would treat the copy as its own"
 _INSIDE = "a copy is reached from inside the cluster only"
 
@@ -264,6 +266,15 @@ ENTRIES: tuple[AllowedDifference, ...] = (
         AllowedDifference(ANY, f"metadata/{part}/{name}", _LABEL, now=_gone)
         for part in ("labels", "annotations")
         for name in _TRACKED
+    ),
+    *(
+        AllowedDifference(ANY, f"metadata/labels/{name}", _COLLECTED, now=_gone, must=True)
+        for name in (
+            "mirror.linkerd.io~1exported",
+            "istio.io~1global",
+            "solo.io~1service-scope",
+            *(f"grafana_{each}{end}" for each in _GRAFANA for end in ("", "s")),
+        )
     ),
 )
 

@@ -26,7 +26,7 @@ from urllib.parse import parse_qsl, urlsplit
 from resilience.backup.format.errors import BadRequest
 from resilience.backup.store.base import Store
 from resilience.backup.store.directory import DirectoryStore
-from resilience.model.store_urls import FORMS
+from resilience.model.store_urls import FORMS, told
 
 _OPTIONS = (
     "endpoint",
@@ -56,13 +56,15 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
     folder)."""
     if "#" in url:
         raise BadRequest(
-            f"store {url!r}: a `#` would cut off what follows it; expected none; write it as %23"
+            f"store {told(url)!r}: a `#` would cut off what follows it; expected none; "
+            "write it as %23"
         )
     parts = urlsplit(url)
+    _require_no_password(url)
     if parts.scheme == "file":
         path = Path(parts.path if not parts.netloc else parts.netloc + parts.path)
         if not str(path) or str(path) == ".":
-            raise BadRequest(f"store {url!r}: name a directory, such as file:./backups-data")
+            raise BadRequest(f"store {told(url)!r}: name a directory, such as file:./backups-data")
         return DirectoryStore(((base or Path()) / path).absolute())
     if parts.scheme == "s3" and parts.netloc:
         from resilience.backup.store.s3 import S3Store
@@ -89,7 +91,18 @@ def open_store(url: str, *, base: Path | None = None) -> Store:
 
         given = _known(url, parts.query, OPTIONS[parts.scheme])
         return cloud_store(parts.scheme, parts.netloc, _prefix(parts.path), given, url=url)
-    raise BadRequest(f"store {url!r}: expected {FORMS}")
+    raise BadRequest(f"store {told(url)!r}: expected {FORMS}")
+
+
+def _require_no_password(url: str) -> None:
+    """A URL is printed and recorded, and every process of the host can read a command line."""
+    parts = urlsplit(url)
+    places = (parts.netloc, *(urlsplit(each).netloc for _, each in parse_qsl(parts.query)))
+    if any("@" in each for each in places):
+        raise BadRequest(
+            f"store {told(url)!r} holds a name or a password before `@`; expected none: "
+            "credentials come from the environment or a profile"
+        )
 
 
 def _prefix(path: str) -> str:
@@ -101,19 +114,24 @@ def _known(url: str, query: str, known: Sequence[str]) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     for key in options:
         if key not in known:
-            raise BadRequest(f"store {url!r}: unknown option {key!r}; known: {', '.join(known)}")
+            raise BadRequest(
+                f"store {told(url)!r}: unknown option {key!r}; known: {', '.join(known)}"
+            )
     for key, values in _VALUES.items():
         if options.get(key, values[0]) not in values:
-            raise BadRequest(f"store {url!r}: {key}={options[key]}; expected {' or '.join(values)}")
+            raise BadRequest(
+                f"store {told(url)!r}: {key}={options[key]}; expected {' or '.join(values)}"
+            )
     return options
 
 
 def _options(url: str, query: str) -> dict[str, str]:
     options = _known(url, query, _OPTIONS)
     if options.get("kms_key") and not options.get("sse", "").startswith("aws:kms"):
-        raise BadRequest(f"store {url!r}: kms_key needs sse=aws:kms or sse=aws:kms:dsse")
+        raise BadRequest(f"store {told(url)!r}: kms_key needs sse=aws:kms or sse=aws:kms:dsse")
     if options.get("sse_c") and options.get("sse"):
         raise BadRequest(
-            f"store {url!r}: sse_c is a key of your own and sse a key of the store's; expected one"
+            f"store {told(url)!r}: sse_c is a key of your own and sse a key of the store's; "
+            "expected one"
         )
     return options

@@ -251,6 +251,28 @@ def test_no_gitops_controller_takes_the_copy_for_its_own(label: str) -> None:
     assert obj["metadata"]["labels"] == obj["metadata"]["annotations"] == {"app": "web"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("Service", "mirror.linkerd.io/exported"),
+        ("Service", "istio.io/global"),
+        ("Service", "solo.io/service-scope"),
+        ("ConfigMap", "grafana_dashboard"),
+        ("ConfigMap", "grafana_dashboards"),
+        ("Secret", "grafana_datasource"),
+        ("Secret", "grafana_alert"),
+        ("ConfigMap", "grafana_notifier"),
+        ("ConfigMap", "grafana_plugin"),
+    ],
+)
+def test_no_program_elsewhere_takes_the_copy_for_the_original(kind: str, label: str) -> None:
+    labels = {label: "true", "app": "web", f"x-{label}": "kept"}
+    obj = made("v1", kind, labels=labels)
+    assert copied(obj)["metadata"]["labels"] == {"app": "web", f"x-{label}": "kept"}
+    (harm,) = not_rewritten(obj, obj)
+    assert label in harm.pointer.replace("~1", "/")
+
+
 def test_a_pod_keeps_the_label_by_which_services_select_it() -> None:
     labels = {"app.kubernetes.io/instance": "shop"}
     assert copied(made("v1", "Pod", {"containers": []}, labels=dict(labels)))["metadata"][

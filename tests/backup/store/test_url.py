@@ -71,3 +71,29 @@ def test_the_aws_configuration_says_how_a_bucket_is_addressed() -> None:
 @pytest.mark.usefixtures("configured")
 def test_the_url_goes_before_the_aws_configuration() -> None:
     assert style("s3://plain/x?endpoint=http://127.0.0.1:1&addressing=path") == "path"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://KEY:hunter2@bucket/x",
+        "gs://u:hunter2@bucket/p",
+        "az://u:hunter2@c/p?account=a",
+        "s3://bucket/x?endpoint=https://u:hunter2@s3.example",
+        "s3://bucket/x?secret_key=hunter2",
+        "az://c/p?account=a&sig=hunter2",
+        "s3://u:hunter2@bucket/x#y",
+        "S4://u:hunter2@bucket/x",
+        "s3://bucket/x?sse_c=hunter2&sse=AES256",
+    ],
+)
+def test_a_password_in_a_url_is_refused_and_not_repeated(url: str) -> None:
+    """What is printed and recorded is no place for it."""
+    with pytest.raises(BadRequest) as refused:
+        open_store(url)
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in repr(refused.value.__cause__)
+
+
+def test_an_at_sign_in_a_prefix_is_no_password() -> None:
+    assert opened("s3://plain/a@b?region=r").settings.prefix == "a@b"
