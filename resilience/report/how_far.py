@@ -25,6 +25,7 @@ _SIZES = ("B", "kB", "MB", "GB", "TB")
 class _Running:
     task: Task
     began: float
+    moved: float
     done: int = 0
 
 
@@ -39,11 +40,13 @@ class Tasks:
     @contextmanager
     def __call__(self, task: Task) -> Iterator[Done]:
         """A `Listener`."""
-        mine = _Running(task, self._clock())
+        began = self._clock()
+        mine = _Running(task, began, began)
 
         def done(count: int) -> None:
             with self._lock:
                 mine.done += count
+                mine.moved = self._clock()
 
         with self._lock:
             self._running.append(mine)
@@ -57,8 +60,11 @@ class Tasks:
         """One line for each task that has run for at least `older` seconds."""
         now = self._clock()
         with self._lock:
-            return [line(each.task, each.done, now - each.began) for each in self._running
-                    if now - each.began >= older]  # fmt: skip
+            return [
+                line(each.task, each.done, now - each.began, now - each.moved)
+                for each in self._running
+                if now - each.began >= older
+            ]
 
     @contextmanager
     def told(self, say: Callable[[str], None], every: float = EVERY) -> Iterator[None]:
@@ -80,11 +86,14 @@ class Tasks:
             speaker.join()
 
 
-def line(task: Task, done: int, seconds: float) -> str:
-    """One line: the task, how much of the total is done, the rate, and the remaining time."""
+def line(task: Task, done: int, seconds: float, still: float = 0.0) -> str:
+    """One line: the task, how much of the total is done, the rate, and the remaining time. A task
+    that waits or has stalled has no rate: `still` is how long nothing has been added."""
     if not task.unit:
         return f"{task.what}, for {span(seconds)}"
     parts = [f"{task.what}: {_amounts(task, done)}"]
+    if done and still >= EVERY:
+        return f"{parts[0]}, nothing new for {span(still)}"
     rate = done / seconds if seconds > 0 else 0.0
     if rate:
         parts.append(f"{_size(rate)}/s" if task.unit == "byte" else f"{rate:.3g}/s")

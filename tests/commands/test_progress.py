@@ -44,6 +44,21 @@ def test_a_progress_line_shows_amount_rate_and_time_left(
     assert line(task, done, seconds) == text
 
 
+def test_a_task_that_waits_tells_no_time_left() -> None:
+    """Objects of a restore wait while volumes are filled, and a stream may stall."""
+    now = [0.0]
+    tasks = Tasks(lambda: now[0])
+    with tasks(Task("restore objects", 100, "object")) as done:
+        now[0] = 5.0
+        done(50)
+        now[0] = 14.9
+        assert tasks.lines() == ["restore objects: 50 of 100 objects, 3.36/s, 15s left"]
+        now[0] = 45.0
+        assert tasks.lines() == ["restore objects: 50 of 100 objects, nothing new for 40s"]
+        done(1)
+        assert "left" in tasks.lines()[0]
+
+
 def test_a_log_gets_a_line_for_each_period_also_when_nothing_moves() -> None:
     said: list[str] = []
     twice = threading.Event()
