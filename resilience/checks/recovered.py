@@ -51,8 +51,7 @@ def run(_: Recovered, context: CheckContext) -> str:
         context.note(What.NOTE, vain.text)
     judged = [each for each in found if each.seconds is None or not each.vain]
     if not judged:
-        text = "; ".join(each.text for each in found)
-        raise NotMet(f"no serving Pod was harmed: {text}", final=True, unknown=True)
+        raise NotMet(_in_vain(found), final=True, unknown=True)
     findings = [_finding(each, promise, context) for each in judged]
     for finding in findings:
         context.add_finding(finding)
@@ -62,6 +61,12 @@ def run(_: Recovered, context: CheckContext) -> str:
         unknown = all(finding.result is Result.NOT_MEASURED for finding in wrong)
         raise NotMet("; ".join(texts), final=True, unknown=unknown)
     return "; ".join(each.text for each in found)
+
+
+def _in_vain(found: Sequence[Recovery]) -> str:
+    harmed = any(each.unwanted for each in found)
+    why = "no recovery was measured" if harmed else "no serving Pod was harmed"
+    return f"{why}: {'; '.join(each.text for each in found)}"
 
 
 def _crashing(found: Sequence[Recovery], context: CheckContext) -> list[str]:

@@ -57,8 +57,16 @@ class Recovery:
 
     @property
     def vain(self) -> bool:
-        """Whether nothing served before that could come back, so that nothing has to."""
-        return self.before <= self.stranded
+        """Whether nothing has to come back: nothing served before that could, or none is wanted."""
+        return self.before <= self.stranded or self.unwanted
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether the workload was scaled to 0 since, by someone or by an autoscaler. A Job that
+        wants no Pod any more is done."""
+        return (
+            self.due == 0 and self.before > self.stranded and not self.workload.startswith("job/")
+        )
 
     @property
     def doubtful(self) -> bool:
@@ -70,6 +78,8 @@ class Recovery:
         """Readable form."""
         if self.seconds is None:
             return f"{self.workload} has {self.serving} of {self.due} serving Pods back"
+        if self.unwanted:
+            return f"{self.workload} wants 0 Pods now: none has to come back"
         if self.vain and self.stranded:
             return f"{self.workload} is bound to a node that is down: none has to come back"
         if self.vain:

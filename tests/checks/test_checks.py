@@ -172,6 +172,16 @@ def test_where_nothing_served_no_recovery_was_measured(here: World) -> None:
     assert "is Pending and not ready" in finding.measured
 
 
+def test_a_workload_that_is_scaled_to_zero_proves_no_recovery(here: World) -> None:
+    """As KEDA does with an idle one: nothing came back, and nothing had to."""
+    record = here.run(
+        when=[kill(), step(SCALE, Phase.WHEN, workload=WEB, replicas=0)],
+        then=[step(RECOVERED, Phase.THEN)],
+    )
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "no recovery was measured: deployment/web wants 0 Pods now" in record.message
+
+
 def test_recovered_without_a_victim_is_no_pass(here: World) -> None:
     record = here.run(
         when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=4)], then=[step(RECOVERED, Phase.THEN)]

@@ -166,6 +166,26 @@ def test_nothing_brings_back_what_nobody_wants_any_more() -> None:
     assert found.text == "deployment/web recovered in 0.10s, with 2 of 3 Pods wanted"
 
 
+@pytest.mark.parametrize(
+    ("title", "wanted", "unwanted"),
+    [("deployment/web", 0, True), ("deployment/web", 1, False), ("job/web", 0, False)],
+)
+def test_a_workload_scaled_to_zero_proves_no_recovery(
+    title: str, wanted: int, unwanted: bool
+) -> None:
+    gone = [change(10.1, pod(name), "DELETED") for name in "bc"]
+    found = of([change(10.1, pod("a", dying=True)), *gone, change(10.2, pod("n"))], wanted,
+               victim("a", workload_title=title))  # fmt: skip
+    assert (found.unwanted, found.vain) == (unwanted, unwanted)
+    assert ("wants 0 Pods now: none has to come back" in found.text) is unwanted
+
+
+def test_a_pod_of_a_node_that_is_down_is_not_unwanted() -> None:
+    [found] = recoveries([victim("a")], START[:1], SETS, wanting(0), stranded=lambda victim: True)
+    assert found.vain
+    assert not found.unwanted
+
+
 def test_more_wanted_than_before_is_not_demanded() -> None:
     back = [change(10.1, pod("a", dying=True)), change(12.0, pod("n"))]
     assert of(back, 5).seconds == pytest.approx(2.0)

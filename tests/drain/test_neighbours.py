@@ -8,7 +8,7 @@ import pytest
 
 from resilience.cluster.interface import Object
 from resilience.drain.capacity import homeless
-from resilience.drain.neighbours import ANTI_AFFINITY, EXISTING, PORTS, SPREAD
+from resilience.drain.neighbours import ANTI_AFFINITY, EXISTING, PORTS, SPREAD, Neighbours
 from resilience.kube.tolerations import CORDON
 from tests.drain.test_capacity import node, pod
 
@@ -84,9 +84,11 @@ def test_only_pods_that_stay_and_match_are_in_the_way(other: Object, is_in_the_w
     ],
 )
 def test_a_term_means_its_own_namespace_unless_it_says_more(term: Any, is_meant: bool) -> None:
-    other = web("2", "b")
-    other["metadata"]["namespace"] = "bank"
-    assert bool(obstacles([web("1", **apart(**term))], [other], nodes="b")) is is_meant
+    there, own = web("2", "b"), web("2", "b")
+    there["metadata"]["namespace"] = "bank"
+    assert bool(obstacles([web("1", **apart(**term))], [there], nodes="b")) is is_meant
+    in_own = not term or term.get("namespaceSelector") == {}
+    assert bool(obstacles([web("1", **apart(**term))], [own], nodes="b")) is in_own
 
 
 def test_a_pod_that_keeps_others_away_does_so_for_its_zone() -> None:
@@ -96,6 +98,8 @@ def test_a_pod_that_keeps_others_away_does_so_for_its_zone() -> None:
     assert lost.reason == f"0/2 nodes are available: 2 {EXISTING}"
     assert not homeless([web("1")], [nodes[0], nodes[2]], [shy], [on("a")])
     assert not homeless([web("1")], [nodes[0], nodes[3]], [shy], [on("a")]), "it has no zone"
+    unzoned = web("2", "e", labels={"app": "db"}, **apart("zone"))
+    assert not homeless([web("1")], [nodes[3]], [unzoned], []), "and is in nobody's zone"
 
 
 def test_a_drained_node_stays_an_empty_domain_of_a_hard_spread() -> None:
@@ -158,8 +162,33 @@ def test_only_pods_of_the_same_rule_are_counted() -> None:
 
 def test_what_moves_into_an_empty_zone_makes_room_in_the_others() -> None:
     nodes = [on("b", "west"), on("c", "east")]
+    nodes[1]["status"]["allocatable"]["pods"] = "1"
     moving = [web("1", **spread("zone")), web("4", **spread("zone"))]
     assert not homeless(moving, nodes, [web("2", "b")], [on("a", "east")])
+    assert not homeless(moving, nodes[::-1], [web("2", "b")], [on("a", "east")])
+
+
+def test_how_the_pods_that_move_are_placed_is_not_foretold() -> None:
+    moving = [web(name, **spread(nodeTaintsPolicy="Honor")) for name in "12"]
+    full = on("c")
+    full["status"]["allocatable"]["pods"] = "0"
+    assert not homeless(moving, [on("b"), full], [], [on("a")])
+
+
+def test_a_node_without_one_of_the_keys_is_no_domain_of_the_others() -> None:
+    rules = [*spread()["topologySpreadConstraints"],
+             *spread("zone", skew=5)["topologySpreadConstraints"]]  # fmt: skip
+    both = web("1", topologySpreadConstraints=rules)
+    assert not homeless([both], [on("b", "east")], [web("2", "b")], [on("a")])
+    assert homeless([both], [on("b", "east")], [web("2", "b")], [on("a", "east")])
+
+
+def test_who_was_placed_counts_at_once() -> None:
+    here = Neighbours([on("b"), on("c")], [], [web("2", "b")])
+    one = web("1", **spread())
+    assert here.obstacle(one, on("b")) == SPREAD
+    here.place(web("4"), on("c"))
+    assert here.obstacle(one, on("b")) == ""
 
 
 @pytest.mark.parametrize(
@@ -170,6 +199,7 @@ def test_what_moves_into_an_empty_zone_makes_room_in_the_others() -> None:
         ({"hostPort": 80, "protocol": "UDP"}, {"hostPort": 80}, True),
         ({"hostPort": 80, "hostIP": "10.0.0.1"}, {"hostPort": 80}, False),
         ({"hostPort": 80, "hostIP": "10.0.0.1"}, {"hostPort": 80, "hostIP": "10.0.0.2"}, True),
+        ({"hostPort": 80, "hostIP": "10.0.0.1"}, {"hostPort": 80, "hostIP": "10.0.0.1"}, False),
         ({"containerPort": 80}, {"containerPort": 80}, True),
     ],
 )

@@ -8,8 +8,8 @@ from tests.actions.pods.test_blocking_budgets import Asking
 from tests.drain.objects import budget, pod
 
 
-def said(*others: Object) -> str:
-    asked = pod("asked")
+def said(*others: Object, ready: bool = True) -> str:
+    asked = pod("asked", ready=ready)
     context = Asking(budget(), budget("db", selector={"matchLabels": {"app": "db"}}), asked,
                      *others)  # fmt: skip
     return held_up.reason(asked, context)  # type: ignore[arg-type]
@@ -29,7 +29,7 @@ def test_pods_that_do_not_serve_are_named_with_their_state() -> None:
 def test_who_serves_has_ended_or_is_under_another_budget_is_not_named() -> None:
     other = pod("other", app="db", ready=False)
     assert said(pod("serving"), pod("done", phase="Succeeded", ready=False), other) == ""
-    assert said() == "", "nor the Pod itself"
+    assert said(ready=False) == "", "nor the Pod itself"
 
 
 def test_only_a_few_are_named() -> None:

@@ -98,6 +98,8 @@ class JobController(Controller):
         verdict = self._verdict(job, sync)
         wait = None
         if verdict is not None:
+            for pod in sync.kept:
+                self._count(job, pod, Outcome.FAILED, sync)
             conditions = self._finish(job, sync, verdict, conditions)
         elif not is_deleting(job):
             wait = self._manage(job, sync)
@@ -131,6 +133,7 @@ class JobController(Controller):
         owned = claim(self, self.pods, job, self.kind, FINALIZER)
         if is_indexed(job):
             sync.indexes = per_index.look(job, list(owned), self._ended_or_now)
+        kept = per_index.kept(job, list(owned), sync.indexes, sync.done) if sync.indexes else set()
         for pod in sorted(owned, key=ended_at):
             result = outcome(job, pod)
             if result is Outcome.RUNNING:
@@ -138,7 +141,10 @@ class JobController(Controller):
             elif result is Outcome.TERMINATING:
                 sync.terminating.append(pod)
             elif FINALIZER in finalizers_of(pod):
-                self._count(job, pod, result, sync)
+                if uid_of(pod) not in kept:
+                    self._count(job, pod, result, sync)
+                else:
+                    sync.kept.append(pod)
             if result is Outcome.FAILED and is_deleting(pod) and not has_ended(pod):
                 sync.terminating.append(pod)
         return sync

@@ -20,6 +20,7 @@ class Sync:
     active: list[Obj] = field(default_factory=list)
     terminating: list[Obj] = field(default_factory=list)
     counted: list[Obj] = field(default_factory=list)
+    kept: list[Obj] = field(default_factory=list)
     succeeded: int = 0
     failed: int = 0
     done: set[int] = field(default_factory=set)
@@ -49,4 +50,12 @@ def ended_at(pod: Obj) -> float:
         parse_or_zero(((s.get("state") or {}).get("terminated") or {}).get("finishedAt"))
         for s in statuses
     ]
-    return max(ends, default=0.0)
+    return max(ends, default=0.0) or _deleted_at(pod)
+
+
+def _deleted_at(pod: Obj) -> float:
+    metadata = pod["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        return 0.0
+    grace = float(metadata.get("deletionGracePeriodSeconds") or 0)
+    return parse_or_zero(metadata["deletionTimestamp"]) - grace

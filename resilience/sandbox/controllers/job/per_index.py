@@ -1,8 +1,8 @@
 """Indexed Jobs with per-index limits: backoffLimitPerIndex, FailIndex, successPolicy. Pure.
 
 Source: pkg/controller/job/{indexed_job_utils,success_policy}.go. A Pod records how often its index
-failed before it; the real controller keeps the last failed Pod until the next one is created, here
-the count starts over if a failed Pod is deleted by hand.
+failed before it, so the last failed Pod of an index is kept (`kept`) until the next one exists,
+also if it was deleted or evicted. Ignored failures count for the back-off.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from resilience.sandbox.controllers.job.completion_indexes import index_of, pars
 from resilience.sandbox.controllers.job.completion_plan import Verdict, back_off
 from resilience.sandbox.controllers.job.ended_pods import Action, Outcome, judge, outcome
 from resilience.sandbox.kube.api import Obj
-from resilience.sandbox.kube.object_edits import annotations_of
+from resilience.sandbox.kube.object_edits import annotations_of, is_deleting, uid_of
 
 FAILURES: Final = "batch.kubernetes.io/job-index-failure-count"
 IGNORED: Final = "batch.kubernetes.io/job-index-ignored-failure-count"
@@ -38,7 +38,7 @@ class Indexes:
     def waiting(self, now: float) -> dict[int, float]:
         """Seconds of back-off left, for the indexes that have any."""
         left = {
-            index: moment + back_off(self.failures.get(index, 0)) - now
+            index: moment + back_off(self.failures.get(index, 0) + self.ignored.get(index, 0)) - now
             for index, moment in self.moments.items()
         }
         return {index: seconds for index, seconds in left.items() if seconds > 0}
@@ -72,6 +72,26 @@ def look(job: Obj, pods: Sequence[Obj], ended_at: Callable[[Obj], float]) -> Ind
         found.ignored[index] = max(ignored, found.ignored.get(index, 0))
         found.moments[index] = max(ended_at(pod), found.moments.get(index, 0.0))
     return found
+
+
+def kept(job: Obj, pods: Sequence[Obj], known: Indexes, done: set[int]) -> set[str]:
+    """uids of the failed Pods that carry their index's numbers, until a Pod follows them; none for
+    a Job that is being deleted, and none that fails the whole Job."""
+    if is_deleting(job):
+        return set()
+    running = {index_of(pod) for pod in pods if outcome(job, pod) is Outcome.RUNNING}
+    last: dict[int, Obj] = {}
+    for pod in pods:
+        index = index_of(pod)
+        if index is None or index in running | known.failed | done:
+            continue
+        if outcome(job, pod) is Outcome.FAILED and judge(job, pod).action is not Action.FAIL_JOB:
+            last[index] = max((last.get(index, pod), pod), key=_failures)
+    return {uid_of(pod) for pod in last.values()}
+
+
+def _failures(pod: Obj) -> int:
+    return _carried(pod, FAILURES) + _carried(pod, IGNORED)
 
 
 def _carried(pod: Obj, name: str) -> int:

@@ -8,7 +8,9 @@ import pytest
 
 from resilience.sandbox.controllers.job.completion_indexes import index_of
 from resilience.sandbox.controllers.job.per_index import FAILURES, IGNORED, success
+from resilience.sandbox.controllers.job.pod_tracking import FINALIZER
 from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.object_edits import finalizers_of
 from tests.sandbox.controllers.job.test_job import alive, end, reason, started, status
 from tests.sandbox.controllers.world import World
 
@@ -100,6 +102,55 @@ def test_ignored_failures_do_not_count_for_their_index(world: World) -> None:
     carried = pod_of(world, 0)["metadata"]["annotations"]
     assert (carried[FAILURES], carried[IGNORED]) == ("0", "1")
     assert status(world)["failedIndexes"] == ""
+
+
+def test_an_ignored_failure_is_waited_for_like_any_other(world: World) -> None:
+    per_index(world, limit=0, podFailurePolicy=rule("Ignore"))
+    end(world, pod_of(world, 0), "Failed", 42)
+    world.run(9)
+    assert working(world) == {1, 2}
+    world.run(2)
+    assert working(world) == {0, 1, 2}
+
+
+def test_a_deleted_pod_of_an_index_is_remembered_until_the_next_one_exists() -> None:
+    world = per_index(World(stop=30), limit=1)
+    name = pod_of(world, 0)["metadata"]["name"]
+    world.delete("pods", name)
+    world.run(5)
+    assert FINALIZER in finalizers_of(world.get("pods", name))
+    assert 0 not in working(world)
+    world.run(7)
+    assert FINALIZER not in finalizers_of(world.get("pods", name)), "another one follows"
+    assert pod_of(world, 0)["metadata"]["annotations"][FAILURES] == "1"
+    world.delete("pods", pod_of(world, 0)["metadata"]["name"])
+    world.run(5)
+    assert status(world)["failedIndexes"] == "0"
+
+
+def test_what_was_kept_is_counted_when_the_job_ends(world: World) -> None:
+    per_index(world, limit=5, parallelism=2, activeDeadlineSeconds=5)
+    end(world, pod_of(world, 0), "Failed")
+    assert status(world).get("failed") is None
+    world.run(6)
+    assert reason(world, "FailureTarget") == "DeadlineExceeded"
+    assert status(world)["failed"] >= 1
+
+
+def test_a_rule_that_fails_the_job_does_so_at_once(world: World) -> None:
+    per_index(world, limit=5, podFailurePolicy=rule("FailJob"))
+    end(world, pod_of(world, 0), "Failed", 42)
+    assert reason(world, "FailureTarget") == "PodFailurePolicy"
+
+
+def test_a_job_that_is_deleted_keeps_no_pod(world: World) -> None:
+    per_index(world, limit=5)
+    end(world, pod_of(world, 0), "Failed")
+    [job] = world.all("jobs.batch")
+    world.delete("jobs.batch", job["metadata"]["name"], propagation="Foreground")
+    world.run(5)
+    assert world.all("jobs.batch") == []
+    assert world.all("pods") == []
 
 
 def test_a_success_policy_ends_the_job_before_all_indexes_are_done(world: World) -> None:
