@@ -12,8 +12,8 @@ PROCESSORS := $(shell nproc 2>/dev/null || echo 1)
 WORKERS ?= $(shell [ $(PROCESSORS) -ge 8 ] && echo 9 || echo $$(($(PROCESSORS) + 1)))
 # What holds a service to a clock waits most of its time, and takes a third of a processor: each has one.
 CLOCKED ?= $(shell [ $(PROCESSORS) -ge 4 ] && echo 4 || { [ $(PROCESSORS) -ge 2 ] && echo 2; } || echo 0)
-# Scenarios measure, so each worker gets two processors; on fewer than four, one process does it all.
-DEMO_WORKERS ?= $(shell [ $(PROCESSORS) -ge 8 ] && echo 4 || { [ $(PROCESSORS) -ge 4 ] && echo 2; } || echo 0)
+# So do scenarios: a worker takes a third of a processor, too. More than four find nothing to do.
+DEMO_WORKERS ?= $(shell [ $(PROCESSORS) -ge 8 ] && echo 4 || { [ $(PROCESSORS) -ge 2 ] && echo 2; } || echo 0)
 LOCKING := --quiet --generate-hashes --universal --python-version 3.11 --no-header --upgrade
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Tests start thousands of interpreters. Images of CI forbid bytecode, and each would compile us anew.

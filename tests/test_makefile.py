@@ -86,9 +86,9 @@ def test_modules_are_compiled_once_whatever_the_environment_forbids(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("processors", "workers"),
-    [(1, "2 0 0"), (2, "3 2 0"), (3, "4 2 0"), (4, "5 4 2"), (64, "9 4 4")],
+    [(1, "2 0 0"), (2, "3 2 2"), (3, "4 2 2"), (4, "5 4 2"), (64, "9 4 4")],
 )
-def test_a_clocked_test_has_a_processor_and_a_worker_of_the_demo_has_two(
+def test_what_measures_has_a_processor_for_each_worker(
     machine: Path, processors: int, workers: str
 ) -> None:
     _program(machine, "nproc", f"echo {processors}")
