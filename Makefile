@@ -8,8 +8,8 @@ CLIENTS ?= clients-report
 VELERO_REPORT ?= velero-report
 APPS_REPORT ?= apps-report
 PROCESSORS := $(shell nproc 2>/dev/null || echo 1)
-# Tests mostly wait, for processes that start and end: more workers than processors do no harm. Each takes memory.
-WORKERS ?= $(shell [ $(PROCESSORS) -ge 8 ] && echo 9 || echo $$(($(PROCESSORS) + 1)))
+# Half of the time tests wait, for processes that start and end: two workers keep a processor busy. Each takes 0.5 GB.
+WORKERS ?= $(shell [ $(PROCESSORS) -ge 4 ] && echo 9 || echo $$((2 * $(PROCESSORS) + 1)))
 # What holds a service to a clock waits most of its time, and takes a third of a processor: each has one.
 CLOCKED ?= $(shell [ $(PROCESSORS) -ge 4 ] && echo 4 || { [ $(PROCESSORS) -ge 2 ] && echo 2; } || echo 0)
 # So do scenarios: a worker takes a third of a processor, too. More than four find nothing to do.

@@ -86,7 +86,7 @@ def test_modules_are_compiled_once_whatever_the_environment_forbids(tmp_path: Pa
 
 @pytest.mark.parametrize(
     ("processors", "workers"),
-    [(1, "2 0 0"), (2, "3 2 2"), (3, "4 2 2"), (4, "5 4 2"), (64, "9 4 4")],
+    [(1, "3 0 0"), (2, "5 2 2"), (3, "7 2 2"), (4, "9 4 2"), (64, "9 4 4")],
 )
 def test_what_measures_has_a_processor_for_each_worker(
     machine: Path, processors: int, workers: str
