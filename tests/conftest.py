@@ -9,8 +9,6 @@ there are processors, four at most.
 from __future__ import annotations
 
 import gc
-import os
-import sys
 from collections.abc import Generator
 from copy import copy
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from resilience.model.masks import MASKS
+from tests.inner_runs import LEFT_OUT, hear_signals, keep_bytecode
 
 LONGEST_FIRST = (
     "tests/zoo/test_zoo.py",
@@ -48,13 +47,10 @@ LONGEST_FIRST = (
 )
 """Files by how long they take; all others follow as they come."""
 
-LEFT_OUT = "-p no:hypothesispytest -p no:anyio"
-"""Plugins that a pytest started by a test does without: they import all of Hypothesis and of anyio,
-two thirds of what a short run takes."""
-
 
 def pytest_configure(config: pytest.Config) -> None:
     keep_bytecode()
+    hear_signals()
     # What an example may take in real time says more of the machine than of what is tested.
     settings.register_profile("no clock", settings(), deadline=None)
     settings.load_profile("no clock")
@@ -62,13 +58,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "alone: holds a service to a clock; what runs beside it is clocked too",
     )
-
-
-def keep_bytecode() -> None:
-    """Tests start thousands of interpreters. Images of CI forbid bytecode, and each would compile
-    us anew."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    sys.dont_write_bytecode = False
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
