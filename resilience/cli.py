@@ -29,8 +29,9 @@ from resilience.commands.parsers.scenario_parsers import (
 from resilience.commands.parsing import Parser
 from resilience.commands.saying import say, warn
 from resilience.commands.stop_signals import Stopped, stops
+from resilience.commands.typed_words import unusable
 from resilience.config.settings import BadSetting
-from resilience.model.masks import MASKS
+from resilience.model.masks import MASKS, excerpt
 
 GROUPS = ("backup", "ledger", "sandbox")
 """Commands that have commands of their own."""
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     given = habits.expanded(words, GROUPS)
+    if problem := unusable(given):
+        warn(f"error: {problem}")
+        return 2
     if given[:1] == ["sandbox"]:
         # It has its own parser: the following arguments are passed on unchanged, including --help.
         from resilience.commands import sandbox
@@ -92,6 +96,12 @@ def _carry_out(options: argparse.Namespace) -> int:
         # to /dev/null, else the flush at exit would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A path that was typed: too long, in a folder without access, a file in place of a folder.
+        warn(f"error: {excerpt(str(error.filename), 80)}: {error.strerror}")
+        return 1
 
 
 def parser() -> Parser:

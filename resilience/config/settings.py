@@ -101,6 +101,9 @@ class Settings:
         return Path(self.metrics).expanduser() if self.metrics else None
 
 
+EMPTY = "is empty; expected a value (is a variable of the shell unset?)"
+"""Of an option on a command line. `--resilience-context "$CLUSTER"` must not mean the sandbox."""
+
 Lookup = Callable[[Option], Any]
 """The value that one source gives for an option, None when it gives none."""
 
@@ -124,6 +127,8 @@ def resolve(
 def _first(
     option: Option, cli: Lookup, environment: Mapping[str, str], ini: Lookup
 ) -> tuple[Any, str] | None:
+    if cli(option) in ("", [""]):
+        raise BadSetting(f"{option.cli} {EMPTY}")
     sources: Sequence[tuple[Any, str]] = (
         (cli(option), option.cli),
         (environment.get(option.variable), option.variable),

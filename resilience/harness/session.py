@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from resilience.report.live import Live
     from resilience.verbs.catalogue import Verbs
 
+PLACES = ("RESILIENCE_CONTEXT", "RESILIENCE_KUBECONFIG", "RESILIENCE_FLEET")
+"""Variables that choose where runs act."""
+
 
 class Interrupted(Exception):
     """A signal arrived before the run began; nothing was changed."""
@@ -162,6 +165,10 @@ class Session:
             where = f"embedded sandbox, {nodes} node{'s' if nodes > 1 else ''}"
             if os.environ.get("KUBECONFIG"):
                 where += " (KUBECONFIG is set but not used: --resilience-context NAME uses it)"
+            empty = sorted(
+                name for name, value in os.environ.items() if name in PLACES and not value
+            )
+            where += "".join(f" ({name} is empty, so it is not used)" for name in empty)
         elif self.fleet:
             from resilience.model.words import told
 

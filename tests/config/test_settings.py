@@ -57,6 +57,13 @@ def test_an_empty_variable_counts_as_not_set() -> None:
     assert settle(ini=source(context="staging"), RESILIENCE_CONTEXT="").context == "staging"
 
 
+@pytest.mark.parametrize("value", ["", [""]])
+def test_an_empty_value_on_the_command_line_is_refused(value: Any) -> None:
+    """`--resilience-context "$CLUSTER"` with an unset variable must not mean the sandbox."""
+    with pytest.raises(BadSetting, match=r"^--resilience-context is empty"):
+        settle(cli=source(context=value), RESILIENCE_CONTEXT="staging")
+
+
 def test_flags_and_globs_come_from_text_too() -> None:
     settings = settle(RESILIENCE_DRY_RUN="yes", RESILIENCE_SCENARIOS="*.a.yaml *.b.yaml")
     assert settings.dry_run is True

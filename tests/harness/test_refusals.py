@@ -208,6 +208,19 @@ def test_a_kubeconfig_in_the_environment_is_told_to_be_unused(
     assert "KUBECONFIG is set but not used" in result.stdout.str() + result.stderr.str()
 
 
+def test_an_empty_context_is_never_taken_for_the_sandbox_without_a_word(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A CI system exports what is not set as empty, and a shell passes it on."""
+    result = run("--collect-only", "--resilience-context=")
+    assert "--resilience-context is empty" in result.stdout.str() + result.stderr.str()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    monkeypatch.setenv("RESILIENCE_CONTEXT", "")
+    result = run("--collect-only")
+    told = result.stdout.str() + result.stderr.str()
+    assert "RESILIENCE_CONTEXT is empty, so it is not used" in told
+
+
 def test_a_case_of_a_matrix_is_chosen_by_its_value(pytester: pytest.Pytester, run: Run) -> None:
     text = plain(sleep="${matrix.n}0ms", extra="matrix: {n: [1, 2]}\n")
     (pytester.path / "a.scenario.yaml").write_text(text)
