@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from resilience.actions.pods.members import pods_of
 from resilience.actions.shared.workload import RESOURCES
-from resilience.checks import absent, events, in_place, stuck
+from resilience.checks import absent, events, in_place, leaving, stuck
 from resilience.checks.aftermath import (
     fallen,
     healing,
@@ -90,7 +90,7 @@ def run(ready: Ready, context: CheckContext) -> str:
 def _all(context: CheckContext) -> str:
     found = survey(
         (obj for each in WORKLOADS for obj in context.view(each, context.namespace).objects()),
-        _pods_of(context),
+        leaving.without(_pods_of(context), context),
     )
     missing = [
         text

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from resilience.cluster.interface import Object, WatchEvent
+from resilience.drain.budgets import sync_failure
 from resilience.kube import objects
 from resilience.model.verdict import Window
 
@@ -58,6 +59,20 @@ def is_current(budget: Object) -> bool:
     return "currentHealthy" in (budget.get("status") or {}) and seen >= written
 
 
+def unjudged(budget: Object) -> str:
+    """Why the numbers of its status say nothing, though they are current: its controller cannot
+    compute them, and leaves the former ones; or it counts none of the Pods. "" if they do."""
+    status = budget.get("status") or {}
+    if why := sync_failure(budget):
+        return f"budget {objects.title(budget)} cannot be computed: {why}"
+    if not status.get("expectedPods"):
+        return (
+            f"budget {objects.title(budget)} counts no Pod, so it could not be violated:"
+            " maxUnavailable and percentages count only Pods of controllers"
+        )
+    return ""
+
+
 def reading(budget: Object, at: float) -> Reading:
     """The reading of a budget with a current status."""
     status = budget["status"]
@@ -71,9 +86,25 @@ def readings(events: Iterable[WatchEvent]) -> dict[Key, list[Reading]]:
     for event in events:
         key = objects.namespace(event.object), objects.name(event.object)
         series = found.setdefault(key, [])
-        if event.type != "DELETED" and is_current(event.object):
+        if event.type != "DELETED" and is_current(event.object) and not sync_failure(event.object):
             series.append(reading(event.object, event.received))
     return found
+
+
+def failures(events: Iterable[WatchEvent], window: Window) -> list[str]:
+    """Budgets that their controller could not compute at some time in the window."""
+    versions: dict[Key, list[WatchEvent]] = {}
+    for event in events:
+        if event.type != "DELETED" and event.received <= window.until:
+            key = objects.namespace(event.object), objects.name(event.object)
+            versions.setdefault(key, []).append(event)
+    found = []
+    for series in versions.values():
+        before = [each for each in series if each.received <= window.since]
+        inside = [*before[-1:], *(each for each in series if each.received > window.since)]
+        failed = [each.object for each in inside if sync_failure(each.object)]
+        found += [unjudged(failed[-1])] if failed else []
+    return sorted(found)
 
 
 def within(series: Sequence[Reading], window: Window) -> list[Reading]:

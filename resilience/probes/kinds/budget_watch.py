@@ -1,8 +1,8 @@
 """The `budget` probe at work: the run's own watches of budgets and Pods, read when it stops.
 
 Steady means that a budget covers a Pod, its status is current, and it has enough healthy Pods;
-otherwise the run's effect could not be judged. A budget that covers no Pod, or is deleted
-meanwhile, is reported as not measured.
+otherwise the run's effect could not be judged. A budget that covers or counts no Pod, that its
+controller cannot compute, or that is deleted meanwhile, is reported as not measured.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ from resilience.probes.healthy import (
     Key,
     Reading,
     breaches,
+    failures,
     is_current,
     reading,
     readings,
+    unjudged,
     within,
 )
 from resilience.verbs.context import NotMet, ProbeContext
@@ -95,6 +97,8 @@ class BudgetProbe:
             return (self._broken(broken),)
         if gone := self._gone(window):
             return (self._finding(Result.NOT_MEASURED, gone),)
+        if failed := failures(self._events, window):
+            return (self._finding(Result.NOT_MEASURED, "; ".join(failed)),)
         return (self._held(found, window),)
 
     def record(self) -> ProbeRecord:
@@ -156,6 +160,8 @@ class BudgetProbe:
         for budget in there:
             if not is_current(budget):
                 return f"budget {objects.title(budget)} has no up-to-date status yet"
+            if why := unjudged(budget):
+                return why
             now = reading(budget, 0.0)
             if now.short:
                 return (f"budget {objects.title(budget)} already has too few healthy Pods: "

@@ -21,7 +21,7 @@ from resilience.model.timeline import Entry
 from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome, Window
-from resilience.probes.healthy import Deed, Reading, breaches
+from resilience.probes.healthy import Deed, Reading, breaches, failures, readings
 from resilience.probes.kinds.budget_watch import COMING, BudgetProbe
 from resilience.probes.kinds.disruption_budget import VERB as BUDGET
 from tests.actions.pods.test_pod_actions import let_go
@@ -223,6 +223,78 @@ def test_a_budget_that_was_taken_away_is_not_measured(here: World) -> None:
     record = run(here, kill(1))
     assert record.outcome is Outcome.NOT_MEASURED
     assert "budget shop/web was deleted in the meantime" in record.message
+
+
+def frozen(here: World, **status: Any) -> None:
+    """From now on the budget's controller writes nothing but this."""
+
+    def freeze(obj: Any) -> None:
+        obj["metadata"]["frozen"] = "true"
+        obj["status"] |= status
+
+    here.cluster.change(BUDGETS, "shop", "web", freeze)
+
+
+NO_SCALE = [{"type": "DisruptionAllowed", "status": "False", "reason": "SyncFailed",
+             "message": "games.example.com does not implement the scale subresource"}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ({"conditions": NO_SCALE}, "cannot be computed: games.example.com does not implement"),
+        ({"expectedPods": 0, "desiredHealthy": 0, "currentHealthy": 0},
+         "counts no Pod, so it could not be violated"),
+    ],
+)  # fmt: skip
+def test_a_budget_without_numbers_of_its_pods_is_not_measured(
+    here: World, status: dict[str, Any], why: str
+) -> None:
+    put(here, 1)
+    frozen(here, **status)
+    record = run(here, kill(3))
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert f"budget shop/web {why}" in record.message
+    assert not any("kill" in entry.text and "▼" in entry.text for entry in here.entries)
+
+
+@pytest.mark.parametrize(("word", "outcome"), [("kill", Outcome.NOT_MEASURED),
+                                                ("uncordon", Outcome.PASSED)])  # fmt: skip
+def test_a_budget_that_cannot_be_computed_any_more_keeps_old_numbers_which_prove_nothing(
+    here: World, word: str, outcome: Outcome
+) -> None:
+    put(here, 1)
+    here.on_entry = lambda entry: frozen(here, conditions=NO_SCALE) if word in entry.text else None
+    record = run(here, kill(1))
+    assert record.outcome is outcome
+    assert ("budget shop/web cannot be computed" in record.message) is (word == "kill")
+
+
+def version(at: float, reason: str = "") -> WatchEvent:
+    status = {"currentHealthy": 3, "expectedPods": 3,
+              "conditions": [{"type": "DisruptionAllowed", "reason": reason}]}  # fmt: skip
+    body = {"metadata": {"namespace": "shop", "name": "web"}, "status": status}
+    return WatchEvent("MODIFIED", body, at)
+
+
+@pytest.mark.parametrize(
+    ("versions", "failed"),
+    [
+        ([version(1), version(12, "SyncFailed"), version(13)], True),
+        ([version(1, "SyncFailed")], True),
+        ([version(1, "SyncFailed"), version(2)], False),
+        ([version(1), version(21, "SyncFailed")], False),
+        ([version(1)], False),
+    ],
+)
+def test_only_failures_within_the_judged_time_count(
+    versions: list[WatchEvent], failed: bool
+) -> None:
+    window = Window(since=10.0, until=20.0, name="")
+    assert bool(failures(versions, window)) is failed
+    assert len(readings(versions)[("shop", "web")]) == sum(
+        "SyncFailed" not in str(each.object) for each in versions
+    )
 
 
 def read(*healthy: int, desired: int = 2) -> list[Reading]:
