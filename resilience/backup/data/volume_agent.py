@@ -228,8 +228,14 @@ def why_not(problem: OSError) -> str:
 
 
 def is_the_file_systems(root: str, path: str) -> bool:
-    """An empty lost+found is created with the file system, and does not count as content."""
-    return path == os.path.join(root, "lost+found") and not os.listdir(path)
+    """lost+found is created with the file system, and does not count as content while it is empty,
+    or may be read by root alone, as mke2fs leaves it."""
+    if path != os.path.join(root, "lost+found"):
+        return False
+    try:
+        return not os.listdir(path)
+    except PermissionError:
+        return os.lstat(path).st_uid == 0
 
 
 def names_in(folder: str) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from hashlib import sha256
 
 from resilience.backup.format.errors import BadRequest
 
@@ -111,9 +112,17 @@ def is_ours(key: str) -> bool:
     return bool(name) and (plain != key or plain in known or plain.startswith(below))
 
 
+def short(name: str, most: int = 240) -> str:
+    """A name of at most `most` characters that no other name has. A file's name has at most 255
+    bytes, with its endings and those of an encrypted one; a claim's may have 253 characters."""
+    if len(name) <= most:
+        return name
+    return f"{name[: most - 17].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:16]}"
+
+
 def volume(name: str, namespace: str, claim: str) -> str:
     """The tar stream of one volume."""
-    return f"{BACKUPS}{name}/volumes/{namespace}/{claim}.tar"
+    return f"{BACKUPS}{name}/volumes/{namespace}/{short(claim)}.tar"
 
 
 def dump(name: str, namespace: str, pod: str, what: str) -> str:
@@ -128,7 +137,7 @@ def saved(name: str) -> str:
 
 def saved_volume(name: str, namespace: str, claim: str) -> str:
     """The record of a volume that an unfinished snapshot has."""
-    return f"{saved(name)}volumes/{namespace}/{claim}.json"
+    return f"{saved(name)}volumes/{namespace}/{short(claim)}.json"
 
 
 def is_saved_volume(key: str) -> bool:

@@ -282,6 +282,21 @@ def rollout_revision(obj: Object) -> Iterator[str]:
         del obj["metadata"]["annotations"]
 
 
+def definition_of_before(obj: Object) -> Iterator[str]:
+    """A definition from the time of v1beta1 may still keep unknown fields by a switch for the
+    whole, which v1 reads and nobody may create: each schema says the same."""
+    spec = obj.get("spec") or {}
+    if not spec.get("preserveUnknownFields"):
+        return
+    del spec["preserveUnknownFields"]
+    yield "/spec/preserveUnknownFields"
+    for number, version in enumerate(spec.get("versions") or ()):
+        holder = version.setdefault("schema", {})
+        schema = holder.setdefault("openAPIV3Schema", {"type": "object"})
+        schema["x-kubernetes-preserve-unknown-fields"] = True
+        yield f"/spec/versions/{number}/schema/openAPIV3Schema/x-kubernetes-preserve-unknown-fields"
+
+
 _ADDRESSES = "service addresses"
 _ALLOC = "pkg/registry/core/service/storage/alloc.go"
 _STRATEGY = "k8s.io/apiserver/pkg/registry/rest/create.go BeforeCreate"
@@ -357,6 +372,12 @@ RULES: tuple[Rule, ...] = (
         frozenset({"Deployment.apps", "ReplicaSet.apps"}),
         "pkg/controller/deployment/util/deployment_util.go",
         rollout_revision,
+    ),
+    Rule(
+        "definition of before",
+        frozenset({"CustomResourceDefinition.apiextensions.k8s.io"}),
+        "apiextensions-apiserver, pkg/apis/apiextensions/validation",
+        definition_of_before,
     ),
     Rule(
         "template generation",

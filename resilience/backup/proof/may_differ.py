@@ -74,6 +74,24 @@ def _is_token(secret: Object) -> bool:
     return bool(secret.get("type") == "kubernetes.io/service-account-token")
 
 
+def _keeps_unknown(definition: Object) -> bool:
+    return (definition.get("spec") or {}).get("preserveUnknownFields") is True
+
+
+def _unset(was: Any, now: Any) -> bool:
+    return now is not True
+
+
+def _set(was: Any, now: Any) -> bool:
+    return now is True
+
+
+def _any_object(was: Any, now: Any) -> bool:
+    return bool(now == {"openAPIV3Schema": {"type": "object", _KEEPS: True}})
+
+
+_KEEPS = "x-kubernetes-preserve-unknown-fields"
+_CRD = "CustomResourceDefinition.apiextensions.k8s.io"
 _CONSENT = "set on the cluster by people, never by a snapshot"
 _SERVER = "set by the API server"
 _MARK = "a mark of the restore"
@@ -161,6 +179,16 @@ LIST: tuple[AllowedDifference, ...] = (
         "DaemonSet.apps",
         "metadata/annotations/deprecated.daemonset.template.generation",
         "counted again",
+    ),
+    *(
+        AllowedDifference(
+            _CRD, field, "the schemas keep unknown fields instead", only=_keeps_unknown, now=now
+        )
+        for field, now in (
+            ("spec/preserveUnknownFields", _unset),
+            (f"spec/versions/*/schema/openAPIV3Schema/{_KEEPS}", _set),
+            ("spec/versions/*/schema", _any_object),
+        )
     ),
     AllowedDifference("Namespace", "metadata/labels/kubernetes.io~1metadata.name", _SERVER),
     AllowedDifference("Namespace", "spec/finalizers", _SERVER),

@@ -346,6 +346,32 @@ def test_the_file_systems_own_directory_is_no_content(root: Path, tmp_path: Path
     assert sorted(os.listdir(target)) == ["a", "lost+found"]
 
 
+@pytest.mark.parametrize(("name", "owner", "fails"), [
+    ("lost+found", 0, False), ("lost+found", 1000, True), ("deep/lost+found", 0, True),
+    ("private", 0, True)])  # fmt: skip
+def test_only_roots_own_directory_may_stay_closed_to_a_helper_that_is_not_root(
+    name: str, owner: int, fails: bool, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a namespace of PodSecurity `restricted`, on any ext4 (martinohmann/home-ops#229)."""
+    closed = root / name
+    closed.mkdir(parents=True, mode=0o700)
+    os.chown(closed, owner, owner)
+    listed = os.listdir
+
+    def listdir(path: Any) -> list[str]:
+        if (os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path) == str(closed):
+            raise PermissionError(errno.EACCES, "Permission denied", str(closed))
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    reader = volume_agent.Reader(str(root), volume_agent.Warned())
+    if fails:
+        with pytest.raises(PermissionError):
+            list(reader.members())
+    else:
+        assert name not in [info.name for info, _ in reader.members()]
+
+
 def test_a_stream_of_an_earlier_version_is_proven_in_its_own_form(
     root: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from resilience.backup.objects import rules
 from resilience.backup.objects.rules import leave_allocated, with_allocations
+from resilience.backup.proof.diff import compared
 from resilience.backup.proof.may_differ import LIST, comparable, excused
 from resilience.cluster.permit.consent_keys import CONSENT, PAUSED
 
@@ -357,3 +358,40 @@ def test_a_service_without_ports_has_nothing_allocated(spec: Any) -> None:
     kept = thing("Service", spec={"clusterIP": "10.0.0.2"})
     leave_allocated(kept, thing("Service", spec={"clusterIP": "10.0.0.1"}))
     assert kept["spec"] == {"clusterIP": "10.0.0.2"}
+
+
+SCHEMA = {"type": "object", "properties": {"spec": {"type": "object"}}}
+KEEPS = "x-kubernetes-preserve-unknown-fields"
+
+
+def definition(preserve: Any, *versions: Any) -> Any:
+    spec = {"group": "example.com", "versions": list(versions)}
+    spec |= {} if preserve is None else {"preserveUnknownFields": preserve}
+    return thing("CustomResourceDefinition", spec=spec) | {"apiVersion": "apiextensions.k8s.io/v1"}
+
+
+def test_a_definition_of_before_v1_keeps_unknown_fields_by_its_schemas() -> None:
+    """No API server accepts the switch in a new one (velero#2159, velero#2197)."""
+    before = definition(True, {"name": "v1", "schema": {"openAPIV3Schema": SCHEMA}}, {"name": "v2"})
+    after, touched = applied("definition_of_before", before)
+    assert "preserveUnknownFields" not in after["spec"]
+    first, second = (each["schema"]["openAPIV3Schema"] for each in after["spec"]["versions"])
+    assert first == SCHEMA | {KEEPS: True}
+    assert second == {"type": "object", KEEPS: True}
+    assert touched == ["/spec/preserveUnknownFields", *(
+        f"/spec/versions/{n}/schema/openAPIV3Schema/{KEEPS}" for n in (0, 1))]  # fmt: skip
+    assert compared(before, after, LIST).differences == []
+    assert compared(before, definition(True), LIST).differences
+    lost = definition(None, {"name": "v1", "schema": {"openAPIV3Schema": {"type": "object"}}},
+                      {"name": "v2"})  # fmt: skip
+    assert compared(before, lost, LIST).differences
+
+
+@pytest.mark.parametrize("preserve", [False, None])
+def test_a_definition_that_prunes_stays_as_it_is(preserve: Any) -> None:
+    obj = definition(preserve, {"name": "v1", "schema": {"openAPIV3Schema": SCHEMA}})
+    assert applied("definition_of_before", obj) == (obj, [])
+    keeping = definition(
+        None, {"name": "v1", "schema": {"openAPIV3Schema": SCHEMA | {KEEPS: True}}}
+    )
+    assert compared(obj, keeping, LIST).differences

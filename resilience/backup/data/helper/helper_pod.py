@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from resilience.backup.data.helper.helper_holder import HOLDER, holder
+from resilience.backup.format import layout
 from resilience.cluster.helper_pods import HelperAccess, HelperPod, Mount
 from resilience.cluster.interface import Object
 from resilience.cluster.stand_in import NOBODY, StandIn
@@ -29,7 +30,7 @@ def helper(
     snapshot or the restore."""
     source = {"persistentVolumeClaim": {"claimName": claim, "readOnly": not writing}}
     return HelperPod(
-        name=(PREFIX + claim)[:253],
+        name=layout.short(PREFIX + claim, 253),
         namespace=namespace,
         purpose="volume",
         command=["python", "-c", _SLEEP],
