@@ -2,7 +2,8 @@
 
 A terminating Pod may still answer requests and break connections, so the window in which objectives
 are judged stays open until it is gone. A victim that outlives its own grace period plus a margin
-(its node is dead, a finalizer holds it) is no longer awaited, and the timeline says so.
+(its node is dead, a finalizer holds it) is no longer awaited, and the timeline says so. Nor is one
+that nobody has asked to leave, once a step has failed.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def _waiting(pods: list[Object]) -> str:
 
 def _dying(state: RunState) -> list[Object]:
     """Victims that may still disrupt the service, and Pods that leave a workload that an action
-    changed."""
+    changed. Where a step has failed, a victim that nobody has asked to leave stays, as the old Pods
+    of a rollout that is stuck do."""
+    stuck = bool(state.failures())
     victims = {victim.uid for victim in unfinished(state.victims, state.pod)}
     workloads = {affected.uid for affected in state.affected}
     namespaces = {state.namespace, *(victim.namespace for victim in state.victims)}
@@ -75,7 +78,7 @@ def _dying(state: RunState) -> list[Object]:
     return [
         pod
         for pod in pods
-        if objects.uid(pod) in victims
+        if (objects.uid(pod) in victims and (objects.is_terminating(pod) or not stuck))
         or (
             objects.is_terminating(pod)
             and workloads

@@ -112,6 +112,35 @@ def test_a_victim_that_outlives_its_grace_period_is_no_longer_waited_for(
     assert any(entry.text.endswith(told) for entry in record.timeline)
 
 
+def _asks_nobody(_: Nothing, context: ActionContext) -> None:
+    victim = context.cluster.list(PODS, "shop")[0]
+    context.victim(victim, "as a rollout does before it begins", Fate.GONE)
+    context.proof("it rolls", {})
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_victim_that_nobody_asks_to_leave_is_waited_for_unless_a_step_has_failed(
+    here: World, failed: bool
+) -> None:
+    here.deploy()
+    verb = dataclasses.replace(
+        KILL, parameters=Nothing, run=_asks_nobody, describe=lambda _: "roll"
+    )
+    nobody = step(KILL, Phase.WHEN, 1, pods=Selector.parse("app=none"))
+    record = here.run(when=[step(verb, Phase.WHEN), *[nobody][: int(failed)]], settle=1.0)
+    told = "is still there 60s after settling; the run no longer waits for it"
+    assert any(entry.text.endswith(told) for entry in record.timeline) is not failed
+
+
+def test_after_a_failed_step_a_victim_that_leaves_is_waited_for(here: World) -> None:
+    here.deploy()
+    here.controllers.stop_after = 20.0
+    nobody = step(KILL, Phase.WHEN, 1, pods=Selector.parse("app=none"))
+    record = here.run(when=[kill(count=1), nobody], settle=1.0)
+    assert record.window is not None
+    assert record.window.length >= 20.0
+
+
 def test_ready_after_a_kill_waits_until_the_harm_shows_and_is_healed(here: World) -> None:
     here.deploy()
     here.controllers.ready_after = 7.0
