@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--zoo-rounds", type=int, default=0, metavar="N", help="run all services N times"
     )
     parser.addoption(
-        "--zoo-workers", type=int, default=1, metavar="N", help="run N scenarios at a time"
+        "--zoo-workers", type=int, default=2, metavar="N", help="run N scenarios at a time"
     )
     parser.addoption(
         "--zoo-busy", type=int, default=0, metavar="N", help="next to N processes that never sleep"
