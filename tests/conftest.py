@@ -30,6 +30,7 @@ LONGEST_FIRST = (
     "tests/e2e/test_kubectl.py",
     "tests/commands/test_command.py",
     "tests/backup/plans/test_plan_items.py",
+    "tests/engine/test_own_writes.py",
     "tests/harness/test_session.py",
     "tests/harness/test_python_tests.py",
     "tests/engine/guard/test_one_door.py",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from resilience.checks import recovered
 from resilience.cluster import connect, watch
 from resilience.cluster.access.embedded import sandbox
 from resilience.cluster.interface import (
@@ -36,8 +37,8 @@ changes = itertools.count()
 LATE = 0.5
 """Seconds: a hundred times what the sandbox takes."""
 
-VERY_LATE = 4.0
-"""Seconds: longer than a view waits for its watch before it lists again."""
+VERY_LATE = 1.0
+"""Seconds: longer than a view waits here for its watch before it lists again."""
 
 TEMPLATE = """
   selector: {matchLabels: {app: web}}
@@ -137,6 +138,8 @@ def cluster() -> Iterator[HttpCluster]:
 @pytest.fixture(autouse=True)
 def _late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "Stream", late(LATE))
+    # Others prove how long a restarted container has to stay up.
+    monkeypatch.setattr(recovered, "STEADY", 2 * LATE)
 
 
 @contextmanager
@@ -211,6 +214,7 @@ def test_a_watch_that_is_seconds_late_is_not_believed(
     kind: str, verb: str, cluster: HttpCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "Stream", late(VERY_LATE))
+    monkeypatch.setattr(watch, "CATCHES_UP_WITHIN", VERY_LATE * 3 / 4)
     with running(cluster, tmp_path, kind) as run:
         hold(cluster, run, kind, verb, ["ready" if verb == "restart" else "recovered"])
 
@@ -240,7 +244,7 @@ def test_a_rollout_that_hangs_is_not_ready(kind: str, cluster: HttpCluster, tmp_
     with running(cluster, tmp_path, kind) as run:
         run.apply("hung.yaml")
         with pytest.raises(NotHeld, match=r"expected \d of \d Pods"):
-            run.ready(f"{kind}/web", within="10s")
+            run.ready(f"{kind}/web", within=f"{6 * LATE}s")
 
 
 def test_a_victim_is_not_chosen_twice(run: Resilience) -> None:
