@@ -24,9 +24,10 @@ _SHORT = {
     "deploy": "deployments", "ds": "daemonsets", "ep": "endpoints",
     "hpa": "horizontalpodautoscalers", "ing": "ingresses", "limits": "limitranges",
     "netpol": "networkpolicies", "ns": "namespaces", "pdb": "poddisruptionbudgets", "po": "pods",
-    "pv": "persistentvolumes", "pvc": "persistentvolumeclaims", "quota": "resourcequotas",
-    "rs": "replicasets", "sa": "serviceaccounts", "sc": "storageclasses", "sts": "statefulsets",
-    "svc": "services",
+    "pc": "priorityclasses", "pv": "persistentvolumes", "pvc": "persistentvolumeclaims",
+    "quota": "resourcequotas", "rc": "replicationcontrollers", "rs": "replicasets",
+    "sa": "serviceaccounts", "sc": "storageclasses", "sts": "statefulsets", "svc": "services",
+    "vac": "volumeattributesclasses",
 }  # fmt: skip
 """The short names of built-in kinds, as `kubectl api-resources` lists them."""
 

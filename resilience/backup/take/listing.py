@@ -2,7 +2,8 @@
 
 A list that breaks off (an expired continuation, throttling, a server error, a lost connection) is
 started again and items that were already passed on are skipped: the server lists in the order of
-its keys, so only the last key has to be remembered.
+its keys, so only the last key has to be remembered. An aggregated API server may have another
+order; there a list that breaks off has failed, since what comes after its last key is not the rest.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from resilience.cluster.errors import (
 from resilience.cluster.interface import Cluster, Object, Resource
 
 _ATTEMPTS = 5
+_NO_ORDER = "the list broke off, and cannot be continued: its server does not sort it by name"
 _AGAIN = (Gone, Throttled, ServerTrouble, Unreachable)
 
 
@@ -54,6 +56,7 @@ class Listing:
         self._count = 0
         self._version = ""
         self._relisted = False
+        self._in_order = True
         self._began = clock.now()
 
     def run(self) -> Iterator[Page | Coverage]:
@@ -68,6 +71,9 @@ class Listing:
                 return
             except _AGAIN as problem:
                 failure: ClusterError = problem
+                if not self._in_order:
+                    yield self._outcome(FAILED, f"{problem}; {_NO_ORDER}")
+                    return
                 self._relisted = True
                 self._clock.wait(_pause(problem, attempt))
             except ApiError as problem:
@@ -90,9 +96,14 @@ class Listing:
             if skip_to:
                 items = [item for item in items if sort_key(item) > skip_to]
             if items:
+                self._see_order(items)
                 self._last = sort_key(items[-1])
                 self._count += len(items)
                 yield Page(self._resource, items)
+
+    def _see_order(self, items: Sequence[Object]) -> None:
+        keys = [self._last, *map(sort_key, items)]
+        self._in_order = self._in_order and keys == sorted(keys)
 
     def _outcome(self, status: str, detail: str = "") -> Coverage:
         return Coverage(

@@ -76,6 +76,17 @@ def test_kubectls_short_names_are_understood() -> None:
     assert created(target) == {"namespaces/shop", "configmaps/shop/settings"}
 
 
+@pytest.mark.parametrize(
+    ("short", "resource", "kind"),
+    [("rc", "replicationcontrollers", "ReplicationController"),
+     ("pc", "priorityclasses.scheduling.k8s.io", "PriorityClass"),
+     ("vac", "volumeattributesclasses.storage.k8s.io", "VolumeAttributesClass")],
+)  # fmt: skip
+def test_a_short_name_matches_its_kind_alone(short: str, resource: str, kind: str) -> None:
+    assert Pattern.parse(short).matches(resource, kind, "x")
+    assert not Pattern.parse(short).matches("configmaps", "ConfigMap", "x")
+
+
 def test_a_namespace_that_differs_is_left_when_only_something_in_it_was_chosen() -> None:
     target = FakeCluster()
     target.namespace("shop", labels={"team": "another"})

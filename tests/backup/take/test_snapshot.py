@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -169,6 +170,33 @@ def test_a_list_that_breaks_off_is_continued_without_doubles(trouble: Exception)
     assert lines == sorted({*lines})
     assert len(lines) == 1201
     assert verify(opened(store, "one")).intact
+
+
+class NoOrder(FakeCluster):
+    """Lists the newest first, as an aggregated API server may."""
+
+    def find(self, *asked: Any, **more: Any) -> list[Object]:
+        return list(reversed(super().find(*asked, **more)))
+
+
+@pytest.mark.parametrize("breaks_off", [False, True])
+def test_a_list_without_order_that_breaks_off_has_failed(breaks_off: bool) -> None:
+    """What follows its last key is not the rest: skipping to it would lose most of the objects."""
+    cluster, store = NoOrder(), MemoryStore()
+    cluster.namespace("shop")
+    cluster.add(*(config_map(f"cm-{number:04}") for number in range(1200)))
+
+    def fault(verb: str, kind: str, namespace: str, name: str) -> None:
+        if breaks_off and (verb, kind, name) == ("list", "configmaps", "500"):
+            raise Gone(410, "the continue parameter is too old")
+
+    cluster.faults.append(fault)
+    if breaks_off:
+        with pytest.raises(Incomplete, match=r"configmaps.*does not sort it by name"):
+            snapshot(cluster, store)
+        return
+    snapshot(cluster, store)
+    assert sum(line.kind == "ConfigMap" for line in opened(store, "one").contents) == 1200
 
 
 def test_what_changed_while_the_snapshot_was_taken_is_named() -> None:
