@@ -23,6 +23,7 @@ from resilience.checks.aftermath import (
     require_begun,
     rolling,
     unhealed,
+    unrolled,
     workload_title,
 )
 from resilience.cluster.interface import (
@@ -113,6 +114,8 @@ def _all(context: CheckContext) -> str:
     final = bool(todo or lost) or any(each.shortfall.final for each in found.short)
     if missing := missing or unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
+    if texts := unrolled(context):
+        raise NotMet("; ".join(texts), unknown=True)
     if found.empty:
         text = f"namespace {context.namespace} contains no workload that wants Pods and no"
         gone = absent.lost(WORKLOADS, context)
@@ -191,6 +194,8 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
         raise NotMet("; ".join(older))
     if missing := rolling(selector, context) or healing(selector, context):
         raise NotMet(missing)
+    if texts := unrolled(context, selector):
+        raise NotMet("; ".join(texts), unknown=True)
     verb = "is" if len(matching) == 1 else "are"
     return f"{many(len(matching), 'Pod')} {selector} {verb} ready"
 

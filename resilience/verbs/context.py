@@ -203,7 +203,7 @@ class ActionContext(Context, Protocol):
         """The object was not disrupted or changed after all: it was already gone, or the API server
         refused (`sparing`)."""
 
-    def affected(self, obj: Object, text: str) -> None:
+    def affected(self, obj: Object, text: str, *, now: Object | None = None) -> None:
         """Something other than a Pod is certainly changed (a scale, a rollout, a node). Pods
         that leave a workload because of it are awaited like victims.
         """
@@ -339,6 +339,14 @@ class Change(Protocol):
     @property
     def template(self) -> Mapping[str, Any]:
         """Its Pod template before an existing object was changed; of a new object its own."""
+
+    @property
+    def new_spec(self) -> Mapping[str, Any]:
+        """Its `spec` after it was created or changed, where the action said so; else {}."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the action created it."""
 
 
 class CheckContext(Context, Protocol):

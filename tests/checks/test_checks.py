@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from resilience.actions.flow.sleep import VERB as SLEEP
+from resilience.actions.objects.apply import VERB as APPLY
 from resilience.actions.pods.crash import VERB as CRASH
 from resilience.actions.pods.kill import VERB as KILL
 from resilience.actions.workloads.restart import VERB as RESTART
@@ -16,7 +18,7 @@ from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import STEADY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.checks.restarts import VERB as RESTARTS
-from resilience.cluster.interface import DEPLOYMENTS, EVENTS, PODS
+from resilience.cluster.interface import DEPLOYMENTS, EVENTS, PODS, Resource
 from resilience.engine.evidence.sight import Gap
 from resilience.engine.run import looking
 from resilience.kube.selectors import Selector
@@ -444,3 +446,50 @@ def test_a_crash_loop_is_not_taken_for_a_recovery(here: World, stays: bool) -> N
     record = here.run(when=[kill()], then=[step(RECOVERED, Phase.THEN, within=30.0)])
     assert record.outcome is (Outcome.PASSED if stays else Outcome.SERVICE_FAILED), record.message
     assert here.clock.now - began >= 2.0 + STEADY
+
+
+ROLLOUT = Resource(group="argoproj.io", version="v1alpha1", plural="rollouts", kind="Rollout")
+CUSTOM = """
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {{name: web}}
+spec:
+  replicas: {replicas}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{containers: [{{name: web, image: "{image}"}}]}}
+"""
+
+
+@pytest.mark.parametrize("asked", [{"target": "all"}, {"pods": APP}])
+def test_pods_that_an_operator_has_not_replaced_prove_nothing_about_its_new_template(
+    here: World, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    """Its operator may be slow, or wait for someone: all Pods of the old template are ready."""
+    here.directory = tmp_path
+    here.cluster.serve(ROLLOUT)
+    for name, image in (("old", "web:1"), ("new", "web:2")):
+        (tmp_path / f"{name}.yaml").write_text(CUSTOM.format(replicas=3, image=image))
+    record = here.run(
+        given=[step(APPLY, Phase.GIVEN, file=Path("old.yaml")),
+               step(READY, Phase.GIVEN, 1, target="all", within=9.0)],
+        when=[step(APPLY, Phase.WHEN, file=Path("new.yaml"))],
+        then=[step(READY, Phase.THEN, within=5.0, **asked)],
+    )  # fmt: skip
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "rollout/web: this run changed its Pod template, and 3 Pods of the old one" in (
+        record.message
+    )
+
+
+def test_what_an_operator_has_not_made_yet_is_not_ready(here: World, tmp_path: Path) -> None:
+    here.directory = tmp_path
+    here.cluster.serve(ROLLOUT)
+    (tmp_path / "new.yaml").write_text(CUSTOM.format(replicas=5, image="web:1"))
+    record = here.run(
+        given=[step(APPLY, Phase.GIVEN, file=Path("new.yaml"))],
+        when=[kill()],
+        then=[step(READY, Phase.THEN, target="all", within=5.0)],
+    )
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "rollout/web, which this run created, wants 5 Pods, and 3 serve" in record.message

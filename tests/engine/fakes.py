@@ -267,7 +267,7 @@ class FakeCluster(Twin):
         return {}
 
     def _collection(self, path: str) -> tuple[Resource, str]:
-        for resource in KNOWN:
+        for resource in self.served.values():
             tail = path.partition("/namespaces/")[2]
             namespace = tail.partition("/")[0] if "/" in tail else ""
             if resource.path(namespace) == path:

@@ -150,7 +150,8 @@ class _Application:
         if undo:
             context.amend_undo(undo, object_undo.made(resource, data, created))
         self.changed = True
-        context.affected(created, f"{resource.kind} {objects.title(created)} created")
+        text = f"{resource.kind} {objects.title(created)} created"
+        context.affected(created, text, now=created)
 
     def _change(self, resource: Resource, there: Object, body: Object, manifest: Manifest) -> None:
         context, text = self._context, f"restore {resource.kind} {objects.title(there)}"
@@ -165,7 +166,7 @@ class _Application:
             self._unchanged(resource, there)
             return
         self.changed = True
-        context.affected(there, f"{resource.kind} {objects.title(there)} changed")
+        context.affected(there, f"{resource.kind} {objects.title(there)} changed", now=now)
 
     def _said(self, manifest: Manifest, error: ApiError) -> str:
         return manifest_errors.refusal(manifest, error, self._context.cluster)

@@ -41,7 +41,8 @@ class Struck:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affected:
     """Something other than a Pod that an action changed. `template` is the template of the Pods
-    that it creates, as it was before the change; {} if it creates none."""
+    that it creates, as it was before the change; {} if it creates none. `new_spec` is its spec
+    after the change, where that is known."""
 
     uid: str
     title: str
@@ -52,6 +53,8 @@ class Affected:
     kind: str = ""
     name: str = ""
     template: Object = field(default_factory=dict)
+    new_spec: Object = field(default_factory=dict)
+    is_new: bool = False
     phase: Phase = Phase.WHEN
 
     @property

@@ -216,7 +216,7 @@ class StepContext:
             self.struck -= 1
             self.note(What.NOTE, f"{affected.title} was left as it was")
 
-    def affected(self, obj: Object, text: str) -> None:
+    def affected(self, obj: Object, text: str, *, now: Object | None = None) -> None:
         self._state.affected.append(
             Affected(
                 uid=objects.uid(obj),
@@ -229,6 +229,8 @@ class StepContext:
                 name=objects.name(obj),
                 template=(obj.get("spec") or {}).get("template") or {},
                 phase=self.step.phase,
+                new_spec=(now or {}).get("spec") or {},
+                is_new=now is obj,
             )
         )
         self.struck += 1

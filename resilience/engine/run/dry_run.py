@@ -222,7 +222,7 @@ class _Watched(StepContext):
     def spare(self, obj: Object) -> None:
         self._into.lines.append(f"{objects.title(obj)} would not be harmed now")
 
-    def affected(self, obj: Object, text: str) -> None:
+    def affected(self, obj: Object, text: str, *, now: Object | None = None) -> None:
         self._into.lines.append(text)
 
     def proof(self, text: str, facts: Any) -> None:

@@ -83,7 +83,7 @@ class Context:
     def keep(self, uid: str) -> None:
         raise AssertionError(uid)
 
-    def affected(self, obj: object, text: str) -> None:
+    def affected(self, obj: object, text: str, *, now: object = None) -> None:
         assert obj
 
     def proof(self, text: str, facts: object) -> None:
