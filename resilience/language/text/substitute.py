@@ -1,7 +1,8 @@
 """Substitution in scalars, once, after the YAML has been parsed.
 
 `${NAME}` and `${NAME:-default}` come from the environment (as in a shell, an empty variable takes
-the default), `${matrix.x}` from the scenario's matrix, `${fixture.x}` is what the pytest fixture x
+the default; without one it is an error, since `into: ${COPY}` must not mean the original),
+`${matrix.x}` from the scenario's matrix, `${fixture.x}` is what the pytest fixture x
 returns, `${namespace}` is the scenario's namespace, and `$${` is a literal `${`. Substituted values
 are text, never YAML: they cannot add a key. What came from the environment or from a fixture is
 masked wherever text is shown (`resilience.model.masks`).
@@ -87,10 +88,14 @@ class Variables:
         return self.fixtures[name]
 
     def _environment(self, name: str, default: str | None) -> str:
-        value = self.environment.get(name, "")
-        if value or (default is None and name in self.environment):
+        if value := self.environment.get(name, ""):
             MASKS.take(name, value)
             return value
+        if default is None and name in self.environment:
+            raise Unknown(
+                f"the environment variable {quoted(name)} is empty",
+                f"a value, or `${{{name}:-}}` where none is meant",
+            )
         if default is None:
             raise Unknown(
                 f"the environment variable {quoted(name)} is not set",
