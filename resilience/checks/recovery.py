@@ -6,9 +6,11 @@ Pods that are no longer wanted. If none served before, nothing has to come back.
 the workload through its ReplicaSet, so a rollout's new Pods count. Recovery is the first moment at
 which the disruption of every victim is visible and that many serve; a terminating Pod never counts.
 A workload with fewer serving Pods again at the end has not recovered: a Pod that crashes in a loop
-is ready for a moment each time. A Pod that belongs to its node (of a DaemonSet, or a static Pod)
-does not have to come back while the run keeps that node down. `restarted` is when a container of a
-Pod that serves was last started again.
+is ready for a moment each time. Pods that were cut off or got a command (`Fate.TOUCHED`) stay:
+their workload has recovered when it is whole for the last time, at once if it never was anything
+else. A Pod that belongs to its node (of a DaemonSet, or a static Pod) does not have to come back
+while the run keeps that node down. `restarted` is when a container of a Pod that serves was last
+started again.
 """
 
 from __future__ import annotations
@@ -84,6 +86,8 @@ class Recovery:
             return f"{self.workload} is bound to a node that is down: none has to come back"
         if self.vain:
             return f"{self.workload} had no serving Pod before: none has to come back"
+        if self.seconds == 0:
+            return f"{self.workload} kept its {many(self.due, 'serving Pod')}"
         if self.doubtful:
             span = f"between {self.fewest:.2f}s and {self.seconds:.2f}s"
             return f"{self.workload} recovered after {span} (the API server did not answer then)"
@@ -144,6 +148,7 @@ class _Harm:
         self._workload = victims[0].workload
         self._above = above
         self._wanting = wanting
+        self._stay = all(victim.fate is Fate.TOUCHED for victim in victims)
         self._names = {(victim.namespace, victim.name) for victim in victims}
         self._now: dict[str, Object] = {}
         self._restarted: dict[str, float] = {}
@@ -158,13 +163,18 @@ class _Harm:
         self._served = frozenset(objects.uid(pod) for pod in self._serving())
         before, seconds, fewest = len(self._served), None, None
         due = self._due(before, struck)
+        if self._stay and self._healed(due):  # no event has to follow
+            seconds = fewest = 0.0
         for event in events:
             if event.received < struck:
                 continue
             self._note_restart(event)
             self._turn(event)
             due = self._due(before, event.received)
-            if seconds is None and self._healed(due):
+            healed = self._healed(due)
+            if self._stay and not healed:
+                seconds = fewest = None
+            elif seconds is None and healed:
                 seconds = event.received - struck
                 fewest = max(struck, self._earliest(event.received)) - struck
         if len(self._serving()) < due:

@@ -180,6 +180,28 @@ def test_a_workload_scaled_to_zero_proves_no_recovery(
     assert ("wants 0 Pods now: none has to come back" in found.text) is unwanted
 
 
+def touched(events: list[WatchEvent]) -> Recovery:
+    return recovery(events, *(victim(name, fate=Fate.TOUCHED) for name in ("a", "b")))
+
+
+def test_pods_that_were_only_cut_off_and_kept_serving_need_no_event_to_have_recovered() -> None:
+    found = touched([])
+    assert (found.seconds, found.fewest) == (0.0, 0.0)
+    assert found.text == "deployment/web kept its 3 serving Pods"
+    assert recovery([]).seconds is None, "who was killed has to be seen to leave"
+
+
+def test_pods_that_were_cut_off_have_recovered_when_they_serve_for_the_last_time() -> None:
+    down, up = change(12.0, pod("a", ready=False)), change(13.5, pod("a"))
+    assert touched([down]).seconds is None
+    assert touched([down, up]).seconds == pytest.approx(3.5)
+    again = [change(15.0, pod("b", ready=False)), change(16.0, pod("b"))]
+    assert touched([down, up, *again]).seconds == pytest.approx(6.0)
+    killed = [change(10.1, pod("a", dying=True)), change(11.0, pod("n")),
+              change(12.0, pod("b", ready=False)), change(14.0, pod("b"))]  # fmt: skip
+    assert recovery(killed).seconds == pytest.approx(1.0), "a later dip is not the kill's"
+
+
 def test_a_pod_of_a_node_that_is_down_is_not_unwanted() -> None:
     [found] = recoveries([victim("a")], START[:1], SETS, wanting(0), stranded=lambda victim: True)
     assert found.vain
