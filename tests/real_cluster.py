@@ -86,6 +86,14 @@ def called(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+def printed(folder: Path, *arguments: str) -> str:
+    """What the command prints for a pipe, without its notes."""
+    words = [sys.executable, "-m", "resilience", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(words, cwd=folder, text=True, stdout=subprocess.PIPE, check=True,
+                          timeout=ENDED_AFTER, env=environment).stdout  # fmt: skip
+
+
 def applied(admin: HttpCluster, text: str) -> list[Object]:
     """As `kubectl create` does; what is there already is left."""
     objects = list(yaml.safe_load_all(text))

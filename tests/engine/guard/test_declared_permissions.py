@@ -195,6 +195,7 @@ UNASKED: dict[str, Unasked] = {
         ("create", "pods/exec"),
         ("get", "persistentvolumeclaims"),
         *(("get", each) for _, each in REFERRED),
+        ("list", "clusterroles"),  # the parts of an aggregated role that a binding refers to
     },  # no claims, and nothing refers to any
     "http-by-agents": {("create", "pods"), ("get", "pods")},  # tried before; asked if one ends
     "http": OUTSIDE,  # on the sandbox, and inside of a cluster, a Service is reached directly

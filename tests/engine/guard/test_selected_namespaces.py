@@ -16,7 +16,7 @@ import yaml
 from resilience.cluster.access.embedded import Embedded
 from resilience.cluster.interface import DEPLOYMENTS, LEASES, NAMESPACES
 from resilience.cluster.transport import HttpCluster
-from tests.real_cluster import account, applied, called, deleted, resilience
+from tests.real_cluster import account, applied, called, deleted, printed
 from tests.recorded import Request, requests
 
 SPACE = """
@@ -195,9 +195,7 @@ def test_what_rbac_prints_is_enough_and_can_be_narrowed(
     whole = ("rbac", "--service-account", "default:daily", "one.scenario.yaml")
     narrow = (*whole, "--selected", "shop-a", "--selected", "shop-b")
     for arguments in (whole, narrow):
-        printed = resilience(project, *arguments)
-        assert printed.returncode == 0, printed.stdout
-        roles = applied(there, printed.stdout)
+        roles = applied(there, printed(project, *arguments))
         wide = [rule for each in roles if each["kind"] == "ClusterRole" for rule in each["rules"]]
         deletes = [rule for rule in wide if "delete" in rule["verbs"]]
         assert bool(deletes) is (arguments is whole)
