@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.listed_files import require_files
 from resilience.backup.catalog.velero_check import Whole, resource_list
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify import Verification
@@ -45,6 +46,7 @@ def row(snapshot: Snapshot) -> Row:
     name, size_ = snapshot.name, snapshot.listed.size
     try:
         manifest = snapshot.manifest
+        require_files(snapshot)
         kind = "Velero" if not manifest else "encrypted" if manifest.encryption else "ours"
         return Row(
             name=name,

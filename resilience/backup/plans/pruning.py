@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from resilience.backup.catalog.catalog import Listed, Snapshot, listed
+from resilience.backup.catalog.listed_files import require_files
 from resilience.backup.catalog.retention import Candidate, KeepDecision, decide
 from resilience.backup.catalog.unlisted import has_marker
 from resilience.backup.catalog.verify_record import recorded
@@ -27,7 +28,8 @@ UNFINISHED_FOR = timedelta(days=1)
 @dataclass(slots=True)
 class Decisions:
     """The retention decision for each snapshot of a plan. `kept` are snapshots that retention does
-    not apply to, `damaged` those that cannot be read; each has a reason, and all of them stay."""
+    not apply to, `damaged` those that cannot be read or lack files; each has a reason, and all of
+    them stay: none of them is why a good one may go."""
 
     made: list[KeepDecision] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
@@ -44,6 +46,7 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
             continue
         try:
             snapshot = Snapshot(store, each)
+            require_files(snapshot)
             verified = recorded(snapshot) is not None
             if is_early(snapshot.started, now):
                 found.kept[each.name] = "it began in the future"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from resilience.backup.catalog.catalog import Snapshot, listed
 from resilience.backup.format import layout
+from resilience.backup.plans.cli_output import row
 from resilience.backup.plans.lifecycle import make
 from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.plans.pruning import prune, sweep
 from resilience.backup.store.base import Entry
 from resilience.backup.store.memory import MemoryStore
+from resilience.model.scenario import Keep
 from tests.backup.fakes import FakeClock, shop
 from tests.backup.plans.shop_plan import KEYS, PLAN, begun, clocked
 
@@ -41,6 +47,29 @@ def test_prune_keeps_the_plan_and_the_last_verified_and_says_what_it_did() -> No
         "shop-20260304020000",
     ]
     assert foreign in store.files
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool) -> None:
+    """The newest was verified once; since then its archive was cut, or a lifecycle rule took it."""
+    clock, store = clocked()
+    names = [layout.stamped_name("shop", clock.now() + timedelta(days=n)) for n in range(3)]
+    for name in names:
+        make(PLAN, shop(), store, clock=clock, keys=KEYS, name=name)
+        clock.wait(86400)
+    archive = layout.archive(names[-1])
+    if cut:
+        store.files[archive] = store.files[archive][:-1]
+    else:
+        del store.files[archive]
+    pruned = prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock)
+    assert pruned.damaged
+    what = "has " if cut else "is missing"
+    assert pruned.lines[0].startswith(f"{names[2]}: kept: snapshot {names[2]}: {archive} {what}")
+    assert pruned.lines[1:] == [f"{names[0]}: deleted"]
+    assert [each.name for each in of_plan(store, "shop")] == names[1:]
+    found = row(Snapshot(store, next(each for each in listed(store) if each.name == names[2])))
+    assert (found.kind, archive in found.damage) == ("damaged", True)
 
 
 def test_remains_older_than_a_day_are_swept_and_foreign_ones_are_not() -> None:
