@@ -14,6 +14,7 @@ from typing import Any
 
 from resilience.config.option_values import SCHEME
 from resilience.config.options import OPTIONS, PLANS, SCENARIOS, Option
+from resilience.config.variables import misspelt
 
 
 class BadSetting(ValueError):
@@ -113,6 +114,10 @@ def resolve(
 ) -> Settings:
     """Look each option up in the sources, in order. BadSetting names source and value."""
     environment = os.environ if environment is None else environment
+    wrong, meant = misspelt(environment)
+    if wrong:
+        raise BadSetting(f"the environment variable {wrong} is unknown; did you mean {meant}? "
+                         "Rename it if it is your own")  # fmt: skip
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for option in OPTIONS:

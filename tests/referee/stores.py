@@ -65,7 +65,7 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.referee.stores")
     parser.add_argument("azurite", metavar="AZURITE_BLOB")
     with azurite(parser.parse_args(words).azurite) as (url, more):
-        environment = {**os.environ, **more, "RESILIENCE_STORES": url}
+        environment = {**os.environ, **more, "CONTRACT_STORES": url}
         command = [sys.executable, "-m", "pytest", CONTRACT, "-v"]
         return subprocess.run(command, env=environment, check=False).returncode
 

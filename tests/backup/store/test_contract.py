@@ -1,6 +1,6 @@
 """One promise, every store: created once, whole, gone when deleted.
 
-With RESILIENCE_STORES (URLs, separated by spaces) the same is asked of real stores or of emulators,
+With CONTRACT_STORES (URLs, separated by spaces) the same is asked of real stores or of emulators,
 as `make referee-stores` does.
 """
 
@@ -25,7 +25,7 @@ from resilience.backup.take.snapshot import Request, create
 from tests.backup.fakes import FakeClock, shop
 from tests.backup.store.trial import LARGE, in_memory, uploaded
 
-_BEYOND = os.environ.get("RESILIENCE_STORES", "").split()
+_BEYOND = os.environ.get("CONTRACT_STORES", "").split()
 
 
 @pytest.fixture(params=["memory", "file", "moto", "obstore", *_BEYOND])

@@ -1,0 +1,42 @@
+"""Environment variables of the project, and those that are nearly one of them.
+
+A misspelt `RESILIENCE_CONTEXT` would be no context at all, and the run would be green on the
+sandbox. Variables of one's own may have the prefix, if they resemble none of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from resilience.config.options import OPTIONS
+
+PREFIX = "RESILIENCE_"
+
+BESIDE_OPTIONS = (
+    "RESILIENCE_IDENTITY", "RESILIENCE_NOTIFY", "RESILIENCE_PUSH_PASSWORD", "RESILIENCE_PUSH_USER",
+    "RESILIENCE_RECIPIENTS", "RESILIENCE_SIGNING_KEY", "RESILIENCE_STORE",
+    "RESILIENCE_TRACES_HEADERS", "RESILIENCE_TRUSTED_KEY",
+)  # fmt: skip
+"""Read by what needs them: keys, passwords and the usual store."""
+
+INSIDE = (
+    "RESILIENCE_COMMANDS", "RESILIENCE_IMAGE", "RESILIENCE_MAIN", "RESILIENCE_SANDBOX",
+    "RESILIENCE_SANDBOX_INSIDE", "RESILIENCE_USER",
+)  # fmt: skip
+"""Set by the sandbox for its own processes."""
+
+NEAR = 0.8
+"""How similar names must be, from 0 to 1, without the prefix: `CONTXT` is, `DB_PASSWORD` and
+`PUSH_PASSWORD` are not."""
+
+
+def misspelt(environment: Iterable[str]) -> tuple[str, str]:
+    """The first variable that resembles a known one, and that one; ("", "") if there is none."""
+    known = {option.variable for option in OPTIONS}.union(BESIDE_OPTIONS)
+    short = sorted(name.removeprefix(PREFIX) for name in known)
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known.union(INSIDE):
+            for near in get_close_matches(name.removeprefix(PREFIX), short, 1, NEAR):
+                return name, PREFIX + near
+    return "", ""
