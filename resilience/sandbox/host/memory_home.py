@@ -49,12 +49,20 @@ def sweep(known: Collection[str]) -> list[str]:
     """
     swept = []
     for place in _places():
-        if place.name in known or time.time() - place.stat().st_mtime < _YOUNG:
+        if place.name in known or _is_young(place):
             continue
         if not processes.marked(place.name):
             shutil.rmtree(place, ignore_errors=True)
             swept.append(place.name)
     return swept
+
+
+def _is_young(place: Path) -> bool:
+    """Also one that its own sandbox has just removed."""
+    try:
+        return time.time() - place.stat().st_mtime < _YOUNG
+    except FileNotFoundError:
+        return True
 
 
 def _places() -> list[Path]:

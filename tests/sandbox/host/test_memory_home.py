@@ -72,6 +72,13 @@ def test_a_sweep_removes_old_leftovers_only(
     assert sorted(path.name for path in shared.iterdir()) == ["sb-alive", "sb-known", "sb-young"]
 
 
+def test_a_sweep_passes_over_what_its_own_sandbox_removes_meanwhile(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_home, "_places", lambda: [shared / "sb-ending"])
+    assert memory_home.sweep(()) == []
+
+
 def test_tokens_lie_in_memory_and_go_with_their_pod(pods: Pods) -> None:
     read = "print(open('/var/run/secrets/kubernetes.io/serviceaccount/namespace').read())"
     pods.run("reader", f"{read}\nimport time; time.sleep(600)")
