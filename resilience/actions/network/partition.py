@@ -89,7 +89,8 @@ def run(partition: Partition, context: ActionContext) -> None:
     """Prove that the cluster enforces policies, create this one, and remove it after `duration`."""
     cut, wall = _prepared(partition, context)
     seen = canary.prove(wall, partition.ways, StandIn.of(cut[0]["spec"]), context)
-    for pod in cut:
+    # The canary takes seconds, in which Pods come and go: the policy cuts off those of now.
+    for pod in _matching(partition.pods, _everybody(context), context.namespace):
         context.victim(pod, _describe(partition), Fate.TOUCHED)
     name = f"resilience-partition-{context.random.randrange(16**6):06x}"
     body = network_policies.policy(canary.metadata(name, context), wall, partition.ways)
@@ -115,7 +116,7 @@ def rehearse(partition: Partition, context: ActionContext) -> None:
 def _prepared(
     partition: Partition, context: ActionContext
 ) -> tuple[Sequence[Object], network_policies.Wall]:
-    everybody = [pod for pod in context.view(PODS, context.namespace).objects() if _living(pod)]
+    everybody = _everybody(context)
     cut = _matching(partition.pods, everybody, context.namespace)
     peers = _matching(partition.from_, everybody, context.namespace) if partition.from_ else []
     _alone(cut, partition, context)
@@ -133,6 +134,10 @@ def _prepared(
         ports=tuple(sorted(ports)),
     )
     return cut, wall
+
+
+def _everybody(context: ActionContext) -> Sequence[Object]:
+    return [pod for pod in context.view(PODS, context.namespace).objects() if _living(pod)]
 
 
 def _living(pod: Object) -> bool:

@@ -107,6 +107,23 @@ def test_a_cut_is_proven_by_a_canary_then_lasts_and_is_taken_away(
     assert ours(here) == []
 
 
+def test_pods_that_are_replaced_while_the_canary_proves_are_cut_off_in_place_of_the_former(
+    here: World, network: Network
+) -> None:
+    first = objects.name(here.pods()[0])
+
+    def end(resource: Resource, kind: str, obj: Object) -> None:
+        if kind == "ADDED" and resource == POLICIES and "canary" in objects.name(obj):
+            here.cluster.remove(PODS, "shop", first)
+
+    here.cluster.hooks.append(end)
+    record = here.run(when=[cut(duration=Duration.of(1))])
+    assert record.outcome is Outcome.PASSED, record.message
+    named = {each.text.partition(":")[0] for each in record.timeline if each.what is What.VICTIM}
+    assert f"shop/{first}" not in named
+    assert len(named) == 3
+
+
 def test_a_policy_that_the_network_ignores_is_refused_and_nobody_is_cut_off(
     here: World, network: Network
 ) -> None:
