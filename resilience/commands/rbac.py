@@ -61,9 +61,10 @@ def _namespaces(
 
 
 def _presupposed(objects: Sequence[Object]) -> Sequence[str]:
-    """The namespaces of objects, without those that are among them."""
-    printed = {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}
-    return sorted({each["metadata"].get("namespace", "") for each in objects} - printed - {""})
+    """The namespaces of objects, without those that are among them and Kubernetes' own."""
+    there = {each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"}
+    there |= {"", "default", "kube-system", "kube-public", "kube-node-lease"}
+    return sorted({each["metadata"].get("namespace", "") for each in objects} - there)
 
 
 def _needs(

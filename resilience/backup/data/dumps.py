@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.staged_stream import free, staged
-from resilience.backup.data.command_pods import container, serving
+from resilience.backup.data.command_pods import READY_WITHIN, container, ready_in, serving
 from resilience.backup.data.container_stream import Counted, Exec, last_words, packed, proven
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
@@ -68,17 +68,19 @@ class Dumps:
 
     def take(self, files: Files, namespaces: Sequence[str]) -> list[VolumeRecord]:
         """Take each dump once in each namespace that has a Pod for it; `VolumeFailed` when no
-        namespace has one."""
+        namespace has one, or one is not ready in time."""
         return [record for dump in self.wanted for record in self._take(files, namespaces, dump)]
 
     def _take(self, files: Files, namespaces: Sequence[str], dump: Dump) -> list[VolumeRecord]:
-        found = [(each, serving(self.cluster, each, dump.pods)) for each in namespaces]
-        pods = [(each, pod) for each, pod in found if pod]
+        pods, late = ready_in(self.cluster, namespaces, dump.pods, self.clock)
+        if late:
+            raise VolumeFailed(f"dump {dump.name}: no Pod {dump.pods} is ready in "
+                               f"{', '.join(late)} after {READY_WITHIN:.0f}s")  # fmt: skip
         if not pods:
             raise VolumeFailed(
-                f"dump {dump.name}: no Pod {dump.pods} is ready in {', '.join(namespaces)}"
+                f"dump {dump.name}: no Pod {dump.pods} exists in {', '.join(namespaces)}"
             )
-        return [self._one(files, namespace, pod, dump) for namespace, pod in pods]
+        return [self._one(files, namespace, pod, dump) for namespace, pod in pods.items()]
 
     def _one(self, files: Files, namespace: str, pod: Object, dump: Dump) -> VolumeRecord:
         name = str(pod["metadata"]["name"])

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from resilience.backup.data.command_pods import container, serving
+from resilience.backup.data.command_pods import READY_WITHIN, container, ready_in, serving
 from resilience.backup.data.container_stream import Exec, last_words
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import SentinelFailed
@@ -49,15 +49,21 @@ def flaw(text: str, snapshot: str) -> str:
     return ""
 
 
-def homes(sentinel: Sentinel, cluster: Cluster, namespaces: Sequence[str]) -> tuple[str, ...]:
-    """The namespaces that have a Pod for it; `SentinelFailed` when none has."""
-    found = tuple(each for each in namespaces if serving(cluster, each, sentinel.pods))
+def homes(
+    sentinel: Sentinel, cluster: Cluster, namespaces: Sequence[str], clock: Clock
+) -> tuple[str, ...]:
+    """The namespaces that have a Pod for it; `SentinelFailed` when none has, or one is not ready in
+    time."""
+    found, late = ready_in(cluster, namespaces, sentinel.pods, clock)
+    if late:
+        raise SentinelFailed(f"no Pod {sentinel.pods} is ready in {', '.join(late)} after "
+                             f"{READY_WITHIN:.0f}s: the sentinel cannot be written")  # fmt: skip
     if not found:
+        where = ", ".join(namespaces) or "any namespace"
         raise SentinelFailed(
-            f"no Pod {sentinel.pods} is ready in {', '.join(namespaces) or 'any namespace'}: "
-            "the sentinel cannot be written"
+            f"no Pod {sentinel.pods} exists in {where}: the sentinel cannot be written"
         )
-    return found
+    return tuple(found)
 
 
 def plant(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str, record: str) -> None:

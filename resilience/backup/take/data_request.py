@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Self
 
-from resilience.backup.data.command_pods import living, serving
+from resilience.backup.data.command_pods import has_any, living
 from resilience.backup.data.container_stream import Exec
 from resilience.backup.data.dumps import Dumps
 from resilience.backup.data.hooks import around, wants_hooks
@@ -63,7 +63,7 @@ def of_part(inside: Inside, cluster: Cluster, namespaces: Sequence[str]) -> Insi
         each for each in inside.hooks if any(living(cluster, n, each.pods) for n in namespaces)
     ]
     sentinel, volumes = inside.sentinel, inside.volumes
-    if sentinel and not any(serving(cluster, each, sentinel.pods) for each in namespaces):
+    if sentinel and not any(has_any(cluster, each, sentinel.pods) for each in namespaces):
         sentinel = None
     return replace(
         inside,
@@ -88,7 +88,7 @@ def with_data(
     listed = cluster.list(NAMESPACES, labels=request.scope.namespace_labels)
     namespaces = request.scope.chosen(listed)
     hooks = around(cluster, namespaces, exec_, tell, inside.hooks)
-    planted = homes(inside.sentinel, cluster, namespaces) if inside.sentinel else ()
+    planted = homes(inside.sentinel, cluster, namespaces, clock) if inside.sentinel else ()
 
     @contextmanager
     def prepared() -> Iterator[None]:

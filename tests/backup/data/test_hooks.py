@@ -242,8 +242,12 @@ def test_a_container_with_neither_is_told_what_it_lacks() -> None:
 
 
 def test_a_dump_nobody_can_give_is_named() -> None:
-    with pytest.raises(VolumeFailed, match="dump orders: no Pod app=db is ready in shop"):
+    with pytest.raises(VolumeFailed, match="dump orders: no Pod app=db exists in shop"):
         made(dump("true"), Shell(), shop())
+    starting = shop()
+    starting.add(database("db-0", ready=False))
+    with pytest.raises(VolumeFailed, match="dump orders: no Pod app=db is ready in shop after 120"):
+        made(dump("true"), Shell(), starting)
     with pytest.raises(BadRequest, match="no container 'nope'; there are sidecar, db"):
         made(dump("true", container="nope"), Shell())
 
@@ -342,12 +346,16 @@ def test_the_sentinel_is_written_before_hooks_freeze_and_named_in_the_manifest(
 
 def test_without_a_pod_to_keep_it_or_when_it_cannot_there_is_no_snapshot(tmp_path: Path) -> None:
     errors: list[BackupError] = []
-    for path, cluster in ((tmp_path, with_database()), (tmp_path / "s", shop())):
+    starting = shop()
+    starting.add(database("db-0", ready=False))
+    for path, cluster in ((tmp_path, with_database()), (tmp_path / "s", shop()),
+                          (tmp_path / "t", starting)):  # fmt: skip
         with pytest.raises(SentinelFailed) as caught:
             made(Inside(sentinel=keeping(path)), Shell(), cluster)
         errors.append(caught.value)
     assert "Is a directory" in str(errors[0])
-    assert "no Pod app=db is ready in shop" in str(errors[1])
+    assert "no Pod app=db exists in shop" in str(errors[1])
+    assert "no Pod app=db is ready in shop after 120s" in str(errors[2])
 
 
 def test_a_record_that_is_older_damaged_or_absent_is_told_apart() -> None:
