@@ -8,6 +8,7 @@ well. From outside it does not: then the prober runs inside, in a Pod of its own
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from resilience.cluster.interface import SERVICES, Cluster
 
 OUTSIDE = "from outside of a cluster a Service's address usually leads nowhere: "
 """What is said of something that runs beside pytest and did not reach a Service."""
+
+_SERVICE_NAME = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)\.svc(?:\.cluster\.local)?\.?")
 
 PUBLISHED = "resilience.sandbox/published-port"
 """Annotation of the sandbox: "80=64080" for each port with another number."""
@@ -26,9 +29,11 @@ def address(
     service: str,
     port: str | int,
     namespace: str,
+    seen: frozenset[str] = frozenset(),
 ) -> tuple[str, int]:
     """(host, port) for its clients. NotFound when the Service or its port does not exist,
-    Invalid when it has no address of its own."""
+    Invalid when it has no address of its own, or names lead from Service to Service in a circle
+    (`seen` has those that led here)."""
     what = f"service {namespace}/{service}"
     try:
         found = cluster.get(SERVICES, service, namespace)
@@ -36,11 +41,10 @@ def address(
         raise _absent(cluster, service, namespace, what) from None
     spec = found.get("spec") or {}
     external = spec.get("type") == "ExternalName"
-    if external and isinstance(port, int):  # another name for a host, whose ports nobody declares
-        return str(spec.get("externalName", "")), port
-    number = _number(spec, port, what)
+    # Another name for a host, whose ports nobody declares.
+    number = port if external and isinstance(port, int) else _number(spec, port, what)
     if external:
-        return str(spec.get("externalName", "")), number
+        return _external(cluster, str(spec.get("externalName", "")), number, seen | {what})
     if spec.get("clusterIP") in (None, "", "None"):
         raise _refuse(
             f"{what} is headless: it has no address of its own; address its Pods with `url:`"
@@ -48,6 +52,18 @@ def address(
     if cluster.means.loopback:
         return str(spec["clusterIP"]), _published(found).get(number, number)
     return str(spec["clusterIP"]), number
+
+
+def _external(cluster: Cluster, host: str, port: int, seen: frozenset[str]) -> tuple[str, int]:
+    """The host's own name. On the sandbox the names of its Services are known to its Pods alone, so
+    one of these leads to the Service's address."""
+    inside = _SERVICE_NAME.fullmatch(host)
+    if not (cluster.means.loopback and inside):
+        return host, port
+    name, namespace = inside[1], inside[2]
+    if f"service {namespace}/{name}" in seen:
+        raise _refuse(f"the names of {', '.join(sorted(seen))} lead to each other")
+    return address(cluster, name, port, namespace, seen)
 
 
 def service_port(cluster: Cluster, service: str, port: str | int, namespace: str) -> int:

@@ -72,6 +72,37 @@ def test_an_external_name_is_that_name() -> None:
     assert reach(bare, 8443) == ("example.org", 8443)
 
 
+class Named:
+    """Services `a` and `b` that are other names, and `web`."""
+
+    def __init__(self, *, sandbox: bool = True, **names: str) -> None:
+        self.means = SANDBOX if sandbox else Means()
+        self.names = names
+
+    def get(self, resource: Any, name: str, namespace: str) -> Any:
+        if external := self.names.get(name):
+            return {"spec": {"type": "ExternalName", "externalName": external}}
+        assert (name, namespace) == ("web", "other")
+        ports = [{"port": 80}]
+        return {"metadata": {}, "spec": {"clusterIP": "127.9.128.1", "ports": ports}}
+
+
+@pytest.mark.parametrize("end", ["", ".cluster.local", ".cluster.local."])
+def test_on_the_sandbox_another_name_of_a_service_is_its_address(end: str) -> None:
+    """The resolver of this machine does not know the names of the sandbox's Services."""
+    there = f"web.other.svc{end}"
+    fake: Any = Named(a="b.shop.svc", b=there)
+    assert address(fake, "a", 80, "shop") == ("127.9.128.1", 80)
+    real: Any = Named(sandbox=False, b=there)
+    assert address(real, "b", 80, "shop") == (there, 80)
+
+
+def test_names_that_lead_to_each_other_are_refused() -> None:
+    fake: Any = Named(a="b.shop.svc", b="a.shop.svc.cluster.local")
+    with pytest.raises(Invalid, match="of service shop/a, service shop/b lead to each other"):
+        address(fake, "a", 80, "shop")
+
+
 def test_a_headless_service_has_no_address() -> None:
     with pytest.raises(Invalid, match="service shop/web is headless"):
         reach(Fake(clusterIP="None"))
