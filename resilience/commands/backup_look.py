@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 
 from resilience.backup.catalog.by_time import resolved, start_of
@@ -12,9 +13,9 @@ from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import Verified, record
+from resilience.backup.catalog.verify_record import Verified, record, record_damage
 from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import BadRequest, StoreError
+from resilience.backup.format.errors import BadRequest, StoreError, Tampered
 from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.volume_diff import volume_changes, volumes_not_compared
 from resilience.backup.proof.compare import added, between, differing, with_cluster
@@ -67,14 +68,25 @@ def show_verified(options: argparse.Namespace) -> int:
     snapshot = opened(store, name, given.identities, trusted=given.trusted)
     if snapshot.manifest is None:
         whole = check(snapshot)
-        whole.require()
+        _require(whole, snapshot, options)
         warn(f"warning: {each}" for each in whole.warnings)
         answer(options.output, cli_data.verified(whole), lambda: cli_output.checked(whole))
         return _recorded(snapshot, whole, options, whole.archive)
     found = verify(snapshot)
-    found.require()
+    _require(found, snapshot, options)
     answer(options.output, cli_data.verified(found), lambda: cli_output.verified(found))
     return _recorded(snapshot, found, options)
+
+
+def _require(found: Verified, snapshot: Snapshot, options: argparse.Namespace) -> None:
+    """`Tampered` if it is damaged, which is recorded where that is possible."""
+    try:
+        found.require()
+    except Tampered:
+        if not options.no_record:
+            with suppress(StoreError):  # what was found is told in any case
+                record_damage(snapshot, CLOCK.now())
+        raise
 
 
 def _recorded(

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import latest, record
+from resilience.backup.catalog.verify_record import latest, record, recorded
 from resilience.backup.format import layout
 from resilience.backup.format.errors import BadRequest, StoreRefused
 from resilience.backup.format.sign import Signer
@@ -124,6 +124,21 @@ def test_a_verification_that_cannot_be_recorded_is_told_all_the_same(
     code, out, err = shell.run("backup", "verify", "a", "--no-record")
     assert (code, err) == (0, [])
     assert out[0].startswith("a is what was written")
+
+
+@pytest.mark.parametrize(
+    ("words", "stands"), [((), False), (("--no-record",), True), (("--trusted-key", PUBLIC), True)]
+)
+def test_damage_that_verify_finds_is_recorded(
+    shell: Shell, words: tuple[str, ...], stands: bool
+) -> None:
+    shell.make("a")
+    assert shell.run("backup", "verify", "a")[0] == 0
+    archive = shell.root / layout.archive("a")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert shell.run("backup", "verify", "a", *words)[0] == 1
+    assert (recorded(opened(shell.store, "a")) is not None) is stands
 
 
 def test_velero_s_phase_is_a_column(shell: Shell) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import latest
+from resilience.backup.catalog.verify_record import last_good
 from resilience.backup.format import layout, limited
 from resilience.backup.format.errors import BadArchive, Missing, Tampered
 from resilience.backup.format.velero import missing_from
@@ -110,7 +110,7 @@ def _archive(snapshot: Snapshot, found: Whole) -> Iterator[str]:
             f"does not name: {_some(more)}"
         )
     found.archive = _digest(snapshot)
-    record = latest(snapshot)
+    record = last_good(snapshot)
     if record and record.archive and record.archive != found.archive:
         yield f"its archive changed since it was verified on {record.verified:%Y-%m-%d %H:%M} UTC"
 

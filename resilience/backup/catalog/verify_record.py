@@ -2,20 +2,22 @@
 
 It identifies what was verified by its hash: that of the manifest for a snapshot of this program, of
 velero-backup.json for one of Velero's. A record of something else, or one with a flipped bit,
-does not count. Records are evidence for those who trust the store: with a trusted key, `intact` and
-drills verify again."""
+does not count. A verification that found damage is recorded as well, and an earlier good one no
+longer counts: retention must not prefer a damaged snapshot to the last good one. Records are
+evidence for those who trust the store: with a trusted key, `intact` and drills verify again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.format import layout, limited
-from resilience.backup.format.errors import Tampered
+from resilience.backup.format.errors import Missing, Tampered
 
 
 class Verified(Protocol):
@@ -26,6 +28,10 @@ class Verified(Protocol):
     signed_by: str
     opened: bool
 
+    @property
+    def intact(self) -> bool:
+        """Whether it is good."""
+
     def require(self) -> None:
         """`Tampered` unless it is good."""
 
@@ -33,7 +39,8 @@ class Verified(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """`manifest` is the hash that it refers to, `archive` the archive's if Velero wrote it,
-    because nothing else keeps it. `opened` is false when encrypted content was not read."""
+    because nothing else keeps it. `opened` is false when encrypted content was not read, `damaged`
+    says that the verification failed."""
 
     snapshot: str
     verified: datetime
@@ -43,6 +50,7 @@ class Record:
     signer: str = ""
     opened: bool = True
     archive: str = ""
+    damaged: bool = False
 
 
 def record(
@@ -60,8 +68,23 @@ def record(
         opened=verification.opened,
         archive=archive,
     )
-    document = asdict(made) | {"verified": moment.isoformat()}
-    key = layout.verification(snapshot.name, moment)
+    return _stored(snapshot, made)
+
+
+def record_damage(snapshot: Snapshot, moment: datetime) -> None:
+    """Store that a verification failed. Not where the manifest itself cannot be accepted, as with
+    another key than the trusted one: then this says nothing about the snapshot."""
+    try:
+        identity = _identity(snapshot)
+    except (Tampered, Missing):
+        return
+    _stored(snapshot, Record(snapshot=snapshot.name, verified=moment, manifest=identity,
+                             damaged=True))  # fmt: skip
+
+
+def _stored(snapshot: Snapshot, made: Record) -> str:
+    document = asdict(made) | {"verified": made.verified.isoformat()}
+    key = layout.verification(snapshot.name, made.verified)
     snapshot.store.put(key, _with_check(json.dumps(document, sort_keys=True).encode()))
     return key
 
@@ -89,7 +112,18 @@ def understood(data: bytes) -> Record | None:
 
 
 def latest(snapshot: Snapshot) -> Record | None:
-    """The newest record of this very snapshot."""
+    """The newest record of this very snapshot; None if it says that the snapshot is damaged."""
+    found = next(_records(snapshot), None)
+    return None if found is None or found.damaged else found
+
+
+def last_good(snapshot: Snapshot) -> Record | None:
+    """The newest good record, whatever was found since."""
+    return next((each for each in _records(snapshot) if not each.damaged), None)
+
+
+def _records(snapshot: Snapshot) -> Iterator[Record]:
+    """The newest first."""
     keys = snapshot.listed.verifications
     identity = _identity(snapshot) if keys else ""
     for key in reversed(keys):
@@ -98,11 +132,10 @@ def latest(snapshot: Snapshot) -> Record | None:
         except Tampered:
             continue
         if found and (found.manifest, found.snapshot) == (identity, snapshot.name):
-            return found
-    return None
+            yield found
 
 
 def recorded(snapshot: Snapshot) -> datetime | None:
-    """When the snapshot was last verified; None for never."""
+    """When the snapshot was last verified; None for never, or if it was found damaged since."""
     found = latest(snapshot)
     return found.verified if found else None

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from resilience.backup.catalog.catalog import Listed, Snapshot
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import Verification, verify
-from resilience.backup.catalog.verify_record import Verified, latest, record
+from resilience.backup.catalog.verify_record import Verified, latest, record, record_damage
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import UNREADABLE, NoSnapshot, StoreError
 from resilience.backup.format.velero_backup import PARTIAL
@@ -207,13 +207,14 @@ def _intact_velero(plan: Plan, snapshot: Snapshot, clock: Clock) -> list[Finding
     """Velero keeps no hashes: its archive can only be compared with its list, and with what an
     earlier verification recorded."""
     found = check(snapshot)
+    damaged = not found.intact
     if found.partial and PARTIAL not in plan.accept:
         found.findings.append(f"its phase is {PARTIAL}; accept it by `accept: [{PARTIAL}]`")
     detail = [*found.findings[:10], *found.warnings]
     measured = f"{snapshot.name}: {many(found.objects, 'object')}, {many(found.bytes, 'byte')}"
-    if found.intact:
+    if found.intact or damaged:  # being partial is no damage
         detail += _written_down(snapshot, found, clock, archive=found.archive)
-    else:
+    if not found.intact:
         measured = f"{snapshot.name}: {many(len(found.findings), 'finding')}"
     result = Result.PASSED if found.listed else Result.NOT_MEASURED
     return [
@@ -235,7 +236,10 @@ def _written_down(
     """A proof may lack the permission to write; that is reported, and does not change its
     result."""
     try:
-        record(snapshot, found, clock.now(), archive=archive)
+        if found.intact:
+            record(snapshot, found, clock.now(), archive=archive)
+        else:
+            record_damage(snapshot, clock.now())
     except StoreError as problem:
         return [f"could not be recorded: {problem}"]
     return []
@@ -245,7 +249,7 @@ def _verdict(plan: Plan, snapshot: Snapshot, found: Verification, clock: Clock) 
     detail = list(found.findings[:10])
     if found.intact:
         detail.append(f"signed by {found.signed_by}" if found.signed_by else "not signed")
-        detail += _written_down(snapshot, found, clock)
+    detail += _written_down(snapshot, found, clock)
     measured = f"{snapshot.name}: {many(found.objects, 'object')}, {many(found.bytes, 'byte')}"
     if not found.intact:
         measured = f"{snapshot.name}: {many(len(found.findings), 'difference')}"

@@ -12,7 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import Verification, verify
-from resilience.backup.catalog.verify_record import record, recorded
+from resilience.backup.catalog.verify_record import (
+    last_good,
+    latest,
+    record,
+    record_damage,
+    recorded,
+)
 from resilience.backup.format import layout
 from resilience.backup.format.errors import StoreError, Tampered, UnknownFormat
 from resilience.backup.format.sign import Signer, seal
@@ -193,6 +199,30 @@ def test_a_verification_is_recorded_and_believed() -> None:
     record(opened(store, "one"), verify(opened(store, "one")), later)
     assert recorded(opened(store, "one")) == later
     assert intact(store)
+
+
+def test_damage_is_recorded_and_an_earlier_record_no_longer_counts() -> None:
+    store = stored()
+    record(opened(store, "one"), verify(opened(store, "one")), MOMENT)
+    record_damage(opened(store, "one"), MOMENT + timedelta(hours=1))
+    assert recorded(opened(store, "one")) is None
+    assert latest(opened(store, "one")) is None
+    good = last_good(opened(store, "one"))
+    assert good
+    assert good.verified == MOMENT
+    assert verify(opened(store, "one")).intact
+    later = MOMENT + timedelta(hours=2)
+    record(opened(store, "one"), verify(opened(store, "one")), later)
+    assert recorded(opened(store, "one")) == later
+
+
+def test_another_key_than_the_trusted_one_says_nothing_about_the_snapshot() -> None:
+    store = stored()
+    before = set(store.files)
+    stranger = opened(store, "one", trusted=THIEF.public)
+    assert not verify(stranger).intact
+    record_damage(stranger, MOMENT)
+    assert set(store.files) == before
 
 
 def test_a_bad_verification_is_not_recorded() -> None:

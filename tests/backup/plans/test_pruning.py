@@ -13,11 +13,13 @@ from resilience.backup.catalog.catalog import Snapshot, listed
 from resilience.backup.format import layout
 from resilience.backup.plans.cli_output import row
 from resilience.backup.plans.lifecycle import make
+from resilience.backup.plans.plan_judge import intact
 from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.plans.pruning import prune, sweep
 from resilience.backup.store.base import Entry
 from resilience.backup.store.memory import MemoryStore
 from resilience.model.scenario import Keep
+from resilience.model.verdict import Result
 from tests.backup.fakes import FakeClock, shop
 from tests.backup.plans.shop_plan import KEYS, PLAN, begun, clocked
 
@@ -70,6 +72,27 @@ def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool
     assert [each.name for each in of_plan(store, "shop")] == names[1:]
     found = row(Snapshot(store, next(each for each in listed(store) if each.name == names[2])))
     assert (found.kind, archive in found.damage) == ("damaged", True)
+
+
+def test_a_snapshot_that_was_found_damaged_is_no_reason_to_delete_a_good_one() -> None:
+    """It was verified when it was made. A bit that flips later changes no size."""
+    clock, store = clocked()
+    names = [layout.stamped_name("shop", clock.now() + timedelta(days=n)) for n in range(3)]
+    for name in names:
+        make(PLAN, shop(), store, clock=clock, keys=KEYS, name=name)
+        clock.wait(86400)
+    archive = layout.archive(names[-1])
+    whole = store.files[archive]
+    store.files[archive] = whole[:-1] + bytes([whole[-1] ^ 1])
+    [found] = intact(PLAN, store, clock=clock, keys=KEYS)
+    assert found.result is Result.FAILED
+    least = replace(PLAN, keep=Keep(last=1))
+    assert prune(least, store, clock=clock).lines == [f"{names[0]}: deleted"]
+    assert [each.name for each in of_plan(store, "shop")] == names[1:]
+    store.files[archive] = whole  # from another copy
+    clock.wait(60)
+    assert intact(PLAN, store, clock=clock, keys=KEYS)[0].result is Result.PASSED
+    assert prune(least, store, clock=clock).lines == [f"{names[1]}: deleted"]
 
 
 def test_remains_older_than_a_day_are_swept_and_foreign_ones_are_not() -> None:
