@@ -7,9 +7,9 @@ sandbox. Variables of one's own may have the prefix, if they resemble none of th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from resilience.config.options import OPTIONS
+from resilience.model.nearest import nearest
 
 PREFIX = "RESILIENCE_"
 
@@ -34,9 +34,9 @@ NEAR = 0.8
 def misspelt(environment: Iterable[str]) -> tuple[str, str]:
     """The first variable that resembles a known one, and that one; ("", "") if there is none."""
     known = {option.variable for option in OPTIONS}.union(BESIDE_OPTIONS)
-    short = sorted(name.removeprefix(PREFIX) for name in known)
+    short = [name.removeprefix(PREFIX) for name in known]
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known.union(INSIDE):
-            for near in get_close_matches(name.removeprefix(PREFIX), short, 1, NEAR):
+            for near in nearest(name.removeprefix(PREFIX), short, cutoff=NEAR):
                 return name, PREFIX + near
     return "", ""

@@ -13,11 +13,11 @@ LONGEST = 60
 """How many characters of a word are compared; more would only cost time."""
 
 
-def nearest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+def nearest(word: str, known: Iterable[str], most: int = 1, cutoff: float = CUTOFF) -> list[str]:
     """The known words nearest to it, the nearest first; [] when none is close. Case does not
     matter."""
     by_lower = {name.lower(): name for name in sorted(known, reverse=True)}
-    found = get_close_matches(word.lower()[:LONGEST], sorted(by_lower), n=most, cutoff=CUTOFF)
+    found = get_close_matches(word.lower()[:LONGEST], sorted(by_lower), n=most, cutoff=cutoff)
     return [by_lower[name] for name in found]
 
 

@@ -99,9 +99,22 @@ def record_of(undo: Undo) -> str:
 
 
 def left_behind(directory: Path) -> Sequence[Path]:
-    """Files of runs whose writer has ended, oldest first."""
-    files = sorted(directory.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime, path.name))
-    return [path for path in files if not _is_locked(path)]
+    """Files of runs whose writer has ended, oldest first. Runs on other workers end at any time,
+    and remove theirs."""
+    found = []
+    for path in directory.glob("*.jsonl"):
+        with suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, path.name, path))
+    return [path for *_, path in sorted(found) if not _is_locked(path)]
+
+
+def stories_left(directory: Path) -> Sequence[tuple[Path, Story]]:
+    """The same, with what each says."""
+    found = []
+    for path in left_behind(directory):
+        with suppress(FileNotFoundError):
+            found.append((path, read(path)))
+    return found
 
 
 @contextmanager

@@ -104,8 +104,7 @@ def left_behind(directory: Path) -> list[Left]:
     """Dead runs, newest first. Files of runs with nothing to undo are deleted, unless
     `resilience.engine.journal.takeover` still has to take over their locks."""
     found = []
-    for path in reversed(journal_file.left_behind(directory)):
-        story = journal_file.read(path)
+    for path, story in reversed(journal_file.stories_left(directory)):
         if story.pending or story.kept or story.broken or story.begin.get("journal"):
             found.append(Left(path=path, story=story))
         else:

@@ -85,8 +85,8 @@ def _found(place: Place) -> list[Found]:
 def forget_undone_elsewhere(place: Place) -> None:
     """Delete local files whose journal in the cluster is gone."""
     here = identity(place.cluster)
-    for path in journal_file.left_behind(place.directory):
-        begin = journal_file.read(path).begin
+    for path, story in journal_file.stories_left(place.directory):
+        begin = story.begin
         ours = begin.get("journal") == place.namespace and begin.get("cluster") == here
         if ours and not journal_configmap.is_there(
             place.cluster, str(begin["run"]), place.namespace
@@ -96,7 +96,7 @@ def forget_undone_elsewhere(place: Place) -> None:
 
 def _known_dead(place: Place) -> set[str]:
     """Holders that ran on this host and whose writer is gone."""
-    begins = [journal_file.read(path).begin for path in journal_file.left_behind(place.directory)]
+    begins = [story.begin for _, story in journal_file.stories_left(place.directory)]
     return {str(begin["holder"]) for begin in begins if begin.get("holder")}
 
 

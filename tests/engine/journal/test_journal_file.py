@@ -14,8 +14,15 @@ from typing import Any
 
 import pytest
 
+from resilience.engine.journal import journal_file
 from resilience.engine.journal.journal import NotRecorded
-from resilience.engine.journal.journal_file import JournalFile, create, left_behind, reopened
+from resilience.engine.journal.journal_file import (
+    JournalFile,
+    create,
+    left_behind,
+    reopened,
+    stories_left,
+)
 from resilience.model.values import RunId
 
 RUN = RunId("r1")
@@ -276,3 +283,16 @@ def test_a_damaged_file_goes_only_by_a_persons_word(tmp_path: Path, forget: bool
     if not forget:
         assert "end" not in path.read_text(), "nobody knows what it said"
         assert left_behind(tmp_path) == [path], "its lock is free again"
+
+
+def test_files_that_other_workers_remove_meanwhile_are_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the listing of the folder, the look at a file and its reading."""
+    sink = create(tmp_path, RunId("r1"))
+    sink.close(finished=False)
+    gone = tmp_path / "r0.jsonl"
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter([gone, sink.path]))
+    assert left_behind(tmp_path) == [sink.path]
+    monkeypatch.setattr(journal_file, "left_behind", lambda directory: [gone, sink.path])
+    assert [path for path, _ in stories_left(tmp_path)] == [sink.path]
