@@ -24,7 +24,7 @@ from resilience.model.masks import MASKS
 from resilience.model.samples import Answer
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability, Duration
-from resilience.model.verdict import Result
+from resilience.model.verdict import Result, Window
 from resilience.probes.kinds.web.journey import VERB, Journey, Stop, ask
 from resilience.probes.kinds.web.travel import _failure
 from resilience.verbs.context import NotMet
@@ -150,8 +150,8 @@ def test_a_step_that_lost_some_does_not_fail_a_journey_that_holds() -> None:
         journey = Journey(url=url, steps=(LOG_IN, PAY))
         with running(journey, verb=VERB, rate="20/s", objective=Objective()) as probe:
             samples = wait_for(probe, Answer.GOOD, 5)
-            probe.stop()
-            found = probe.judge(whole(samples))
+            probe.stop()  # a step counts when it begins, which on a busy machine is late
+            found = probe.judge(Window(since=samples[0].intended, until=samples[-1].ended))
     assert {each.result for each in found} == {Result.PASSED}
     assert len(found) == 2
 
