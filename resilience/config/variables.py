@@ -6,6 +6,7 @@ sandbox. Variables of one's own may have the prefix, if they resemble none of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from resilience.config.options import OPTIONS
@@ -26,6 +27,12 @@ INSIDE = (
 )  # fmt: skip
 """Set by the sandbox for its own processes."""
 
+_OF_A_SERVICE = re.compile(
+    r"(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)"
+)
+"""What the kubelet sets in each Pod for a Service, such as RESILIENCE_PORT for one called
+`resilience`."""
+
 NEAR = 0.8
 """How similar names must be, from 0 to 1, without the prefix: `CONTXT` is, `DB_PASSWORD` and
 `PUSH_PASSWORD` are not."""
@@ -36,7 +43,9 @@ def misspelt(environment: Iterable[str]) -> tuple[str, str]:
     known = {option.variable for option in OPTIONS}.union(BESIDE_OPTIONS)
     short = [name.removeprefix(PREFIX) for name in known]
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in known.union(INSIDE):
-            for near in nearest(name.removeprefix(PREFIX), short, cutoff=NEAR):
-                return name, PREFIX + near
+        rest = name.removeprefix(PREFIX)
+        if rest == name or name in known.union(INSIDE) or _OF_A_SERVICE.fullmatch(rest):
+            continue
+        for near in nearest(rest, short, cutoff=NEAR):
+            return name, PREFIX + near
     return "", ""

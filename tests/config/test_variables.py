@@ -22,6 +22,10 @@ from tests.test_secrets import ENVIRONMENT
         ("RESILIENCE_TENANT", ""),
         ("RESILIENCE4J_CONTEXT", ""),
         ("MY_CONTXT", ""),
+        ("RESILIENCE_PORT", ""),
+        ("RESILIENCE_PORT_8080_TCP_ADDR", ""),
+        ("RESILIENCE_REPORTS_SERVICE_HOST", ""),
+        ("RESILIENCE_REPRT", "RESILIENCE_REPORT"),
         *((name, "") for name in INSIDE),
     ],
 )
