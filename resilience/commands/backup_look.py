@@ -10,10 +10,11 @@ from fnmatch import fnmatchcase
 
 from resilience.backup.catalog.by_time import resolved, start_of
 from resilience.backup.catalog.catalog import Snapshot, opened, snapshots
+from resilience.backup.catalog.damage import note_damage
 from resilience.backup.catalog.hidden_snapshots import hidden_snapshots
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import Verified, record, record_damage
+from resilience.backup.catalog.verify_record import Verified, record
 from resilience.backup.format.backup_clock import SystemClock
 from resilience.backup.format.errors import BadRequest, StoreError, Tampered
 from resilience.backup.plans import cli_data, cli_output
@@ -85,7 +86,7 @@ def _require(found: Verified, snapshot: Snapshot, options: argparse.Namespace) -
     except Tampered:
         if not options.no_record:
             with suppress(StoreError):  # what was found is told in any case
-                record_damage(snapshot, CLOCK.now())
+                note_damage(snapshot, CLOCK.now())
         raise
 
 

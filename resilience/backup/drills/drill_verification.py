@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.damage import note_damage
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import record, record_damage
+from resilience.backup.catalog.verify_record import record
 from resilience.backup.drills.drill_report import DrillRecord
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.format.backup_clock import Clock
@@ -59,7 +60,7 @@ class DrillVerification:
             if found.intact:
                 record(self._snapshot, found, self._clock.now())
             else:
-                record_damage(self._snapshot, self._clock.now())
+                note_damage(self._snapshot, self._clock.now())
         return found.intact
 
     def _whole(self) -> bool:

@@ -9,6 +9,7 @@ from importlib import import_module
 import pytest
 
 from resilience.backup.catalog.catalog import Snapshot, opened
+from resilience.backup.catalog.damage import note_damage
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import record
 from resilience.backup.drills.negative_controls import unseen
@@ -65,6 +66,19 @@ def test_without_an_identity_the_stored_bytes_are_verified_all_the_same(private:
     key = layout.sealed(layout.archive("one"))
     store.files[key] = store.files[key][:-1] + bytes([store.files[key][-1] ^ 1])
     assert not verify(opened(store, "one")).intact
+
+
+def test_another_key_is_no_damage(private: str) -> None:
+    store, moment = stored(private), FakeClock().now()
+    other = encrypt.identity(str(pyrage.x25519.Identity.generate()))
+    before = set(store.files)
+    assert not verify(opened(store, "one", [other])).intact
+    note_damage(opened(store, "one", [other]), moment)
+    assert set(store.files) == before
+    key = layout.sealed(layout.archive("one"))
+    store.files[key] = store.files[key][:-1] + bytes([store.files[key][-1] ^ 1])
+    note_damage(opened(store, "one", [other]), moment)
+    assert len(store.files) == len(before) + 1
 
 
 def test_a_lost_key_is_told_before_anything_is_created(private: str) -> None:

@@ -1,0 +1,18 @@
+"""Records that a verification failed, where that is about the stored bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from resilience.backup.catalog.catalog import Snapshot
+from resilience.backup.catalog.verify import verify
+from resilience.backup.catalog.verify_record import record_damage
+
+
+def note_damage(snapshot: Snapshot, moment: datetime) -> None:
+    """For a snapshot that was not intact. With another identity nothing can be opened, which says
+    nothing about the bytes: they are looked at once more without it."""
+    if snapshot.identities and verify(replace(snapshot, identities=())).intact:
+        return
+    record_damage(snapshot, moment)
