@@ -16,7 +16,7 @@ from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import verify
 from resilience.backup.catalog.verify_record import Verified, record
 from resilience.backup.format.backup_clock import SystemClock
-from resilience.backup.format.errors import BadRequest, StoreError, Tampered
+from resilience.backup.format.errors import BadRequest, StoreError
 from resilience.backup.plans import cli_data, cli_output
 from resilience.backup.plans.volume_diff import volume_changes, volumes_not_compared
 from resilience.backup.proof.compare import added, between, differing, with_cluster
@@ -81,13 +81,10 @@ def show_verified(options: argparse.Namespace) -> int:
 
 def _require(found: Verified, snapshot: Snapshot, options: argparse.Namespace) -> None:
     """`Tampered` if it is damaged, which is recorded where that is possible."""
-    try:
-        found.require()
-    except Tampered:
-        if not options.no_record:
-            with suppress(StoreError):  # what was found is told in any case
-                note_damage(snapshot, CLOCK.now())
-        raise
+    if not found.intact and not options.no_record:
+        with suppress(StoreError):  # what was found is told in any case
+            note_damage(snapshot, CLOCK.now())
+    found.require()
 
 
 def _recorded(

@@ -1,4 +1,4 @@
-"""Records that a verification failed, where that is about the stored bytes."""
+"""Records what a verification found: that it is good, or that the stored bytes are damaged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from datetime import datetime
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import record_damage
+from resilience.backup.catalog.verify_record import Verified, record, record_damage
+
+
+def record_found(
+    snapshot: Snapshot, found: Verified, moment: datetime, *, archive: str = ""
+) -> None:
+    """Whichever it is."""
+    if found.intact:
+        record(snapshot, found, moment, archive=archive)
+    else:
+        note_damage(snapshot, moment)
 
 
 def note_damage(snapshot: Snapshot, moment: datetime) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 from resilience.backup.catalog.catalog import Snapshot
-from resilience.backup.catalog.damage import note_damage
+from resilience.backup.catalog.damage import record_found
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify import verify
-from resilience.backup.catalog.verify_record import record
 from resilience.backup.drills.drill_report import DrillRecord
 from resilience.backup.drills.negative_controls import unseen
 from resilience.backup.format.backup_clock import Clock
@@ -57,10 +56,7 @@ class DrillVerification:
         )
         # A drill may lack the permission to write; `fresh` then relies on the backup's own records.
         with suppress(BackupError):
-            if found.intact:
-                record(self._snapshot, found, self._clock.now())
-            else:
-                note_damage(self._snapshot, self._clock.now())
+            record_found(self._snapshot, found, self._clock.now())
         return found.intact
 
     def _whole(self) -> bool:

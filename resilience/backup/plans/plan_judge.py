@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from resilience.backup.catalog.catalog import Listed, Snapshot
-from resilience.backup.catalog.damage import note_damage
+from resilience.backup.catalog.damage import record_found
 from resilience.backup.catalog.velero_check import check
 from resilience.backup.catalog.verify import Verification, verify
-from resilience.backup.catalog.verify_record import Verified, latest, record
+from resilience.backup.catalog.verify_record import Verified, latest
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import UNREADABLE, NoSnapshot, StoreError
 from resilience.backup.format.velero_backup import PARTIAL
@@ -237,10 +237,7 @@ def _written_down(
     """A proof may lack the permission to write; that is reported, and does not change its
     result."""
     try:
-        if found.intact:
-            record(snapshot, found, clock.now(), archive=archive)
-        else:
-            note_damage(snapshot, clock.now())
+        record_found(snapshot, found, clock.now(), archive=archive)
     except StoreError as problem:
         return [f"could not be recorded: {problem}"]
     return []

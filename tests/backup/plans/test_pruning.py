@@ -51,14 +51,20 @@ def test_prune_keeps_the_plan_and_the_last_verified_and_says_what_it_did() -> No
     assert foreign in store.files
 
 
-@pytest.mark.parametrize("cut", [True, False])
-def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool) -> None:
-    """The newest was verified once; since then its archive was cut, or a lifecycle rule took it."""
+def three() -> tuple[FakeClock, MemoryStore, list[str]]:
+    """A snapshot a day, each verified when it was made; their names, the oldest first."""
     clock, store = clocked()
     names = [layout.stamped_name("shop", clock.now() + timedelta(days=n)) for n in range(3)]
     for name in names:
         make(PLAN, shop(), store, clock=clock, keys=KEYS, name=name)
         clock.wait(86400)
+    return clock, store, names
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool) -> None:
+    """The newest was verified once; since then its archive was cut, or a lifecycle rule took it."""
+    clock, store, names = three()
     archive = layout.archive(names[-1])
     if cut:
         store.files[archive] = store.files[archive][:-1]
@@ -76,11 +82,7 @@ def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool
 
 def test_a_snapshot_that_was_found_damaged_is_no_reason_to_delete_a_good_one() -> None:
     """It was verified when it was made. A bit that flips later changes no size."""
-    clock, store = clocked()
-    names = [layout.stamped_name("shop", clock.now() + timedelta(days=n)) for n in range(3)]
-    for name in names:
-        make(PLAN, shop(), store, clock=clock, keys=KEYS, name=name)
-        clock.wait(86400)
+    clock, store, names = three()
     archive = layout.archive(names[-1])
     whole = store.files[archive]
     store.files[archive] = whole[:-1] + bytes([whole[-1] ^ 1])
