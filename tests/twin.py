@@ -288,7 +288,7 @@ class Twin:
     def through(self, around: Middleware, agent: str = "") -> Self:
         raise NotImplementedError("a twin has no wire to wrap")
 
-    def recording(self) -> Self:
+    def recording(self, rules_nodes: Callable[[Any], bool]) -> Self:
         return self  # it asks for no permit
 
     def logs(

@@ -145,9 +145,9 @@ class Cluster(Protocol):
         """The same cluster with `around` wrapped around every request. `agent` goes into the
         User-Agent."""
 
-    def recording(self) -> Cluster:
+    def recording(self, rules_nodes: Callable[[Any], bool]) -> Cluster:
         """The same cluster, for writing the objects of a snapshot: any of its Roles and bindings
-        may be restored."""
+        may be restored, and what `rules_nodes` where consent covers nodes."""
 
     def logs(
         self, pod: str, namespace: str, query: Mapping[str, str] = FOLLOWED

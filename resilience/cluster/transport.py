@@ -159,12 +159,12 @@ class HttpCluster:
         other._door = Door(peek=self._live, permits=permits)
         return other
 
-    def recording(self) -> HttpCluster:
+    def recording(self, rules_nodes: Callable[[Any], bool]) -> HttpCluster:
         """The same cluster and permits, for writing the objects of a snapshot: any of its Roles and
-        bindings may be restored."""
+        bindings may be restored, and what `rules_nodes` where the permits cover that."""
         other = copy(self)
         permits = tuple(replace(each, as_recorded=True) for each in self._door.permits)
-        other._door = replace(self._door, permits=permits)
+        other._door = replace(self._door, permits=permits, rules_nodes=rules_nodes)
         return other
 
     def _live(self, resource: Resource, name: str, namespace: str) -> Object | None:

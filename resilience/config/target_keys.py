@@ -74,7 +74,10 @@ KEYS: Mapping[str, Key] = {
         '["team=shop,stage!=prod"]',
         "none",
     ),
-    "nodes": _flag("Whether a run may change nodes: cordon, taint, drain, stop."),
+    "nodes": _flag(
+        "Whether a run may change nodes (cordon, taint, drain, stop), and apply or restore Pods that"
+        " reach into their node."
+    ),
     "cluster_scoped": _texts(
         "Objects outside of namespaces that a run may write, as `RESOURCE.GROUP` or"
         " `RESOURCE.GROUP/NAME`; nodes and namespaces have keys of their own.",

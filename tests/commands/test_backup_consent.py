@@ -34,7 +34,8 @@ class Watched(FakeCluster):
         return self
 
 
-def asked(cluster: FakeCluster, into: str = "", **selection: Any) -> None:
+def asked(cluster: FakeCluster, into: str = "", **selection: Any) -> Permit:
+    """The permit that a restore of the shop gets."""
     store = MemoryStore()
     request = Request(name="one", scope=Scope(namespaces=("shop",)))
     create(request, shop(), store, clock=FakeClock())
@@ -48,6 +49,7 @@ def asked(cluster: FakeCluster, into: str = "", **selection: Any) -> None:
         assert isinstance(cluster, Watched)
         [permit] = cluster.permits
         assert permit.namespaces == ({into or "shop"} if not selection else set())
+    return permit
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +96,10 @@ def test_a_target_allows_a_namespace_that_is_gone_wherever_in_the_project_it_is_
     (tmp_path / "resilience.toml").write_text(
         f'[targets.t]\ncontext = "twin"\ncluster = "{uid}"\nnamespaces = ["shop"]\n'
     )
-    asked(cluster)
+    assert not asked(cluster).hosts
+    with (tmp_path / "resilience.toml").open("a") as target:
+        target.write("nodes = true\n")
+    assert asked(cluster).hosts
 
 
 def test_the_systems_own_namespaces_are_never_restored_over_by_accident() -> None:

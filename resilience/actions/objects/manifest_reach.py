@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from resilience.actions.objects.node_power import rules_nodes
+from resilience.backup.restore.node_power import rules_nodes
 from resilience.actions.shared.kinds import is_cluster_scoped, plural
 from resilience.actions.undo import set_claims, stuck_pods
 from resilience.cluster.interface import Object, grouped

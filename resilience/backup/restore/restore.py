@@ -36,6 +36,7 @@ from resilience.backup.restore.ground import (
 )
 from resilience.backup.restore.kept_owners import KeptOwners
 from resilience.backup.restore.leaving import require_settled
+from resilience.backup.restore.node_power import rules_nodes
 from resilience.backup.restore.outcome import Item, Outcome, RestoreReport
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import places, require_place
@@ -94,7 +95,7 @@ class _Restore:
             request, snapshot, cluster, self._chosen, self._claims, self._report
         )
         self._writer = ObjectWriter(
-            cluster=cluster.recording(),
+            cluster=cluster.recording(rules_nodes),
             clock=clock,
             restore=request.name,
             snapshot=snapshot.name,

@@ -53,6 +53,10 @@ def _held() -> str:
     return ""
 
 
+def _of_none(body: Any) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """What one run or command may write, covered by consent and its locks.
@@ -62,7 +66,7 @@ class Permit:
     but of the system's own only in those of `evicts_in`. `cluster_scoped` holds `RESOURCE.GROUP` or
     `RESOURCE.GROUP/NAME`. `as_recorded` allows restoring Roles and bindings of a snapshot
     regardless of what they grant, and objects of deployment tools wherever they install; manifests
-    of scenarios never get this. `asks`: the namespaces whose Services may be sent a GET by proxy.
+    of scenarios never get this; `hosts` then says whether they may rule nodes. `asks`: the namespaces whose Services may be sent a GET by proxy.
     `journal` makes it the permit for this project's own records, which covers nothing else: Leases
     and journals in that namespace, and its creation.
     `guarded` are label keys of Namespaces that decide about consent. `lost` says why the locks are
@@ -76,6 +80,7 @@ class Permit:
     evicts_in: frozenset[str] = frozenset()
     cluster_scoped: frozenset[str] = frozenset()
     as_recorded: bool = False
+    hosts: bool = False
     asks: frozenset[str] = frozenset()
     journal: str = ""
     guarded: frozenset[str] = frozenset()
@@ -84,9 +89,11 @@ class Permit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What is allowed: everything (`free`), or what one of the permits covers now."""
+    """What is allowed: everything (`free`), or what one of the permits covers now. `rules_nodes`
+    says of an object of a snapshot whether it acts on nodes."""
 
     peek: Live
+    rules_nodes: Callable[[Any], bool] = _of_none
     permits: tuple[Permit, ...] = ()
     free: bool = False
 
@@ -142,7 +149,21 @@ class Door:
             placed |= installs_into(act.body, act.group)
         outside = sorted(placed - permit.namespaces)
         covered = not outside or (act.evicts and _empties(permit, act.namespace))
-        return "" if covered else f"{permit.title} does not cover namespace {', '.join(outside)}"
+        if not covered:
+            return f"{permit.title} does not cover namespace {', '.join(outside)}"
+        return self._on_nodes(act, permit)
+
+    def _on_nodes(self, act: Act, permit: Permit) -> str:
+        """Objects of a manifest are looked at before their run begins, those of a snapshot here:
+        a restore creates each of them, or finds that it is there, before it changes any."""
+        if not permit.as_recorded or permit.hosts or act.verb != "create":
+            return ""
+        if not self.rules_nodes(act.body):
+            return ""
+        return (
+            "it acts on nodes (privileged, a namespace or files of the host, or their addresses), "
+            f"which {permit.title} does not cover; set `nodes = true` in the cluster's target"
+        )
 
     def _namespace(self, act: Act, permit: Permit) -> str:
         name = act.name

@@ -66,6 +66,7 @@ class Consent:
             namespaces=self.reach.namespaces,
             makes=self.named,
             nodes=self.reach.nodes,
+            hosts=self.reach.nodes or bool(self.target and self.target.nodes),
             evicts_in=PROTECTED - closed_systems(self.target.namespaces if self.target else ()),
             cluster_scoped=self.listed,
             guarded=self.guarded,

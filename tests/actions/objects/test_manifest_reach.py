@@ -39,6 +39,7 @@ def deployment(container: Any = None, **spec: Any) -> Object:
         deployment({"securityContext": {"windowsOptions": {"hostProcess": True}}}),
         deployment(securityContext={"windowsOptions": {"hostProcess": True}}),
         deployment(hostIPC=True),
+        deployment(hostNetwork=True),
         deployment(priorityClassName="system-cluster-critical"),
         deployment({"volumeMounts": [MOUNT]}, volumes=volume("/etc")),
         deployment({"volumeMounts": [READ]}, volumes=VOLUMES),
@@ -64,7 +65,8 @@ def test_pods_with_power_over_their_node_act_on_nodes(body: Object) -> None:
     [
         deployment(),
         deployment({"securityContext": {"capabilities": {"add": ["NET_BIND_SERVICE"]}}}),
-        deployment({"securityContext": {"privileged": False}}, hostPID=False, hostNetwork=True),
+        deployment({"securityContext": {"privileged": False}}, hostPID=False, hostNetwork=False),
+        deployment({"ports": [{"containerPort": 80, "hostPort": 80}]}),
         deployment({"volumeMounts": [READ]}, volumes=volume("/etc/localtime")),
         deployment({"volumeMounts": [READ]}, volumes=volume("/running", type="Directory")),
         deployment({"volumeMounts": [MOUNT]}, volumes=[{"name": "node", "emptyDir": {}}, "text"]),
@@ -77,6 +79,10 @@ def test_pods_with_power_over_their_node_act_on_nodes(body: Object) -> None:
         deployment({"volumeMounts": [{"name": "other", "mountPath": "/a"}]}, volumes=VOLUMES),
         {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"},
          "spec": {"containers": [], "hostPID": True}},
+        deployment({"volumeMounts": 7, "securityContext": {"capabilities": {"add": 7}}}),
+        deployment(volumes=7, initContainers=7),
+        deployment({"volumeMounts": [7, {"name": []}]}, volumes=[7, *VOLUMES]),
+        service(externalIPs={}),
     ],
 )  # fmt: skip
 def test_a_pod_without_host_access_does_not_reach_nodes(body: Object) -> None:

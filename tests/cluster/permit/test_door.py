@@ -206,6 +206,31 @@ def test_a_snapshot_s_objects_of_a_deployment_tool_are_restored_wherever_they_in
     assert asked("POST", path, body, recorded) == ""
 
 
+@pytest.mark.parametrize(
+    ("method", "recorded", "hosts", "power", "sent"),
+    [
+        ("POST", True, False, True, False),
+        ("POST", True, True, True, True),
+        ("POST", True, False, False, True),
+        ("POST", False, False, True, True),
+        ("PATCH", True, False, True, True),
+    ],
+)
+def test_a_snapshot_s_objects_act_on_nodes_where_consent_covers_them(
+    method: str, recorded: bool, hosts: bool, power: bool, sent: bool
+) -> None:
+    """A manifest's are looked at before; a patch follows a create that was let through."""
+    permit = replace(SHOP, as_recorded=recorded, hosts=hosts)
+    door = Door(peek=live, permits=(permit,), rules_nodes=lambda body: bool(body["spec"]) is power)
+    path, body = f"{IN_SHOP}/pods/a", {"metadata": {"name": "a"}, "spec": {"hostPID": True}}
+    try:
+        door.check(method, path.removesuffix("/a") if method == "POST" else path, {}, body)
+        assert sent
+    except NotCovered as error:
+        assert not sent
+        assert "set `nodes = true`" in str(error)
+
+
 def test_an_owner_that_a_namespace_has_already_is_not_a_change() -> None:
     owned = {"metadata": {"ownerReferences": [{"uid": "9"}]}}
     assert not adds_owner(owned, namespace("shop", ownerReferences=[{"uid": "9"}]))

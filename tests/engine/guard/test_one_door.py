@@ -358,6 +358,41 @@ def test_a_restore_brings_a_binding_back_as_it_was(project: Path, there: HttpClu
     there.delete(ROLE_BINDING, "all", "shop")
 
 
+PRIVILEGED = """
+apiVersion: v1
+kind: Pod
+metadata: {name: agent, namespace: shop}
+spec:
+  containers:
+    - {name: agent, image: registry.k8s.io/pause:3.9, securityContext: {privileged: true}}
+"""
+
+
+def test_a_restore_brings_a_pod_that_rules_its_node_back_where_nodes_consent(
+    project: Path, there: HttpCluster
+) -> None:
+    """As a manifest; one that is there unchanged needs no consent."""
+    there.create(PODS, yaml.safe_load(PRIVILEGED), "shop")
+    store = ("--store", "file:./store")
+    made = command(project, "backup", "create", "-n", "shop", *store, "--name", "one")
+    assert made.returncode == 0, made.stdout
+    back = ("restore", "one", *store, "--existing", "skip")
+    assert command(project, *back).returncode == 0
+    there.delete(PODS, "agent", "shop", grace=0)
+    for dry in (("--dry-run",), ()):
+        refused = command(project, *back, *dry)
+        assert refused.returncode != 0
+        assert "pods shop/agent" in refused.stdout
+        assert "set `nodes = true`" in refused.stdout
+        assert not _created(project)
+    assert command(project, *back, "--exclude", "pods/agent").returncode == 0
+
+
+def _created(folder: Path) -> list[Request]:
+    return [each for each in writes(folder) if each.path.endswith("/shop/pods")
+            and each.query.get("dryRun") != "All"]  # fmt: skip
+
+
 WITHDRAWS = """
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""Which objects of a manifest act on nodes, and so on what runs there for others.
+"""Which objects of a manifest or a snapshot act on nodes, and so on what runs there for others.
 
-A Pod that is privileged, shares its node's processes or memory, writes to its files or reaches a
-socket of it rules the node. A system priority evicts other namespaces' Pods to make room. A Service
+A Pod that is privileged, shares its node's processes, memory or network, writes to its files or
+reaches a socket of it rules the node. In the node's network it reaches what listens on the node
+itself, and no NetworkPolicy applies to it; a host port alone only publishes a port of the Pod. A system priority evicts other namespaces' Pods to make room. A Service
 with `externalIPs` takes traffic for these addresses on every node (CVE-2020-8554). Pure.
 """
 
@@ -42,8 +43,7 @@ def rules_nodes(body: Object) -> bool:
     if identity(body) == "Service":
         return bool(mapping(spec).get("externalIPs"))
     return any(
-        each.get("hostPID")
-        or each.get("hostIPC")
+        any(each.get(key) for key in ("hostPID", "hostIPC", "hostNetwork"))
         or str(each.get("priorityClassName")).startswith("system-")
         or _is_privileged(each)
         or _reaches_files(each)
@@ -53,7 +53,16 @@ def rules_nodes(body: Object) -> bool:
 
 def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("initContainers", "containers"):
-        yield from (each for each in spec.get(key) or () if isinstance(each, Mapping))
+        yield from _mappings(spec.get(key))
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Those in a list; a snapshot may hold any type in any place."""
+    yield from (each for each in _listed(value) if isinstance(each, Mapping))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _is_privileged(spec: Mapping[str, Any]) -> bool:
@@ -61,7 +70,7 @@ def _is_privileged(spec: Mapping[str, Any]) -> bool:
     added = {
         str(name).upper().removeprefix("CAP_")
         for each in contexts
-        for name in mapping(each.get("capabilities")).get("add") or ()
+        for name in _listed(mapping(each.get("capabilities")).get("add"))
     }
     return bool(added & _POWERS) or any(
         each.get("privileged") or mapping(each.get("windowsOptions")).get("hostProcess")
@@ -71,15 +80,15 @@ def _is_privileged(spec: Mapping[str, Any]) -> bool:
 
 def _reaches_files(spec: Mapping[str, Any]) -> bool:
     host = {
-        each.get("name"): mapping(each["hostPath"])
-        for each in spec.get("volumes") or ()
-        if isinstance(each, Mapping) and each.get("hostPath")
+        str(each.get("name")): mapping(each["hostPath"])
+        for each in _mappings(spec.get("volumes"))
+        if each.get("hostPath")
     }
-    mounts = (mount for each in _containers(spec) for mount in each.get("volumeMounts") or ())
+    mounts = (mount for each in _containers(spec) for mount in _mappings(each.get("volumeMounts")))
     return any(
-        not mount.get("readOnly") or _has_sockets(host[mount.get("name")])
+        not mount.get("readOnly") or _has_sockets(host[str(mount.get("name"))])
         for mount in mounts
-        if isinstance(mount, Mapping) and mount.get("name") in host
+        if str(mount.get("name")) in host
     )
 
 
