@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 
 from resilience.cluster.errors import Conflict, NotFound
-from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.cluster.interface import PODS, Cluster, Means, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.kube import objects
 from resilience.kube.image_pulls import is_bare_back_off, may_pass
@@ -53,12 +53,20 @@ _FILES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP")
 """Capabilities to read and restore the files of any user; PodSecurity `baseline` allows them."""
 
 
+_PRIORITY = ("SYS_NICE",)
+"""The capability to take a real-time priority. It does not pass to a user who is not root."""
+
+
 class HelperAccess(Enum):
     """The security context of a helper's container."""
 
     RESTRICTED = "restricted"  # nothing: PodSecurity `restricted` admits it
     FILES = "files"  # root for the files of a mounted volume: `baseline` admits it
+    PUNCTUAL = "punctual"  # root that may choose its own priority: only `privileged` admits it
     HOST = "host"  # privileged, in the node's process namespace
+
+
+_CAPABILITIES = {HelperAccess.FILES: _FILES, HelperAccess.PUNCTUAL: _PRIORITY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +157,16 @@ class HelperPod:
         profile = {"seccompProfile": {"type": "RuntimeDefault"}}
         if self.access is HelperAccess.FILES:
             return {**self.stands_in.sharing(), "runAsUser": 0, "runAsGroup": 0, **profile}
+        if self.access is HelperAccess.PUNCTUAL:
+            return {"runAsUser": 0, "runAsGroup": 0, **profile}
         return {**self.stands_in.user(), "runAsNonRoot": True, **profile}
 
     def _container_security(self) -> dict[str, Any]:
         if self.access is HelperAccess.HOST:
             return {"privileged": True, "runAsUser": 0}
         capabilities: dict[str, Any] = {"drop": ["ALL"]}
-        if self.access is HelperAccess.FILES:
-            capabilities["add"] = list(_FILES)
+        if added := _CAPABILITIES.get(self.access):
+            capabilities["add"] = list(added)
         return {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -176,7 +186,17 @@ def marks(purpose: str) -> dict[str, str]:
 
 def image(cluster: Cluster, chosen: str = "") -> str:
     """The image of helpers: the plan's own choice, else the cluster's, else `IMAGE`."""
-    return chosen or cluster.means.helper_image or IMAGE
+    return chosen or image_of(cluster.means)
+
+
+def image_of(means: Means) -> str:
+    """The image of helpers where nothing else is chosen."""
+    return means.helper_image or IMAGE
+
+
+def prober_access(means: Means) -> HelperAccess:
+    """The security context of probers: the target decides."""
+    return HelperAccess.PUNCTUAL if means.real_time_prober else HelperAccess.RESTRICTED
 
 
 def why_not_running(pod: Object) -> str:

@@ -43,6 +43,11 @@ def _helpers(cluster: Cluster, namespace: str) -> Line:
         return None, "helpers", f"namespace {namespace}: not checked (no permission to create Pods)"
     if refused:
         return False, "helpers", f"namespace {namespace} refuses probers and canaries: {refused}"
+    access = helper_pods.prober_access(cluster.means)
+    if refused := _refusal(cluster, _plain(cluster, namespace, access)):
+        return False, "helpers", (
+            f"namespace {namespace} refuses probers with `real_time_prober = true`: {refused}"
+        )  # fmt: skip
     return (*_volumes(cluster, namespace, level),)
 
 
@@ -59,13 +64,16 @@ def _volumes(cluster: Cluster, namespace: str, level: str) -> Line:
     )  # fmt: skip
 
 
-def _plain(cluster: Cluster, namespace: str) -> Object:
+def _plain(
+    cluster: Cluster, namespace: str, access: HelperAccess = HelperAccess.RESTRICTED
+) -> Object:
     return HelperPod(
         name="resilience-doctor",
         namespace=namespace,
         purpose="canary",
         command=["python", "-c", ""],
         image=helper_pods.image(cluster),
+        access=access,
     ).body()
 
 

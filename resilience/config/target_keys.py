@@ -132,6 +132,11 @@ KEYS: Mapping[str, Key] = {
     "privileged": _flag(
         "Whether `crash` may run a short-lived Pod in a node's host process namespace."
     ),
+    "real_time_prober": _flag(
+        "Whether probers in Pods run as root with the one capability `SYS_NICE`, and take a"
+        " real-time priority: on a node with busy neighbours they still send on time. Their"
+        " namespace has to admit PodSecurity level `privileged`."
+    ),
     "helper_image": _text(
         "The image of helper Pods (probers, canaries, volume and node helpers) on this cluster, for"
         " instance from a mirror. Any image with Python 3.11 or later on its PATH works.",

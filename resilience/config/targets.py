@@ -59,7 +59,8 @@ class Target:
     (of the Pods of a namespace) limit how much one run may disrupt; None is no limit. `rate` and
     `burst` are requests of actions, per second and at once. `driver` is a command that stops and
     starts nodes (`COMMAND down|up|reboot NODE`), `machine_driver` one of `resilience.machines`;
-    `privileged` allows Pods that reach into a node. `helper_image` is the image of helper Pods on
+    `privileged` allows Pods that reach into a node, `real_time_prober` probers that may take a
+    real-time priority. `helper_image` is the image of helper Pods on
     this cluster.
     """
 
@@ -80,6 +81,7 @@ class Target:
     driver: tuple[str, ...] = ()
     machine_driver: MachineDriver | None = None
     privileged: bool = False
+    real_time_prober: bool = False
     helper_image: str = ""
     file: str = field(default=project_tables.OWN, compare=False)
 
@@ -154,7 +156,7 @@ def _target(path: Path, name: str, body: Any) -> Target:
 def _decoded(where: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a table whose keys and shapes have been checked."""
     plain = ("context", "cluster", "nodes", "max_pods", "max_nodes", "burst", "privileged",
-             "helper_image")  # fmt: skip
+             "real_time_prober", "helper_image")  # fmt: skip
     values: dict[str, Any] = {key: body[key] for key in plain if key in body}
     values["cluster_scoped"] = _cluster_scoped(where, body.get("cluster_scoped", ()))
     if isinstance(body.get("driver"), dict):

@@ -16,6 +16,7 @@ from resilience.cluster.stand_in import StandIn
 from resilience.kube import objects
 from resilience.model.values import RunId
 from resilience.probes.prober.incluster import Site
+from resilience.probes.prober.launch import incluster_helpers
 from resilience.probes.prober.program import ASKER
 
 SPEC: dict[str, Any] = {
@@ -44,6 +45,7 @@ def everything() -> dict[str, Object]:
     site = Site(namespace="shop", name="p1", run=RunId("r1"))
     return {
         "prober": site.pod(3),
+        "punctual prober": replace(site, means=Means(real_time_prober=True)).pod(3),
         "prober with a library": replace(site, program=ASKER).pod(3),
         "canary": canary("shop", "python:3"),
         "volume": helper("data", "shop", image="python:3", run="r", writing=False),
@@ -91,6 +93,29 @@ def test_a_volume_helper_may_restore_the_owners_of_files_and_no_more() -> None:
     assert container["securityContext"]["capabilities"]["drop"] == ["ALL"]
     allowed_by_baseline = {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP"}
     assert set(container["securityContext"]["capabilities"]["add"]) <= allowed_by_baseline
+
+
+def test_a_punctual_prober_may_choose_its_priority_and_no_more() -> None:
+    spec = everything()["punctual prober"]["spec"]
+    [container] = spec["containers"]
+    assert spec["securityContext"] == {
+        "runAsUser": 0, "runAsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}
+    }  # fmt: skip
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"], "add": ["SYS_NICE"]},
+    }  # fmt: skip
+    assert "hostPID" not in spec
+
+
+@pytest.mark.parametrize("punctual", [True, False])
+def test_the_target_decides_whether_probers_take_a_real_time_priority(punctual: bool) -> None:
+    class Somewhere:
+        means = Means(real_time_prober=punctual)
+
+    cluster: Any = Somewhere()
+    [pod] = incluster_helpers("pod", "shop", cluster, service=False)
+    assert ("SYS_NICE" in str(pod)) is punctual
 
 
 def test_a_helper_takes_over_what_the_volumes_user_needs() -> None:

@@ -11,6 +11,7 @@ import pytest
 from resilience.cluster.errors import NotFound
 from resilience.cluster.permit.consent_keys import PROTECTED
 from resilience.commands.store_names import stores
+from resilience.config.target_keys import KEYS
 from resilience.config.targets import BadTarget, Target, load
 from resilience.engine.guard import consent as guard
 from resilience.machines.ec2 import Ec2
@@ -225,6 +226,12 @@ def test_a_driver_that_is_ready_to_use_is_a_table(tmp_path: Path) -> None:
     assert target.driver == ()
     with pytest.raises(BadTarget, match=r"driver: unknown key 'regoin' of kind ec2"):
         only(tmp_path, head + 'driver = {kind = "ec2", regoin = "eu-central-1"}\n')
+
+
+@pytest.mark.parametrize("key", sorted(set(KEYS) - {"context", "cluster"}))
+def test_every_documented_example_sets_something(tmp_path: Path, key: str) -> None:
+    plain = only(tmp_path, NAMED)
+    assert only(tmp_path, f"{NAMED}{key} = {KEYS[key].example}\n") != plain
 
 
 def test_a_driver_and_the_right_to_reach_into_nodes_are_read(tmp_path: Path) -> None:

@@ -17,14 +17,16 @@ class Means:
     cluster without a target.
 
     `machines` stops nodes, `processes` ends those of containers. `privileged` allows Pods with
-    access to a node's host. `helper_image` is the image of helper Pods; "" for the default.
-    With `loopback`, addresses of Services are loopback addresses of this machine. With `registry`,
-    images are pulled, so a missing image may become available later.
+    access to a node's host, `real_time_prober` probers with a real-time priority. `helper_image` is
+    the image of helper Pods; "" for the default. With `loopback`, addresses of Services are
+    loopback addresses of this machine. With `registry`, images are pulled, so a missing image may
+    become available later.
     """
 
     machines: Machines | None = None
     processes: Processes | None = None
     privileged: bool = False
+    real_time_prober: bool = False
     helper_image: str = ""
     loopback: bool = False
     registry: bool = True

@@ -193,6 +193,7 @@ def means(cluster: Cluster, targets: Sequence[Target], helper_image: str = "") -
         cluster.means,
         machines=cluster.means.machines or driver,
         privileged=target.privileged,
+        real_time_prober=target.real_time_prober,
         helper_image=target.helper_image or helper_image,
     )
 

@@ -55,20 +55,28 @@ def _admitted(cluster: Cluster, pod: Object, step: Step) -> None:
     except (Forbidden, Invalid) as error:
         raise Refused(
             f"`{step.title}` needs a helper Pod in namespace {where}, which does not admit it: "
-            f"{error.message}{_privileged(pod)}"
+            f"{error.message}{_what_else(pod)}"
         ) from error
     except ApiError:  # for instance, a webhook without support for dry runs: the answer is unknown
         return
 
 
-def _privileged(pod: Object) -> str:
+def _what_else(pod: Object) -> str:
+    """What to do about a helper that only the PodSecurity level `privileged` admits."""
     [container] = pod["spec"]["containers"]
-    if not (container.get("securityContext") or {}).get("privileged"):
-        return ""
-    return (
-        ". This helper accesses its node, so only PodSecurity level `privileged` admits it; use"
-        " a verb that needs none (`kill`, `evict`, `drain`), or run this scenario on the sandbox"
-    )
+    security = container.get("securityContext") or {}
+    if security.get("privileged"):
+        return (
+            ". This helper accesses its node, so only PodSecurity level `privileged` admits it; use"
+            " a verb that needs none (`kill`, `evict`, `drain`), or run this scenario on the"
+            " sandbox"
+        )
+    if "SYS_NICE" in ((security.get("capabilities") or {}).get("add") or ()):
+        return (
+            ". Its target says `real_time_prober = true`, so only PodSecurity level `privileged`"
+            " admits this prober; remove that line for a prober that every level admits"
+        )
+    return ""
 
 
 def placed_in(cluster: Cluster, needs: Sequence[Need]) -> Sequence[Need]:

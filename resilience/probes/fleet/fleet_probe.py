@@ -12,7 +12,6 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from resilience.cluster import helper_pods
 from resilience.cluster.interface import PODS
 from resilience.cluster.stand_in import StandIn
 from resilience.model.finding import Finding, Result, Unit, unobserved
@@ -61,7 +60,7 @@ class FleetProbe(AgentProbe):
         site = FleetSite(
             namespace=self._namespace, name=f"{PREFIX}{token_hex(4)}", run=self._context.run,
             stands_in=StandIn.of_any(pods.objects()), agents=self._agents,
-            program=self._program, image=helper_pods.image(self._context.cluster),
+            program=self._program, means=self._context.cluster.means,
         )  # fmt: skip
         return Fleet(site, self._context, pods, configuration, self._fleet, changed)
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from resilience.cluster import helper_pods
 from resilience.cluster.errors import ClusterError, NotFound
 from resilience.cluster.helper_pods import HelperPod, Mount
-from resilience.cluster.interface import JOBS, PODS, SECRETS, Cluster, Object
+from resilience.cluster.interface import JOBS, PODS, SECRETS, Cluster, Means, Object
 from resilience.cluster.stand_in import NOBODY, StandIn
 from resilience.model.values import RunId
 from resilience.probes.prober.news import News, Part
@@ -47,14 +47,15 @@ class Placing(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a prober's objects are, and what its Pod runs. `name` is unique in the namespace;
-    `stands_in` describes a Pod of the service, next to which the prober is scheduled."""
+    `stands_in` describes a Pod of the service, next to which the prober is scheduled. `means` are
+    the cluster's: they say which image runs, and with which priority."""
 
     namespace: str
     name: str
     run: RunId
     stands_in: StandIn = NOBODY
     program: Program = AGENT
-    image: str = helper_pods.IMAGE
+    means: Means = field(default_factory=Means)
 
     def meta(self) -> dict[str, Any]:
         """Metadata of the Secret; as with the Pod, its labels exclude it from every action."""
@@ -63,7 +64,7 @@ class Site:
 
     def secret(self, configuration: Mapping[str, Any]) -> Object:
         """The program's files and what it receives."""
-        told = self.program.told(configuration, self.image)
+        told = self.program.told(configuration, helper_pods.image_of(self.means))
         texts = self.program.texts()
         if told.get("ca"):
             texts["ca.crt"] = Path(told["ca"]).read_text("utf-8")
@@ -78,7 +79,7 @@ class Site:
             namespace=self.namespace,
             purpose="prober",
             command=self.program.command,
-            image=self.image,
+            image=helper_pods.image_of(self.means),
             cpu=self.program.cpu,
             cpu_limit=self.program.cpu_limit,
             memory=self.program.memory,
@@ -94,6 +95,7 @@ class Site:
                 ),
             ],
             stands_in=self.stands_in,
+            access=helper_pods.prober_access(self.means),
             in_mesh=True,
         )
         return helper.body()

@@ -81,7 +81,6 @@ def incluster_helpers(
 ) -> Sequence[Any]:
     """The Pod of such a prober, if it will run in one; `service` as for `launcher`. `asks`: it
     needs this package."""
-    from resilience.cluster import helper_pods
     from resilience.cluster.reach import route
     from resilience.probes.prober.incluster import Site
     from resilience.probes.prober.program import AGENT, ASKER
@@ -90,7 +89,7 @@ def incluster_helpers(
     if chosen == "direct":
         return ()
     site = Site(namespace=namespace, name=f"{PREFIX}00000000", run=RunId(""),
-                program=ASKER if asks else AGENT, image=helper_pods.image(cluster))  # fmt: skip
+                program=ASKER if asks else AGENT, means=cluster.means)  # fmt: skip
     return [site.pod(0)]
 
 
@@ -144,7 +143,6 @@ def _beside_or_inside(
     def in_cluster(
         configuration: Mapping[str, Any], log: SampleLog, changed: Callable[[], None]
     ) -> Prober:
-        from resilience.cluster import helper_pods
         from resilience.cluster.interface import PODS
         from resilience.cluster.stand_in import StandIn
         from resilience.probes.prober.incluster import PodProber, Site
@@ -152,7 +150,7 @@ def _beside_or_inside(
         site = Site(
             namespace=namespace, name=f"{PREFIX}{token_hex(4)}", run=context.run, program=program,
             stands_in=StandIn.of_any(context.view(PODS, namespace).objects()),
-            image=helper_pods.image(context.cluster),
+            means=context.cluster.means,
         )  # fmt: skip
         return PodProber(site, context, configuration, log, changed)
 

@@ -409,9 +409,9 @@ def test_the_helpers_image_is_the_targets_or_else_the_setting(
 
 
 def test_a_target_adds_its_means_to_its_own_cluster_only(cluster: Cluster) -> None:
-    target = cluster.target(privileged=True, driver=("power", "off"))
+    target = cluster.target(privileged=True, real_time_prober=True, driver=("power", "off"))
     found = consent.means(cluster, [target])
-    assert found.privileged is True
+    assert found.privileged is found.real_time_prober is True
     assert isinstance(found.machines, DrivenMachines)
     assert found.machines == DrivenMachines(Command(("power", "off"), "fake"), by_name=True)
     elsewhere = cluster.target(cluster="x", context="fake", privileged=True, driver=("power",))

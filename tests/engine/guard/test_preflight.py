@@ -291,11 +291,14 @@ def test_a_missing_permission_of_a_step_is_refused() -> None:
         (Forbidden(403, "violates PodSecurity"), helper(), "does not admit it: violates PodSec"),
         (Invalid(422, "no such class"), helper(), "does not admit it: no such class"),
         (Forbidden(403, "no"), helper(privileged=True), "PodSecurity level `privileged` admits it"),
+        (Forbidden(403, "no"), helper(capabilities={"add": ["SYS_NICE"]}),
+         "`real_time_prober = true`, so only PodSecurity level `privileged` admits"),
+        (Forbidden(403, "no"), helper(capabilities={"add": ["CHOWN"]}), ""),
         (Forbidden(403, "no"), helper(runAsUser=1), ""),
         (ServerTrouble(500, "a webhook without dry runs"), helper(), None),
         (ApiError(400, "odd"), helper(), None),
     ],
-)
+)  # fmt: skip
 def test_a_helper_pod_that_is_not_admitted_is_refused(
     error: ApiError, pod: Object, told: str | None
 ) -> None:
@@ -309,7 +312,8 @@ def test_a_helper_pod_that_is_not_admitted_is_refused(
     text = str(found.value)
     assert text.startswith("`help out` needs a helper Pod in namespace shop, which")
     assert told in text
-    assert ("PodSecurity level" in text) is ("privileged" in str(pod))
+    powers = "privileged" in str(pod) or "SYS_NICE" in str(pod)
+    assert ("PodSecurity level" in text) is powers
 
 
 # ----- which permissions

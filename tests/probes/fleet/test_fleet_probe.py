@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster import helper_pods
+from resilience.cluster.interface import JOBS, Means
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability
 from resilience.model.verdict import Window
@@ -21,6 +21,7 @@ class Context(Cluster):
 
     namespace = "shop"
     changes = ()
+    means = Means(helper_image="agent", real_time_prober=True)
     clock = Clock()
 
     def view(self, resource: Any, namespace: str = "") -> Any:
@@ -30,7 +31,6 @@ class Context(Cluster):
 def test_remarks_of_all_agents_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_probe, "token_hex", lambda length: "1")
     monkeypatch.setattr(fleet_probe, "PREFIX", "p")
-    monkeypatch.setattr(helper_pods, "image", lambda cluster: "agent")
     context: Any = Context(pod(0, "node-1"), pod(1, "node-2"))
     asked = step(Http(service="web", agents=2), rate="10/s",
                  objective=Objective(availability=Availability.parse("1%")))  # fmt: skip
@@ -42,3 +42,6 @@ def test_remarks_of_all_agents_are_added_up(monkeypatch: pytest.MonkeyPatch) -> 
     evidence = probe.judge(window)[0].evidence
     assert evidence is not None
     assert evidence.remarks == ("10.0.0.2 refused (40)",)
+    [container] = context.bodies[JOBS]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "agent"
+    assert container["securityContext"]["capabilities"]["add"] == ["SYS_NICE"]

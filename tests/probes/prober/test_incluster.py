@@ -6,16 +6,18 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from resilience.cluster.errors import ClusterError, Invalid, NotFound, Unreachable
-from resilience.cluster.interface import PODS, SECRETS, Object, Resource
+from resilience.cluster.interface import PODS, SECRETS, Means, Object, Resource
 from resilience.model.values import RunId
 from resilience.probes.prober.incluster import PodProber, Site, remove
+from resilience.probes.prober.launch import launcher
 from resilience.probes.prober.news import News
 from resilience.probes.prober.samples import SampleLog
 
@@ -101,6 +103,18 @@ def start() -> Iterator[Start]:
     yield begin
     for prober in started:
         prober.stop()
+
+
+def test_its_cluster_says_which_image_it_runs_and_with_which_priority() -> None:
+    cluster: Any = Cluster([BEGIN, END])
+    cluster.means = Means(helper_image="mirror/python:3", real_time_prober=True)
+    cluster.view = lambda resource, namespace: SimpleNamespace(objects=list)
+    cluster.logs = lambda pod, namespace, query=None: nullcontext(iter(()))
+    launch = launcher(cluster, "pod", "shop", service=True)
+    launch({"timeout": 0.1}, SampleLog(), lambda: None).stop()
+    [container] = dict(cluster.made)[PODS]["spec"]["containers"]
+    assert container["image"] == "mirror/python:3"
+    assert container["securityContext"]["capabilities"]["add"] == ["SYS_NICE"]
 
 
 def until(holds: Callable[[], bool]) -> None:
