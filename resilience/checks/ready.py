@@ -23,9 +23,10 @@ from resilience.checks.aftermath import (
     require_begun,
     rolling,
     unhealed,
-    unrolled,
     workload_title,
 )
+from resilience.checks.operators import acted
+from resilience.checks.operators.templates import unrolled
 from resilience.cluster.interface import (
     DEPLOYMENTS,
     JOBS,
@@ -114,7 +115,7 @@ def _all(context: CheckContext) -> str:
     final = bool(todo or lost) or any(each.shortfall.final for each in found.short)
     if missing := missing or unhealed(context):
         raise NotMet("; ".join([*missing, *todo]), final=final)
-    if texts := unrolled(context):
+    if texts := [*unrolled(context), *acted.behind(_pods_of(context), context, every=True)]:
         raise NotMet("; ".join(texts), unknown=True)
     if found.empty:
         text = f"namespace {context.namespace} contains no workload that wants Pods and no"
@@ -155,7 +156,14 @@ def _one(resource: Resource, name: str, context: CheckContext) -> str:
             final=bool(todo) or (shortfall is not None and shortfall.final),
         )
     require_begun(found, context)
+    _require_acted(pods, context)
     return f"{title}: {readiness.summary(found)}"
+
+
+def _require_acted(pods: Sequence[Object], context: CheckContext) -> None:
+    """Not measured while the operator that these Pods belong to may still have a change to make."""
+    if texts := acted.behind(pods, context):
+        raise NotMet("; ".join(texts), unknown=True)
 
 
 def _simple(obj: Object, title: str, context: CheckContext) -> str:
@@ -173,6 +181,7 @@ def _simple(obj: Object, title: str, context: CheckContext) -> str:
         raise NotMet("; ".join([text, *why, *todo]), final=bool(todo))
     if older := in_place.outdated([obj], context):
         raise NotMet("; ".join(older))
+    _require_acted([obj], context)
     return f"{title} is ready"
 
 
@@ -194,7 +203,7 @@ def _pods(selector: Selector, at_least: int, context: CheckContext) -> str:
         raise NotMet("; ".join(older))
     if missing := rolling(selector, context) or healing(selector, context):
         raise NotMet(missing)
-    if texts := unrolled(context, selector):
+    if texts := [*unrolled(context, selector), *acted.behind(matching, context)]:
         raise NotMet("; ".join(texts), unknown=True)
     verb = "is" if len(matching) == 1 else "are"
     return f"{many(len(matching), 'Pod')} {selector} {verb} ready"

@@ -341,6 +341,10 @@ class Change(Protocol):
         """Its Pod template before an existing object was changed; of a new object its own."""
 
     @property
+    def api_version(self) -> str:
+        """Its `apiVersion`."""
+
+    @property
     def new_spec(self) -> Mapping[str, Any]:
         """Its `spec` after it was created or changed, where the action said so; else {}."""
 

@@ -493,3 +493,48 @@ def test_what_an_operator_has_not_made_yet_is_not_ready(here: World, tmp_path: P
     )
     assert record.outcome is Outcome.NOT_MEASURED
     assert "rollout/web, which this run created, wants 5 Pods, and 3 serve" in record.message
+
+
+POSTGRES = Resource(group="postgresql.cnpg.io", version="v1", plural="clusters", kind="Cluster")
+CLUSTER = """
+apiVersion: postgresql.cnpg.io/v1
+kind: Cluster
+metadata: {name: pg}
+spec: {instances: 3, imageName: "pg:17"}
+"""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"target": "all"},
+        {"pods": APP},
+        {"target": Reference("deployment", "web")},
+        {"target": "a Pod"},
+    ],
+)
+def test_pods_of_an_operator_that_has_not_acted_prove_nothing(
+    here: World, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    """A resource without a Pod template, such as CloudNativePG's: its Pods of before are ready."""
+    here.directory = tmp_path
+    here.cluster.serve(POSTGRES)
+    (tmp_path / "new.yaml").write_text(CLUSTER)
+    kind = {"apiVersion": "postgresql.cnpg.io/v1", "kind": "Cluster"}
+    spec = {"instances": 3, "imageName": "pg:16"}
+    names = {"name": "pg", "namespace": "shop"}
+    made = here.cluster.put(POSTGRES, {**kind, "metadata": names, "spec": spec})
+    owner = {**kind, "name": "pg", "uid": made["metadata"]["uid"]}
+    for pod in here.cluster.list(PODS, "shop"):
+        here.cluster.change(
+            PODS, "shop", pod["metadata"]["name"],
+            lambda obj: obj["metadata"].setdefault("ownerReferences", []).append(owner),
+        )  # fmt: skip
+    if asked.get("target") == "a Pod":
+        asked = {"target": Reference("pod", here.pods()[0]["metadata"]["name"])}
+    record = here.run(
+        when=[step(APPLY, Phase.WHEN, file=Path("new.yaml"))],
+        then=[step(READY, Phase.THEN, within=5.0, **asked)],
+    )
+    assert record.outcome is Outcome.NOT_MEASURED
+    assert "cluster/pg, which this run wrote, tells no observedGeneration" in record.message

@@ -50,6 +50,7 @@ class Affected:
     step: str
     since: float
     namespace: str = ""
+    api_version: str = ""
     kind: str = ""
     name: str = ""
     template: Object = field(default_factory=dict)

@@ -225,6 +225,7 @@ class StepContext:
                 step=self.step.path,
                 since=self.clock.monotonic(),
                 namespace=objects.namespace(obj),
+                api_version=str(obj.get("apiVersion", "")),
                 kind=str(obj.get("kind", "")),
                 name=objects.name(obj),
                 template=(obj.get("spec") or {}).get("template") or {},

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from resilience.model.values import Reference
+
 _LONG_UNITS = {
     "millisecond": "ms",
     "msec": "ms",
@@ -125,6 +127,16 @@ def reference(text: str) -> str:
     """`checkout`, `deployment checkout`, `deployment.apps/checkout`, `Deployment/checkout`."""
     match = re.fullmatch(r"(?:([A-Za-z]+)(?:\.[a-z0-9.]+)?[/ ])?([a-z0-9][a-z0-9-]*)", text.strip())
     return f"{(match[1] or 'deployment').lower()}/{match[2]}" if match else ""
+
+
+def other_kind(text: str) -> str:
+    """For `rollout/web`: a kind that references do not know."""
+    kind = re.fullmatch(r"([A-Za-z]+)(\.[a-z0-9.]+)?/.+", text.strip())
+    if kind is None or kind[1].lower() in {*Reference.ALIASES, *Reference.ALIASES.values()}:
+        return ""
+    return (
+        "; Pods of other kinds are chosen by `pods: LABELS`, and their objects changed by `apply`"
+    )
 
 
 def _trimmed(number: float) -> str:

@@ -49,10 +49,13 @@ def _of(
     expected: str,
     hint: Callable[[str], str],
     pattern: str,
+    beyond: Callable[[str], str] = lambda text: "",
 ) -> Scalar:
     """Values are immutable, and the same few texts occur in all files: each is parsed once."""
     remembered = lru_cache(maxsize=1024)(parse)
-    return Scalar(name=name, expected=expected, parse=remembered, hint=hint, pattern=pattern)
+    return Scalar(
+        name=name, expected=expected, parse=remembered, hint=hint, pattern=pattern, beyond=beyond
+    )
 
 
 SCALARS: Mapping[type[Any], Scalar] = {
@@ -111,5 +114,6 @@ SCALARS: Mapping[type[Any], Scalar] = {
         "a reference such as `deployment/checkout` or `statefulset/db`",
         hints.reference,
         r"[A-Za-z]+/[a-z0-9]([-a-z0-9.]*[a-z0-9])?",
+        hints.other_kind,
     ),
 }

@@ -40,13 +40,15 @@ def _no_hint(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scalar:
-    """One piece of text. `parse` raises ValueError for text that it does not accept."""
+    """One piece of text. `parse` raises ValueError for text that it does not accept, and `beyond`
+    says how to write what this piece cannot express."""
 
     name: str
     expected: str
     parse: Callable[[str], Any]
     hint: Callable[[str], str] = _no_hint
     pattern: str = ""
+    beyond: Callable[[str], str] = _no_hint
 
     def takes(self, node: Node) -> bool:
         return isinstance(node, ScalarNode) and not is_null(node)
@@ -85,7 +87,9 @@ def refuse(shape: Scalar | OneOf, text: str, node: Node, reading: Reading, label
     """Report that a text is not accepted, and where it came from."""
     source = f" (from {quoted(node.value)})" if text != node.value else ""
     message = f"{quoted(label)} is {quoted(text) if text else 'empty'}{source}"
-    return reading.wrong(node, message, shape.expected, shape.guess(text))
+    members = _scalars(shape.members) if isinstance(shape, OneOf) else (shape,)
+    beyond = "".join(each.beyond(text) for each in members)
+    return reading.wrong(node, message, shape.expected + beyond, shape.guess(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What `ready` requires of an operator whose custom resource this run created or changed."""
