@@ -175,8 +175,8 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline(
             line.send(b" ")
 
     server.on("GET /version", drip)
-    with pytest.raises(errors.Unreachable, match=r"not complete after 0\.1 s"):
-        cluster.send(Request("GET", "/version", timeout=0.1))
+    with pytest.raises(errors.Unreachable, match=r"not complete after 1 s"):
+        cluster.send(Request("GET", "/version", timeout=1.0))
     gone.set()
 
 
