@@ -75,8 +75,8 @@ KEYS: Mapping[str, Key] = {
         "none",
     ),
     "nodes": _flag(
-        "Whether a run may change nodes (cordon, taint, drain, stop), and apply or restore Pods that"
-        " reach into their node."
+        "Whether a run may change nodes (cordon, taint, drain, stop), and apply or restore Pods"
+        " that reach into their node."
     ),
     "cluster_scoped": _texts(
         "Objects outside of namespaces that a run may write, as `RESOURCE.GROUP` or"

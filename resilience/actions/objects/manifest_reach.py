@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from resilience.backup.restore.node_power import rules_nodes
 from resilience.actions.shared.kinds import is_cluster_scoped, plural
 from resilience.actions.undo import set_claims, stuck_pods
+from resilience.backup.restore.node_power import rules_nodes
 from resilience.cluster.interface import Object, grouped
 from resilience.cluster.permit import grants, namespace_kinds
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into

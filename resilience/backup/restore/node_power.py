@@ -2,8 +2,9 @@
 
 A Pod that is privileged, shares its node's processes, memory or network, writes to its files or
 reaches a socket of it rules the node. In the node's network it reaches what listens on the node
-itself, and no NetworkPolicy applies to it; a host port alone only publishes a port of the Pod. A system priority evicts other namespaces' Pods to make room. A Service
-with `externalIPs` takes traffic for these addresses on every node (CVE-2020-8554). Pure.
+itself, and no NetworkPolicy applies to it; a host port alone only publishes a port of the Pod. A
+system priority evicts other namespaces' Pods to make room. A Service with `externalIPs` takes
+traffic for these addresses on every node (CVE-2020-8554). Pure.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ class Permit:
     but of the system's own only in those of `evicts_in`. `cluster_scoped` holds `RESOURCE.GROUP` or
     `RESOURCE.GROUP/NAME`. `as_recorded` allows restoring Roles and bindings of a snapshot
     regardless of what they grant, and objects of deployment tools wherever they install; manifests
-    of scenarios never get this; `hosts` then says whether they may rule nodes. `asks`: the namespaces whose Services may be sent a GET by proxy.
+    of scenarios never get this. `hosts` allows objects of a snapshot that rule nodes. `asks`: the
+    namespaces whose Services may be sent a GET by proxy.
     `journal` makes it the permit for this project's own records, which covers nothing else: Leases
     and journals in that namespace, and its creation.
     `guarded` are label keys of Namespaces that decide about consent. `lost` says why the locks are
