@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resilience.cluster.access.access import Access
     from resilience.cluster.connection.wire import Gate
+    from resilience.cluster.requests.request import Middleware
     from resilience.cluster.transport import HttpCluster
 
 __all__ = ["connect", "open_context"]
@@ -20,20 +21,30 @@ def connect(access: Access, *, run: str = "", gate: Gate | None = None) -> HttpC
     return HttpCluster(access, run=run, gate=gate)
 
 
-def open_context(context: str, kubeconfig: str = "", *, gate: Gate | None = None) -> HttpCluster:
-    """The cluster of a kubeconfig context. A sandbox that someone else started is recognised by
-    what it answers, since a context's name proves nothing."""
+def open_context(
+    context: str,
+    kubeconfig: str = "",
+    *,
+    gate: Gate | None = None,
+    around: Middleware | None = None,
+) -> HttpCluster:
+    """The cluster of a kubeconfig context; `around` is wrapped around every request. A sandbox that
+    someone else started is recognised by what it answers, since a context's name proves nothing."""
     from dataclasses import replace
     from urllib.parse import urlsplit
 
     from resilience.cluster.access.access import load
 
     access = load(context, kubeconfig)
-    cluster = connect(access, gate=gate)
+    cluster = _through(around, connect(access, gate=gate))
     if urlsplit(access.server).hostname == "127.0.0.1" and _is_sandbox(cluster):
         cluster.close()
-        cluster = connect(replace(access, sandbox=True), gate=gate)
+        cluster = _through(around, connect(replace(access, sandbox=True), gate=gate))
     return cluster
+
+
+def _through(around: Middleware | None, cluster: HttpCluster) -> HttpCluster:
+    return cluster.through(around) if around else cluster
 
 
 def _is_sandbox(cluster: HttpCluster) -> bool:

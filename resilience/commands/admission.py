@@ -47,6 +47,7 @@ def admitted(
 
 @contextmanager
 def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpCluster]:
+    from resilience.cluster.connection.patience import patient
     from resilience.config.root import project_root
     from resilience.config.settings import nothing, resolve
     from resilience.engine.base.real_clock import RealClock
@@ -58,7 +59,8 @@ def _locked(cluster: HttpCluster, agreed: Consent, title: str) -> Iterator[HttpC
     own, journal = books(cluster, given.journal_namespace), given.journal_namespace
     who = holder(new_id(time.time()))
     try:
-        ensure_namespace(own, journal)
+        again = patient(RealClock(), given.lock_wait, warn, writes=True)
+        ensure_namespace(own.through(again), journal)
         locks = Locks(own, journal, names(agreed.reach), who, RealClock(), warn)
         locks.acquire(given.lock_wait)
     except Refused as problem:

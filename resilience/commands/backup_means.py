@@ -85,8 +85,8 @@ def cluster_of(options: argparse.Namespace) -> Iterator[HttpCluster]:
     if not named and os.environ.get("KUBERNETES_SERVICE_HOST"):
         raise BadRequest("this process runs inside a cluster; name it with --context in-cluster")
     wait = patient(RealClock(), AWAY, warn)
-    with open_context(options.context, options.kubeconfig) as opened:
-        cluster, given = opened.through(wait), settings(options)
+    with open_context(options.context, options.kubeconfig, around=wait) as cluster:
+        given = settings(options)
         yield cluster.equipped(consent.means(cluster, load(given.root), given.helper_image))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from resilience.cluster.errors import ServerTrouble
+from resilience.cluster.requests.request import Middleware, Request
 from resilience.commands import CommandError, admission
 from resilience.engine.guard import consent, locks
 from resilience.model.step_reach import Reach
@@ -26,8 +28,36 @@ def test_a_lock_wait_says_whom_it_waits_for(
     monkeypatch.setattr(locks, "ensure_namespace", lambda cluster, namespace: None)
     monkeypatch.setattr(consent, "books", lambda cluster, namespace: cluster)
     agreed: Any = SimpleNamespace(reach=Reach(namespaces=frozenset({"shop"})))
-    cluster: Any = None
+    cluster: Any = SimpleNamespace(through=lambda wait: None)
     with pytest.raises(CommandError, match="held by run 1 of mary@host"):
         with admission._locked(cluster, agreed, "restore one"):
             raise AssertionError("the lock was never taken")
     assert "waiting for namespace-shop, held by run 1 of mary@host" in capsys.readouterr().err
+
+
+def test_the_namespace_of_the_locks_is_made_though_the_api_server_answers_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, answers = list[Middleware](), [ServerTrouble(500, "leader changed"), {"kind": "Done"}]
+
+    def send(request: Request) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def made(cluster: str, namespace: str) -> None:
+        assert cluster == "patient"
+        [wait] = waits
+        assert wait(Request("POST", "/api/v1/namespaces"), send) == {"kind": "Done"}
+        raise Refused("the end of this test")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(locks, "ensure_namespace", made)
+    monkeypatch.setattr(consent, "books", lambda cluster, namespace: cluster)
+    agreed: Any = SimpleNamespace(reach=Reach(namespaces=frozenset({"shop"})))
+    cluster: Any = SimpleNamespace(through=lambda wait: waits.append(wait) or "patient")
+    with pytest.raises(CommandError, match="the end of this test"):
+        with admission._locked(cluster, agreed, "restore one"):
+            raise AssertionError("the lock was never taken")
+    assert not answers

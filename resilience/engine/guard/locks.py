@@ -19,6 +19,7 @@ from resilience.cluster.errors import (
     Forbidden,
     NotFound,
     ServerTrouble,
+    Throttled,
     Unreachable,
 )
 from resilience.cluster.interface import NAMESPACES, Cluster
@@ -110,8 +111,12 @@ class Locks:
         self._given_up = False
 
     def acquire(self, within: float, known_dead: Iterable[str] = ()) -> None:
-        """Take all locks, waiting up to `within` seconds; if someone else keeps one, raise Refused
-        with the holder's name, and hold none. Holders in `known_dead` are not waited for."""
+        """Take all locks, waiting up to `within` seconds for other holders and for an API server
+        in trouble; if someone else keeps one, raise Refused with the holder's name, and hold none.
+        Holders in `known_dead` are not waited for."""
+        self._acquire_patiently(within, self._clock.monotonic() + within, known_dead)
+
+    def _acquire(self, within: float, known_dead: Iterable[str]) -> None:
         deadline = self._clock.monotonic() + within
         dead = set(
             known_dead
@@ -174,13 +179,16 @@ class Locks:
         self.keep(self._on_lost)
         return True
 
-    def _acquire_patiently(self, within: float, deadline: float) -> None:
+    def _acquire_patiently(
+        self, within: float, deadline: float, known_dead: Iterable[str] = ()
+    ) -> None:
+        """Taking a lock begins with a look at it, so it can be repeated after a lost answer."""
         told = False
         while True:
             left = deadline - self._clock.monotonic()
             try:
-                return self.acquire(min(within, max(0.0, left)))
-            except (Unreachable, ServerTrouble) as error:
+                return self._acquire(min(within, max(0.0, left)), known_dead)
+            except (Unreachable, ServerTrouble, Throttled) as error:
                 if left <= ASK_EVERY:
                     raise
                 if not told:

@@ -96,7 +96,7 @@ class TargetSite:
         limits = Limits(agreed.target, calm, acted_in, self.clock.wall, server=calm.now)
         limits.open_now()
         books, journal = self._books(cluster), settings.journal_namespace
-        ensure_namespace(books, journal)
+        ensure_namespace(self._place(cluster).cluster, journal)
         locks = Locks(books, journal, names(agreed.reach), holder(wanted.run), clock, shared.tell)
         locks.acquire(settings.lock_wait)
         sink = JournalMap(books, wanted.run, journal)

@@ -10,9 +10,12 @@ import pytest
 from resilience.cluster import connect, open_context
 from resilience.cluster.access import embedded
 from resilience.cluster.access.embedded import SandboxFailed, sandbox
-from resilience.cluster.errors import Forbidden
-from resilience.cluster.interface import NODES
+from resilience.cluster.connection.patience import chained, patient
+from resilience.cluster.errors import Forbidden, ServerTrouble
+from resilience.cluster.interface import NODES, Object
+from resilience.cluster.requests.request import Request, Send
 from resilience.sandbox.owner import supervisor
+from tests.engine.fakes import FakeClock
 
 
 def test_it_serves_for_the_time_of_the_block_and_leaves_nothing() -> None:
@@ -33,6 +36,22 @@ def test_a_sandbox_of_somebody_else_is_recognised_by_what_it_answers() -> None:
         with open_context("", str(running.kubeconfig)) as cluster:
             assert cluster.is_sandbox
             assert cluster.context == "sandbox"
+
+
+def test_what_a_context_is_is_asked_again_where_the_first_answer_fails() -> None:
+    asked = list[str]()
+
+    def troubled(request: Request, send: Send) -> Object:
+        asked.append(request.path)
+        if len(asked) == 1:
+            raise ServerTrouble(503, "starting")
+        return send(request)
+
+    around = chained(patient(FakeClock(), 5.0, str), troubled)
+    with sandbox(nodes=1) as running:
+        with open_context("", str(running.kubeconfig), around=around) as cluster:
+            assert cluster.is_sandbox
+    assert asked == ["/version", "/version"]
 
 
 def test_a_wrong_token_is_forbidden_in_the_servers_words(tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from resilience.cluster.errors import ClusterError, Conflict, Forbidden, ServerTrouble, Unreachable
+from resilience.cluster.errors import (
+    ClusterError,
+    Conflict,
+    Forbidden,
+    ServerTrouble,
+    Throttled,
+    Unreachable,
+)
 from resilience.cluster.interface import LEASES, NAMESPACES
 from resilience.cluster.lease import ASK_EVERY, DURATION
 from resilience.engine.guard import locks
@@ -291,6 +298,27 @@ def test_an_api_server_that_is_away_is_waited_for_longer(here: Here, error: Clus
     assert [text for text in here.told if "waiting for the API server, up to 60 s" in text]
     assert len(here.told) == 1, "it is told once"
     assert 20.0 <= here.clock.now - 100.0 <= 22.0
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("away"), ServerTrouble(500, "leader changed"), Throttled(429, "later")]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_lock_is_taken_though_the_api_server_answers_late(
+    here: Here, method: str, error: ClusterError
+) -> None:
+    left = [error]
+    here.cluster.faults.append(lambda verb, path: left.pop() if left and verb == method else None)
+    here.locks.acquire(10.0)
+    assert here.holders() == {"a": OURS, "b": OURS}
+    assert not left
+
+
+def test_an_api_server_that_stays_away_ends_the_wait_for_a_lock(here: Here) -> None:
+    here.cluster.faults.append(lambda method, path: Unreachable("away"))
+    with pytest.raises(Unreachable):
+        here.locks.acquire(10.0)
+    assert 8.0 <= here.clock.now - 100.0 <= 11.0
 
 
 def test_one_that_stays_away_is_given_up_at_the_end_of_that_time(here: Here) -> None:
