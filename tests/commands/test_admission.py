@@ -40,6 +40,10 @@ def test_the_namespace_of_the_locks_is_made_though_the_api_server_answers_late(
 ) -> None:
     waits, answers = list[Middleware](), [ServerTrouble(500, "leader changed"), {"kind": "Done"}]
 
+    def through(wait: Middleware) -> str:
+        waits.append(wait)
+        return "patient"
+
     def send(request: Request) -> Any:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
@@ -56,7 +60,7 @@ def test_the_namespace_of_the_locks_is_made_though_the_api_server_answers_late(
     monkeypatch.setattr(locks, "ensure_namespace", made)
     monkeypatch.setattr(consent, "books", lambda cluster, namespace: cluster)
     agreed: Any = SimpleNamespace(reach=Reach(namespaces=frozenset({"shop"})))
-    cluster: Any = SimpleNamespace(through=lambda wait: waits.append(wait) or "patient")
+    cluster: Any = SimpleNamespace(through=through)
     with pytest.raises(CommandError, match="the end of this test"):
         with admission._locked(cluster, agreed, "restore one"):
             raise AssertionError("the lock was never taken")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resilience.backup.store.answers.patience import PATIENCE, SLOWEST, within
+from resilience.backup.store.s3_errors import CONTENDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ def connected(session: Any, settings: S3Settings, url: str) -> Any:
             s3=_addressing(session, settings),
         ),
     )
+    client.meta.events.register("needs-retry.s3", _Contended(settings.attempts))
     http = client._endpoint.http_session
     client._endpoint.http_session = _Patient(http, settings.patience, url)
     return client
@@ -61,6 +63,20 @@ def _addressing(session: Any, settings: S3Settings) -> dict[str, str] | None:
         return {"addressing_style": settings.addressing}
     configured = (session._session.get_scoped_config().get("s3") or {}).get("addressing_style")
     return {"addressing_style": "path"} if settings.endpoint and not configured else None
+
+
+class _Contended:
+    """A write that met another one to the same key was not carried out, and S3 asks for it again
+    (docs.aws.amazon.com, PutObject, If-None-Match). botocore repeats 409 for no operation."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+
+    def __call__(self, response: Any, attempts: int, **_: Any) -> float | None:
+        """Seconds until the next attempt, None if there is none."""
+        code = response[1].get("Error", {}).get("Code") if response else None
+        again = code in CONTENDED and attempts < self._attempts
+        return 0.1 * 2.0**attempts if again else None
 
 
 _LENGTHS = ("Content-Length", "X-Amz-Decoded-Content-Length")

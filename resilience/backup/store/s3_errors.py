@@ -47,6 +47,9 @@ _CHECKSUM = re.compile(r"checksum|sha256mismatch|x-amz-trailer|MissingContentLen
 trailer after the body."""
 WITHOUT = "checksums=when_required"
 _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge"}
+CONTENDED = frozenset({"ConditionalRequestConflict", "OperationAborted"})
+"""Codes of a write that another one to the same key prevented: whether the key exists is open."""
+
 _MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"}
 
 
@@ -98,8 +101,13 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
     code = str(error.get("Code", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     words = str(error.get("Message", "")).strip()
-    if code in ("PreconditionFailed", "ConditionalRequestConflict") or status == 412:
+    if code == "PreconditionFailed" or status == 412:
         return Exists(f"{url}: {key} exists already")
+    if code in CONTENDED:
+        return StoreUnreachable(
+            f"{url}: {_at(key)}another write to it was in progress each time ({words or code}); "
+            "try again later"
+        )
     if code in _MISSING:
         return Missing(f"{url}: {key} does not exist")
     if code in _FULL or status == 507:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from resilience.backup.format.errors import StoreRefused, StoreUnreachable
+from resilience.backup.format.errors import Exists, StoreRefused, StoreUnreachable
 from resilience.backup.store.s3_errors import explained
+from tests.backup.store.trial import s3
+from tests.loopback import Answering, serving
 
 URL = "s3://b/p?endpoint=https://s3.example"
 
@@ -59,3 +61,58 @@ def test_other_answers_name_no_checksum(
     problem = raised(status, code, words)
     assert isinstance(problem, kind)
     assert "when_required" not in str(problem)
+
+
+def contended(code: str, times: int, then: int = 200) -> tuple[type[Answering], list[str]]:
+    """A store whose first writes meet another one to the same key."""
+    asked = list[str]()
+
+    class Contended(Answering):
+        def do_PUT(self) -> None:
+            self.sent_body()
+            asked.append("PUT")
+            if len(asked) > times:
+                self.answer(then, headers={"ETag": '"a"'})
+                return
+            words = f"<Error><Code>{code}</Code><Message>try again</Message></Error>"
+            self.answer(409, words.encode(), {"Content-Type": "application/xml"})
+
+        def do_HEAD(self) -> None:
+            self.answer(404)
+
+    return Contended, asked
+
+
+def written(handler: type[Answering], attempts: int = 4) -> None:
+    with serving(handler) as endpoint:
+        store = s3(endpoint, "bucket", attempts=attempts, region="us-east-1")
+        try:
+            store.put("k", b"data")
+        finally:
+            store.client.close()
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
+def test_a_write_that_met_another_one_is_sent_again(code: str) -> None:
+    handler, asked = contended(code, 2)
+    written(handler)
+    assert len(asked) == 3
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_write_that_meets_another_one_each_time_does_not_say_that_the_key_exists() -> None:
+    handler, asked = contended("ConditionalRequestConflict", 9)
+    with pytest.raises(StoreUnreachable, match="k: another write to it was in progress"):
+        written(handler, attempts=2)
+    assert len(asked) == 2
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(("code", "times", "then"), [("BucketNotEmpty", 9, 200),
+                                                     ("OperationAborted", 1, 412)])  # fmt: skip
+def test_other_conflicts_are_told_at_once(code: str, times: int, then: int) -> None:
+    handler, asked = contended(code, times, then)
+    with pytest.raises(StoreRefused if times > 1 else Exists):
+        written(handler)
+    assert len(asked) == (1 if times > 1 else 2)

@@ -47,7 +47,7 @@ def test_what_a_context_is_is_asked_again_where_the_first_answer_fails() -> None
             raise ServerTrouble(503, "starting")
         return send(request)
 
-    around = chained(patient(FakeClock(), 5.0, str), troubled)
+    around = chained(patient(FakeClock(), 5.0, lambda text: None), troubled)
     with sandbox(nodes=1) as running:
         with open_context("", str(running.kubeconfig), around=around) as cluster:
             assert cluster.is_sandbox
