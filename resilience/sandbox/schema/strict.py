@@ -10,7 +10,6 @@ types, no nulls, and quantities in canonical form: everything behind this door r
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from resilience.sandbox.host.sandbox_clock import parse_stamp
 from resilience.sandbox.kube import quantity
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kube.call import Call
+from resilience.sandbox.schema import go_base64
 from resilience.sandbox.schema.facts import Facts, Model, builtin
 
 _GO = {
@@ -220,11 +220,10 @@ def _time(value: Any, place: _Place) -> str:
 
 def _bytes(value: Any, place: _Place) -> str:
     """Standard base64, in which line ends are ignored; the stored form has none."""
-    text = _string(value, place).replace("\r", "").replace("\n", "")
-    try:
-        return base64.b64encode(base64.b64decode(text.encode(), validate=True)).decode()
-    except (binascii.Error, ValueError):
-        raise _Mismatch("illegal base64 data at input byte 0") from None
+    text = _string(value, place)
+    if (wrong := go_base64.illegal_at(text)) is not None:
+        raise _Mismatch(f"illegal base64 data at input byte {wrong}")
+    return base64.b64encode(base64.b64decode(text)).decode()
 
 
 def _int_or_string(value: Any, place: _Place) -> int | str:

@@ -136,8 +136,7 @@ class Chain:
         _complete(request)
         defaults.apply(request.key, request.obj)
         if request.subresource in pod_updates.DOORS:
-            pod_updates.check(request)
-            self._quotas.admit(request)
+            self._through_door(request)
             return
         plugins = self._update.get(request.key, ())
         for plugin in plugins:
@@ -147,6 +146,17 @@ class Chain:
         self._validate(request)
         pod_security.check(request)
         sandbox_warnings.of_images(request, self._images)
+        self._quotas.admit(request)
+
+    def _through_door(self, request: Request) -> None:
+        """Mutated by policies and webhooks like any update, and within what the door allows."""
+        self._mutate(request, "UPDATE", ())
+        assert request.old is not None
+        request.obj = pod_updates.separate(request.old, request.obj, request.subresource)
+        pod_updates.check(request)
+        if request.subresource == "resize":
+            limit_ranges.check(request)
+        pod_security.check(request)
         self._quotas.admit(request)
 
     def _mutate(self, request: Request, operation: str, plugins: tuple[Plugin, ...]) -> None:

@@ -1,8 +1,9 @@
 """The two subresources through which a running Pod's containers may change: debugging and resizing.
 
 Sources: pkg/registry/core/pod/strategy.go, pkg/apis/core/validation (ValidateEphemeralContainers,
-ValidatePodResize). `ephemeralcontainers` adds containers and never removes one; `resize` changes
-cpu and memory and never the Pod's QoS class. A plain update does neither.
+ValidatePodResize), plugin/pkg/admission/podresize. `ephemeralcontainers` adds containers and never
+removes one; `resize` changes cpu and memory, never the Pod's QoS class, and within what its node
+has. Neither changes metadata. A plain update does neither.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from resilience.sandbox.apiserver.validation import pod_spec
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.apiserver.validation.core_rules import POD_MESSAGE
 from resilience.sandbox.kube import refusals
+from resilience.sandbox.kube.amounts import amount
 from resilience.sandbox.kube.api import Obj
 from resilience.sandbox.kube.refusals import Cause
+from resilience.sandbox.scheduler.demand import requests_of
 
 DOORS = ("ephemeralcontainers", "resize")
 _NOT_FOR_DEBUGGING = (
@@ -36,7 +39,16 @@ def separate(old: Obj, obj: Obj, door: str) -> Obj:
         for group in _GROUPS:
             if group in spec:
                 spec[group] = _resized(spec[group], given.get(group) or ())
-    return {**old, "metadata": obj["metadata"], "spec": spec}
+    return {**old, "metadata": _metadata(old["metadata"], obj["metadata"]), "spec": spec}
+
+
+_OWN = ("labels", "annotations", "finalizers", "ownerReferences")
+
+
+def _metadata(old: Obj, given: Obj) -> Obj:
+    """What a client says of itself is taken (managed fields, the version), the rest is kept."""
+    taken = {key: value for key, value in given.items() if key not in _OWN}
+    return taken | {key: old[key] for key in _OWN if key in old}
 
 
 def _resized(old: Any, given: Any) -> list[Obj]:
@@ -59,6 +71,24 @@ def check(request: Request) -> None:
         causes = [*pod_spec.check(spec, "spec"), *_resizing(request.obj, request.old or {})]
     if causes:
         raise refusals.invalid(request.resource, request.name, causes)
+    if request.subresource == "resize" and (lacking := _lacking(request)):
+        text = f"Node didn't have enough allocatable resources: {'; '.join(lacking)}"
+        raise refusals.forbidden(request.resource, request.name, text)
+
+
+def _lacking(request: Request) -> list[str]:
+    """What the Pod alone would need more of than its node has."""
+    spec = request.obj["spec"]
+    node = request.view.find(request.view.resource("nodes"), "", spec.get("nodeName") or "")
+    if node is None or request.old == request.obj:
+        return []
+    there, wanted = (node.get("status") or {}).get("allocatable") or {}, requests_of(spec)
+    have = {name: amount(name, there.get(name, 0)) for name in ("cpu", "memory")}
+    return [
+        f"{name}, requested: {wanted[name]}, allocatable: {most}"
+        for name, most in have.items()
+        if wanted.get(name, 0) > most
+    ]
 
 
 def own_door(request: Request) -> None:

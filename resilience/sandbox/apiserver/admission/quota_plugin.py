@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resilience.sandbox.apiserver.registry.registry import Registry
 
 _CHANGING = frozenset({("", "services"), ("", "persistentvolumeclaims")})
-"""Kinds whose updates may use more."""
+"""Kinds whose updates may use more, beside Pods that are resized."""
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -33,7 +33,7 @@ class Quotas:
     def admit(self, request: Request) -> None:
         """ApiError 403 if a quota of the namespace would be exceeded."""
         namespace = request.namespace
-        if not namespace or (request.old is not None and request.key not in _CHANGING):
+        if not namespace or (request.old is not None and not _may_grow(request)):
             return
         quotas = self._registry.list(self._resource, namespace)
         if not quotas or request.key == ("", "resourcequotas"):
@@ -66,9 +66,14 @@ class Quotas:
         self._registry.update(self._resource, {**quota, "status": status}, "status")
 
 
+def _may_grow(request: Request) -> bool:
+    return request.key in _CHANGING or request.subresource == "resize"
+
+
 def _constrained(request: Request, quota: Obj) -> None:
-    """A quota on cpu or memory requires every container to state its needs."""
-    if request.key != ("", "pods"):
+    """A quota on cpu or memory requires every container to state its needs, unless the Pod states
+    its own."""
+    if request.key != ("", "pods") or request.obj["spec"].get("resources"):
         return
     missing = []
     for name in sorted((quota.get("spec") or {}).get("hard") or {}):
@@ -78,7 +83,8 @@ def _constrained(request: Request, quota: Obj) -> None:
         spec = request.obj["spec"]
         lacking = [
             str(container.get("name", ""))
-            for container in mappings(spec.get("containers"))
+            for group in ("containers", "initContainers")
+            for container in mappings(spec.get(group))
             if what not in ((container.get("resources") or {}).get(field or "requests") or {})
         ]
         if lacking:

@@ -1,13 +1,13 @@
 """PodSecurity: Pods are refused, or cause warnings, according to the labels of their namespace.
 
 Source: k8s.io/pod-security-admission/admission. `enforce` applies to Pods, including a
-controller's; `warn` to Pods and the templates of workloads that a client writes. `audit` has no
-destination here.
+controller's, and to new images and debugging containers of a Pod; `warn` to Pods and the templates
+of workloads that a client writes. `audit` has no destination here.
 """
 
 from __future__ import annotations
 
-from resilience.sandbox.apiserver.policies.pod_security_checks import violations
+from resilience.sandbox.apiserver.policies.pod_security_checks import FIELDS, violations
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.apiserver.validation.pod_specs import TEMPLATES, spec_in
 from resilience.sandbox.kube import refusals
@@ -26,7 +26,7 @@ def check(request: Request) -> None:
     is_pod = request.key == ("", "pods")
     if not is_pod and (request.key not in TEMPLATES or not request.call.validation):
         return
-    if is_pod and request.old is not None:
+    if is_pod and request.old is not None and not _is_significant(request.old, request.obj):
         return
     labels = _of_namespace(request)
     spec = spec_in(request)
@@ -36,6 +36,16 @@ def check(request: Request) -> None:
         raise refusals.forbidden(request.resource, request.name, f"violates PodSecurity {found}")
     if found := _violated(labels, "warn", spec):
         request.call.warnings.append(f"would violate PodSecurity {found}")
+
+
+def _is_significant(old: Obj, new: Obj) -> bool:
+    """Whether an update of a Pod is judged again: another image, or a container more."""
+    return _images(old) != _images(new)
+
+
+def _images(pod: Obj) -> list[tuple[str, str]]:
+    every = (pod["spec"].get(field) or () for field in FIELDS)
+    return [(each.get("name", ""), each.get("image", "")) for part in every for each in part]
 
 
 def _of_namespace(request: Request) -> dict[str, str]:

@@ -28,6 +28,8 @@ _VOLUMES = frozenset(
     {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim",
      "projected", "secret"}
 )  # fmt: skip
+FIELDS = ("initContainers", "containers", "ephemeralContainers")
+"""Where a Pod's spec has containers."""
 _PROFILES = ("RuntimeDefault", "Localhost")
 
 
@@ -40,7 +42,7 @@ def violations(level: str, spec: Spec) -> list[str]:
 
 def _containers(spec: Spec) -> Iterator[tuple[str, Spec]]:
     """Name and spec of all containers, of every kind."""
-    for field in ("initContainers", "containers", "ephemeralContainers"):
+    for field in FIELDS:
         for container in spec.get(field) or ():
             yield container.get("name", ""), container
 

@@ -96,7 +96,7 @@ def _act(bound: Bound, violation: Violation, attempt: Attempt) -> None:
         text = f"{where} denied request: {violation.message}"
         error = refusals.forbidden(attempt.kind.resource, attempt.name, text)
         reason = violation.reason or "Invalid"
-        causes = [{"message": violation.message}]
+        causes = [{"message": text}]
         raise ApiError(_CODES.get(reason, 500), reason, error.message,
                        details={**error.details, "causes": causes})  # fmt: skip
     if "Warn" in actions:

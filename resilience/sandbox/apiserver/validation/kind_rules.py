@@ -59,7 +59,11 @@ _WITH_SPEC = frozenset(key for key in _RULES if key[0] in ("apps", "batch")) | {
 
 def check(request: Request) -> None:
     """ApiError 422 with every cause. The object has been decoded strictly and defaulted."""
-    causes = metadata_names.metadata(request.obj["metadata"], metadata_names.rule_for(*request.key))
+    causes = metadata_names.metadata(
+        request.obj["metadata"],
+        metadata_names.rule_for(*request.key),
+        is_custom=not request.kind.model,
+    )
     if request.kind.model:
         if request.key in _WITH_SPEC:
             request.obj.setdefault("spec", {})

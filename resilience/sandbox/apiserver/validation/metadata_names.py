@@ -95,15 +95,25 @@ def rule_for(group: str, plural: str) -> Callable[[str], list[str]]:
     return is_path_segment if plural in _FREE else is_subdomain
 
 
-def metadata(value: dict[str, Any], rule: Callable[[str], list[str]]) -> list[Cause]:
-    """Causes in an object's own metadata."""
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+def metadata(
+    value: dict[str, Any], rule: Callable[[str], list[str]], *, is_custom: bool = False
+) -> list[Cause]:
+    """Causes in an object's own metadata. Only custom resources may have finalizers without a
+    domain (validateKubeFinalizerName in pkg/apis/core/validation)."""
     name = value.get("name", "")
     causes = [refusals.value_invalid("metadata.name", name, why) for why in rule(name)]
     causes += pairs(value.get("labels"), "metadata.labels")
     causes += notes(value.get("annotations"), "metadata.annotations")
-    for finalizer in value.get("finalizers") or ():
+    for at, finalizer in enumerate(value.get("finalizers") or ()):
         if not labels.is_name(finalizer):
             causes.append(refusals.value_invalid("metadata.finalizers", finalizer, _KEY_TEXT))
+        elif not is_custom and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+            why = "name is neither a standard finalizer name nor is it fully qualified"
+            where = f"metadata.finalizers[{at}]"
+            causes.append(refusals.value_invalid(where, finalizer, why))
     return causes + owners(value.get("ownerReferences"))
 
 

@@ -22,6 +22,7 @@ from resilience.sandbox.kubelet.base.zygote_client import ZygoteClient
 from resilience.sandbox.kubelet.node.node_leases import Nodes
 from resilience.sandbox.kubelet.node.resync import PERIOD, TERMINAL, Strays
 from resilience.sandbox.kubelet.node.status_writer import WORKERS, StatusWriter
+from resilience.sandbox.kubelet.pod import admitting, resizing
 from resilience.sandbox.kubelet.pod.memory_limits import MemoryWatch
 from resilience.sandbox.kubelet.pod.pod import Pod
 from resilience.sandbox.kubelet.pod.pod_events import Events
@@ -212,13 +213,32 @@ class Kubelet:
     def _on_node(self, name: str) -> list[Pod]:
         return [pod for pod in self.pods.values() if pod.spec["nodeName"] == name]
 
-    def beside(self, obj: Obj) -> list[Obj]:
-        """The specs of the other Pods on its node that have not ended; none for a Pod that has
-        begun already."""
+    def refusal(self, obj: Obj, node: Obj | None = None) -> tuple[str, str] | None:
+        """Why its node does not take this Pod; None for one that has begun already."""
         if (obj.get("status") or {}).get("startTime"):
-            return []
+            return None
+        known = self.nodes.node(obj["spec"]["nodeName"])
+        return admitting.refusal(obj["spec"], node or known, self._beside(obj))
+
+    async def confirm(self, obj: Obj) -> tuple[str, str] | None:
+        """The refusal by the node as it is now: what is known of it may be behind its Pods."""
+        return self.refusal(obj, await self.references.find("nodes", "", obj["spec"]["nodeName"]))
+
+    def held_resize(self, pod: Pod) -> Obj | None:
+        """Why its node cannot give this Pod what its spec asks for; None if it can."""
+        node = self.nodes.node(pod.spec["nodeName"])
+        return resizing.held(pod.spec, node, self._beside(pod.obj))
+
+    def retry_resizes(self, pod: Pod) -> None:
+        """Room may have become free on the node of this Pod."""
+        for other in self._on_node(pod.spec["nodeName"]):
+            if other is not pod and other.held:
+                other.resize()
+
+    def _beside(self, obj: Obj) -> list[admitting.Room]:
+        """What the other Pods on its node take, unless they have ended."""
         node = obj["spec"]["nodeName"]
-        return [pod.spec for pod in self._on_node(node) if pod.terminal is None
+        return [pod.room for pod in self._on_node(node) if pod.holds_room
                 and pod.uid != obj["metadata"]["uid"]]  # fmt: skip
 
     def forget(self, pod: Pod) -> None:
@@ -226,6 +246,7 @@ class Kubelet:
         already back."""
         self.pods.pop(pod.uid, None)
         self.writer.forget(pod)
+        self.retry_resizes(pod)
         obj = self._pods.known.get(pod.uid)
         if pod.gone and obj is not None:
             self._on_pod("MODIFIED", obj, None)

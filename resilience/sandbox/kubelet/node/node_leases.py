@@ -72,6 +72,12 @@ class Nodes:
         status = self._known.get(name, {}).get("status", {})
         return dict(status.get("allocatable") or CAPACITY)
 
+    def node(self, name: str) -> Obj:
+        """The node as it was last seen, with its resources."""
+        known = self._known.get(name, {"metadata": {"name": name}})
+        status = {**known.get("status", {}), "allocatable": self.allocatable(name)}
+        return {**known, "status": status}
+
     def running(self) -> set[str]:
         """Names of the nodes whose kubelet is not stopped."""
         return self._known.keys() - self.stopped

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from resilience.sandbox.inside.launch import Network
 from resilience.sandbox.kube.api import Obj
-from resilience.sandbox.kubelet.pod import admitting, image_change, resizing
+from resilience.sandbox.kubelet.pod import image_change, resizing
 from resilience.sandbox.kubelet.pod import pod_status as status
+from resilience.sandbox.kubelet.pod.admitting import room_of
 from resilience.sandbox.kubelet.pod.container import Container
 from resilience.sandbox.kubelet.pod.container_state import ContainerState, role_of
 from resilience.sandbox.kubelet.pod.ephemeral import Ephemeral
@@ -52,7 +53,10 @@ class Pod:
         self.volumes = Volumes(obj, kubelet.config.directory, kubelet.references, "")
         self.containers = self._make_containers()
         self.ephemeral = Ephemeral(self)
-        self.failure = admitting.refusal(self.spec, kubelet.beside(obj))
+        self.room = room_of(self.spec)
+        self.refused = kubelet.refusal(obj)
+        self.failure: tuple[str, str] | None = None
+        self.held: Obj | None = None
         self.terminal: str | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: list[asyncio.Future[None]] = []
@@ -106,6 +110,11 @@ class Pod:
         """`spec.hostname`, else the Pod's name (63 bytes of it)."""
         return str(self.spec.get("hostname") or self.name[:63].rstrip("-."))
 
+    @property
+    def holds_room(self) -> bool:
+        """Whether it takes part of its node."""
+        return self.terminal is None and self.refused is None and not self.gone
+
     def grace(self) -> float:
         """The spec's termination grace period."""
         return float(self.spec.get("terminationGracePeriodSeconds", 30))
@@ -148,6 +157,8 @@ class Pod:
 
     async def _work(self) -> None:
         """Run the Pod from its start to the end of all main containers."""
+        if self.refused is not None:
+            self.failure = self.refused = await self.kubelet.confirm(self.obj)
         if self.failure is not None:
             self.event("Warning", self.failure[0], self.failure[1].partition(": ")[2])
             return
@@ -280,14 +291,31 @@ class Pod:
 
     def _take_changes(self, before: Obj) -> None:
         self.ephemeral.update()
-        resized = [resizing.take(container, self.obj) for container in self.containers]
+        self.resize()
         for container in self.containers:
             image_change.take(container, self.obj)
         changed = before["metadata"].get("generation") != self.obj["metadata"].get("generation")
         if changed:
             self._changed.set()
-        if any(resized) or changed or self.spec.get("readinessGates"):
+        if changed or self.spec.get("readinessGates"):
             self.touch()
+
+    def resize(self) -> None:
+        """Take over the resources of the spec, once the node has room for them."""
+        before, self.held = self.held, None
+        if any(resizing.is_asked(container, self.obj) for container in self.containers):
+            self.held = self.kubelet.held_resize(self)
+            if self.held is None:
+                self._resized()
+        if before != self.held:
+            self.touch()
+
+    def _resized(self) -> None:
+        for container in self.containers:
+            resizing.take(container, self.obj)
+        self.room = room_of(self.spec)
+        self.kubelet.retry_resizes(self)
+        self.touch()
 
     def vanished(self) -> None:
         """Handle the removal of the object from the API, in any state of the Pod."""
@@ -407,6 +435,7 @@ class Pod:
                 phase,
                 has_network=bool(self.address) and self.terminal is None,
                 now=self.kubelet.clock.stamp(),
+                held=self.held,
             ),
             "hostIP": host,
             "hostIPs": [{"ip": host}],
@@ -429,4 +458,7 @@ class Pod:
             found["podIPs"] = [{"ip": self.address}]
         if self.failure is not None:
             found["reason"], found["message"] = self.failure
+        if self.refused is not None:  # no container was ever made
+            del found["containerStatuses"]
+            found.pop("initContainerStatuses", None)
         return found

@@ -12,6 +12,7 @@ from resilience.sandbox.images import catalogue
 from resilience.sandbox.kube.api import Obj
 from resilience.sandbox.kubelet.pod.container_state import SCHEME, ContainerState
 
+PENDING = "PodResizePending"
 OWNED = (
     "PodReadyToStartContainers",
     "Initialized",
@@ -82,9 +83,16 @@ def initialized(container: ContainerState) -> bool:
 
 
 def conditions(
-    pod: Obj, containers: Sequence[ContainerState], now_phase: str, *, has_network: bool, now: str
+    pod: Obj,
+    containers: Sequence[ContainerState],
+    now_phase: str,
+    *,
+    has_network: bool,
+    now: str,
+    held: Obj | None = None,
 ) -> list[Obj]:
-    """The kubelet's five conditions; `lastTransitionTime` moves only when the status does."""
+    """The kubelet's conditions, with that of a `held` resize; `lastTransitionTime` moves only when
+    the status does."""
     mains = [c for c in containers if c.role != "init"]
     unready = [c.name for c in mains if not c.ready]
     init = [c for c in containers if c.role != "main"]
@@ -106,7 +114,13 @@ def conditions(
     }
     old = {c["type"]: c for c in pod.get("status", {}).get("conditions", [])}
     generation = pod["metadata"].get("generation")
-    return [_condition(kind, *found[kind], old.get(kind), generation, now) for kind in OWNED]
+    made = [_condition(kind, *found[kind], old.get(kind), generation, now) for kind in OWNED]
+    if held is not None:
+        pending = ("True", held["reason"], held["message"])
+        made.append(_condition(PENDING, *pending, old.get(PENDING), generation, now))
+    elif PENDING in old:
+        made.append({"type": PENDING, "$patch": "delete"})
+    return made
 
 
 def _containers_ready(unready: Sequence[str], now_phase: str) -> tuple[str, str, str]:

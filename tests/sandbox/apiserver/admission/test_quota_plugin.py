@@ -58,6 +58,20 @@ def test_a_quota_on_cpu_wants_every_container_to_say(api: Registry) -> None:
         make(api, "a")
 
 
+def test_a_quota_on_cpu_asks_init_containers_too_and_no_pod_that_states_its_own(
+    api: Registry,
+) -> None:
+    quota(api, **{"limits.cpu": "1"})
+    stated = {"limits": {"cpu": "100m"}}
+    body = pod("a", containers=[{"name": "c", "image": "i", "resources": stated}])
+    body["metadata"]["namespace"] = "default"
+    body["spec"]["initContainers"] = [{"name": "first", "image": "i"}]
+    with pytest.raises(ApiError, match=r"must specify limits\.cpu for: first"):
+        api.create(api.resource("pods"), body)
+    body["spec"]["resources"] = {"limits": {"cpu": "200m"}, "requests": {"cpu": "200m"}}
+    api.create(api.resource("pods"), body)
+
+
 def test_a_quota_is_asked_before_the_name_is_looked_for(api: Registry) -> None:
     """And what is refused for its name is not charged."""
     quota(api, pods="2")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilience.sandbox.apiserver.validation.metadata_names import rule_for
+from resilience.sandbox.apiserver.validation.metadata_names import metadata, rule_for
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,23 @@ from resilience.sandbox.apiserver.validation.metadata_names import rule_for
 )
 def test_an_ipaddress_is_named_by_its_address(name: str, wrong: str) -> None:
     assert rule_for("networking.k8s.io", "ipaddresses")(name) == ([wrong] if wrong else [])
+
+
+@pytest.mark.parametrize(
+    ("finalizer", "is_custom", "is_refused"),
+    [
+        ("hold", False, True),
+        ("hold", True, False),
+        ("example.com/hold", False, False),
+        ("foregroundDeletion", False, False),
+        ("orphan", False, False),
+        ("kubernetes", False, False),
+        ("a/b/c", True, True),
+    ],
+)
+def test_only_custom_resources_have_finalizers_without_a_domain(
+    finalizer: str, is_custom: bool, is_refused: bool
+) -> None:
+    value = {"name": "a", "finalizers": ["example.com/first", finalizer]}
+    causes = metadata(value, rule_for("", "pods"), is_custom=is_custom)
+    assert bool(causes) is is_refused

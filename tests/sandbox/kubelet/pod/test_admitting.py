@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.cluster.interface import NODES
-from resilience.sandbox.kubelet.pod.admitting import refusal
+from resilience.sandbox.kubelet.pod.admitting import refusal, room_of
 from tests.sandbox.running import Pods
 
 Spec = dict[str, Any]
@@ -26,6 +26,12 @@ def spec(port: int | None = 8080, address: str = "", protocol: str = "TCP") -> S
     return {"containers": [{"name": "c", "ports": [entry]}]}
 
 
+NODE: dict[str, Any] = {
+    "metadata": {"name": "node-1", "labels": {"disk": "hdd"}},
+    "status": {"allocatable": {"cpu": "2", "memory": "1Gi", "pods": "3", "example.com/gpu": "1"}},
+}
+
+
 @pytest.mark.parametrize(
     ("wanted", "other", "refused"),
     [
@@ -38,7 +44,46 @@ def spec(port: int | None = 8080, address: str = "", protocol: str = "TCP") -> S
     ],
 )
 def test_ports_that_cannot_be_had_twice(wanted: Spec, other: Spec, refused: bool) -> None:
-    assert (refusal(wanted, [spec(port=None), other]) is not None) is refused
+    others = [room_of(spec(port=None)), room_of(other)]
+    assert (refusal(wanted, NODE, others) is not None) is refused
+
+
+def needing(**requests: str) -> Spec:
+    named = {name.replace("gpu", "example.com/gpu"): value for name, value in requests.items()}
+    return {"containers": [{"name": "c", "resources": {"requests": named}}]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "other", "reason"),
+    [
+        (needing(cpu="2"), needing(memory="1Gi"), ""),
+        (needing(cpu="1500m"), needing(cpu="501m"), "OutOfcpu"),
+        (needing(memory="2Gi"), needing(), "OutOfmemory"),
+        (needing(gpu="1"), needing(gpu="1"), "OutOfexample.com/gpu"),
+        (needing(**{"example.com/unknown": "1"}), needing(), ""),
+        (needing(**{"ephemeral-storage": "1"}), needing(), "OutOfephemeral-storage"),
+        ({**needing(), "nodeSelector": {"disk": "hdd"}}, needing(), ""),
+        ({**needing(), "nodeSelector": {"disk": "ssd"}}, needing(), "NodeAffinity"),
+        ({**needing(cpu="3"), "nodeSelector": {"disk": "ssd"}}, needing(), "OutOfcpu"),
+    ],
+)
+def test_what_the_node_has_not_or_the_pod_does_not_want(
+    wanted: Spec, other: Spec, reason: str
+) -> None:
+    found = refusal(wanted, NODE, [room_of(other)])
+    assert (found or ("", ""))[0] == reason
+
+
+def test_the_numbers_are_told() -> None:
+    found = refusal(needing(cpu="1500m"), NODE, [room_of(needing(cpu="501m"))])
+    said = "Node didn't have enough resource: cpu, requested: 1500, used: 501, capacity: 2000"
+    assert found == ("OutOfcpu", f"Pod was rejected: {said}")
+
+
+def test_a_node_holds_so_many_pods() -> None:
+    rooms = [room_of(needing())] * 3
+    assert refusal(needing(), NODE, rooms[1:]) is None
+    assert (refusal(needing(), NODE, rooms) or ("",))[0] == "OutOfpods"
 
 
 def test_a_pod_that_names_its_node_fails_while_the_port_is_taken(pods: Pods) -> None:
@@ -55,3 +100,25 @@ def test_a_pod_that_names_its_node_fails_while_the_port_is_taken(pods: Pods) -> 
     pods.until_gone("first")
     pods.run("third", sleep, main={"ports": ports}, nodeName=node)
     pods.until_ready("third")
+
+
+def test_a_pod_that_names_its_node_fails_where_it_finds_no_room(pods: Pods) -> None:
+    node = pods.sandbox.cluster.list(NODES)[0]["metadata"]["name"]
+    pods.run("big", main={"resources": {"requests": {"cpu": "900"}}}, nodeName=node)
+    pods.until("big", lambda pod: pod["status"].get("phase") == "Failed", "it fails")
+    status = pods.get("big")["status"]
+    assert status["reason"] == "OutOfcpu"
+    assert "containerStatuses" not in status
+    pods.run("picky", nodeName=node, nodeSelector={"disk": "ssd"})
+    pods.until("picky", lambda pod: pod["status"].get("reason") == "NodeAffinity", "it fails")
+
+
+def test_a_label_that_is_newer_than_what_the_kubelet_knows_counts(pods: Pods) -> None:
+    node = pods.sandbox.cluster.list(NODES)[0]["metadata"]["name"]
+    try:
+        for turn in range(5):
+            pods.kubectl("label", "node", node, f"turn={turn}", "--overwrite")
+            pods.run(f"new-{turn}", nodeName=node, nodeSelector={"turn": str(turn)})
+            pods.until_ready(f"new-{turn}")
+    finally:
+        pods.kubectl("label", "node", node, "turn-")

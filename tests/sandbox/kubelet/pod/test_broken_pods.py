@@ -31,7 +31,7 @@ def fake_kubelet(directory: Path, said: list[str]) -> Any:
         events=SimpleNamespace(record=record),
         writer=SimpleNamespace(mark=lambda pod: None, seen=lambda pod: None),
         node_address=lambda name: "127.5.0.1",
-        beside=lambda obj: [],
+        refusal=lambda obj: None,
         forget=lambda pod: said.append(f"forgot {pod.name}"),
     )
 

@@ -55,8 +55,8 @@ class Kubelet:
     def allocatable(self, name: str) -> dict[str, str]:
         return {}
 
-    def beside(self, obj: Obj) -> list[Obj]:
-        return []
+    def refusal(self, obj: Obj) -> None:
+        """Its node takes every Pod."""
 
     async def delete(self, pod: Pod) -> None:
         self.removed.set()
