@@ -3,7 +3,7 @@ pure functions.
 
 It reads requests, as the scheduler does, never usage. It knows resources, the number of Pods,
 cordons, taints, node affinity, and the rules between Pods of `resilience.drain.neighbours`; not
-affinity to Pods, nor volumes: a positive answer only means that nothing checked here prevents it.
+volumes: a positive answer only means that nothing checked here prevents it.
 Pods that few nodes admit are placed first, then the largest. Finished Pods take no room.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from resilience.cluster.interface import Object
-from resilience.drain.neighbours import RULES, Neighbours
+from resilience.drain.neighbours import RULES, Namespaces, Neighbours
 from resilience.kube import node_affinity, objects
 from resilience.kube.tolerations import CORDON, tolerates
 from resilience.model.quantity import parse_quantity
@@ -65,15 +65,17 @@ def homeless(
     nodes: Sequence[Object],
     staying: Sequence[Object],
     drained: Sequence[Object] = (),
+    namespaces: Namespaces | None = None,
 ) -> Sequence[Homeless]:
     """The Pods of `moving` for which there is no room on `nodes`, where `staying` already run.
-    `drained` are the nodes that they leave, to which those that tolerate a cordon may return."""
+    `drained` are the nodes that they leave, to which those that tolerate a cordon may return;
+    there, too, some may stay."""
     living = [pod for pod in staying if not objects.is_finished(pod)]
     free = {node["metadata"]["name"]: _allocatable(node) for node in nodes}
     for pod in living:
         if (name := pod["spec"].get("nodeName")) in free:
             _take(free[name], demand(pod))
-    room = _Room(nodes, free, Neighbours(nodes, drained, living))
+    room = _Room(nodes, free, Neighbours(nodes, drained, living, moving, namespaces))
     going = [pod for pod in moving if not (drained and tolerates(pod, CORDON))]
     found = [(pod, room.obstacles(pod)) for pod in sorted(going, key=room.order)]
     return [

@@ -1,10 +1,11 @@
-"""Rules between a Pod and the Pods that are on a node or in its zone: required anti-affinity, hard
-topology spread, host ports. Pure.
+"""Rules between a Pod and the Pods that are on a node or in its zone: required affinity and
+anti-affinity, hard topology spread, host ports. Pure.
 
 Sources: the scheduler's plugins interpodaffinity, podtopologyspread and nodeports. An answer is an
 obstacle only if it lasts: Pods that are terminating do not count, and a constraint counts
-the Pods that stay, however those that move are placed. A drained node is cordoned, but remains an
-empty domain of a spread constraint unless `nodeTaintsPolicy: Honor` leaves it out.
+the Pods that stay, however those that move are placed. Who has to be near a Pod that moves may go
+where that goes, and is near it itself. A drained node is cordoned, but remains an empty domain of a
+spread constraint unless `nodeTaintsPolicy: Honor` leaves it out.
 """
 
 from __future__ import annotations
@@ -17,22 +18,34 @@ from resilience.kube.label_selector import matches
 from resilience.kube.node_affinity import REQUIRED, admits
 from resilience.kube.objects import Object
 
+AFFINITY = "node(s) didn't match pod affinity rules"
 ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
 EXISTING = "node(s) didn't satisfy existing pods anti-affinity rules"
 SPREAD = "node(s) didn't match pod topology spread constraints"
 PORTS = "node(s) didn't have free ports for the requested pod ports"
-RULES = frozenset((ANTI_AFFINITY, EXISTING, SPREAD, PORTS))
+RULES = frozenset((AFFINITY, ANTI_AFFINITY, EXISTING, SPREAD, PORTS))
 
 Counts = dict[str, int]
 """Pods by domain."""
 
+Namespaces = Mapping[str, Mapping[str, str]]
+"""Labels by namespace, of those that are known."""
+
 
 class Neighbours:
-    """Who is where: `staying` for good, and those placed so far. `drained` nodes take nobody."""
+    """Who is where: `staying` for good, and those of `moving` that are placed so far. `drained`
+    nodes take nobody. What `namespaces` does not hold is no obstacle."""
 
     def __init__(
-        self, nodes: Sequence[Object], drained: Sequence[Object], staying: Iterable[Object]
+        self,
+        nodes: Sequence[Object],
+        drained: Sequence[Object],
+        staying: Iterable[Object],
+        moving: Sequence[Object] = (),
+        namespaces: Namespaces | None = None,
     ) -> None:
+        self._moving = moving
+        self._namespaces = namespaces or {}
         self._nodes = {objects.name(node): node for node in (*nodes, *drained)}
         self._drained = {objects.name(node) for node in drained}
         self._on: dict[str, list[Object]] = {name: [] for name in self._nodes}
@@ -58,6 +71,8 @@ class Neighbours:
         here = self._all(objects.name(node))
         if any(_meet(one, other) for each in here for one in _ports(each) for other in _ports(pod)):
             return PORTS
+        if any(self._is_alone(pod, term, node) for term in _together(pod)):
+            return AFFINITY
         if any(self._near(pod, term, node) for term in _apart(pod)):
             return ANTI_AFFINITY
         if self._is_shunned(pod, node):
@@ -74,16 +89,27 @@ class Neighbours:
             if value is not None and objects.labels(other).get(key) == value:
                 yield name
 
-    def _near(self, pod: Object, term: Mapping[str, Any], node: Object) -> bool:
+    def _is_alone(self, pod: Object, term: Mapping[str, Any], node: Object) -> bool:
+        """Whether nobody whom it has to be near is there, nor may come."""
+        if str(term.get("topologyKey")) not in objects.labels(node):
+            return True
+        if any(self._selects(pod, term, other, unknown=True) for other in self._moving):
+            return False
+        return not self._near(pod, term, node, unknown=True)
+
+    def _near(
+        self, pod: Object, term: Mapping[str, Any], node: Object, *, unknown: bool = False
+    ) -> bool:
         return any(
-            _selects(pod, term, other)
+            self._selects(pod, term, other, unknown=unknown)
             for name in self._domain(node, str(term.get("topologyKey")))
             for other in self._all(name)
         )
 
     def _is_shunned(self, pod: Object, node: Object) -> bool:
         return any(
-            _selects(other, term, pod) and name in self._domain(node, str(term.get("topologyKey")))
+            self._selects(other, term, pod)
+            and name in self._domain(node, str(term.get("topologyKey")))
             for name, other in self._shy
             for term in _apart(other)
         )
@@ -123,6 +149,31 @@ class Neighbours:
         is_closed = objects.name(node) in self._drained or (node.get("spec") or {}).get("taints")
         return not (rule.get("nodeTaintsPolicy") == "Honor" and is_closed)
 
+    def _selects(
+        self, owner: Object, term: Mapping[str, Any], other: Object, *, unknown: bool = False
+    ) -> bool:
+        """Whether a term of `owner` means the other Pod; `unknown` if only the labels of its
+        namespace could tell, and are not known."""
+        return _matches(owner, term, other) and self._reaches(owner, term, other, unknown)
+
+    def _reaches(
+        self, owner: Object, term: Mapping[str, Any], other: Object, unknown: bool
+    ) -> bool:
+        chosen, names = term.get("namespaceSelector"), term.get("namespaces") or ()
+        own = () if names or chosen is not None else (objects.namespace(owner),)
+        where = objects.namespace(other)
+        if chosen is None or where in (*names, *own):
+            return where in (*names, *own)
+        if chosen and where not in self._namespaces:
+            return unknown
+        return matches(chosen, self._namespaces.get(where, {}))
+
+
+def asks_namespaces(pods: Iterable[Object]) -> bool:
+    """Whether a rule of one of these Pods goes by the labels of namespaces."""
+    return any(term.get("namespaceSelector") for pod in pods for term in (*_apart(pod),
+               *_together(pod)))  # fmt: skip
+
 
 def _least(rule: Mapping[str, Any]) -> int:
     return int(rule.get("minDomains") or 1)
@@ -134,22 +185,21 @@ def _hard(pod: Object) -> list[Mapping[str, Any]]:
 
 
 def _apart(pod: Object) -> Sequence[Mapping[str, Any]]:
+    return _required(pod, "podAntiAffinity")
+
+
+def _together(pod: Object) -> Sequence[Mapping[str, Any]]:
+    return _required(pod, "podAffinity")
+
+
+def _required(pod: Object, kind: str) -> Sequence[Mapping[str, Any]]:
     affinity = (pod.get("spec") or {}).get("affinity") or {}
-    return (affinity.get("podAntiAffinity") or {}).get(REQUIRED) or ()
+    return (affinity.get(kind) or {}).get(REQUIRED) or ()
 
 
 def _counted(pod: Object, rule: Mapping[str, Any], other: Object) -> bool:
     """Whether a constraint of `pod` counts the other Pod."""
     return objects.namespace(pod) == objects.namespace(other) and _matches(pod, rule, other)
-
-
-def _selects(owner: Object, term: Mapping[str, Any], other: Object) -> bool:
-    """Whether a term of `owner` means the other Pod. A `namespaceSelector` would need the labels of
-    namespaces: only the empty one, which means all, is known here."""
-    chosen, names = term.get("namespaceSelector"), term.get("namespaces") or ()
-    own = () if names or chosen is not None else (objects.namespace(owner),)
-    here = chosen == {} or objects.namespace(other) in (*names, *own)
-    return here and _matches(owner, term, other)
 
 
 def _matches(owner: Object, rule: Mapping[str, Any], other: Object) -> bool:

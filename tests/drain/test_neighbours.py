@@ -8,7 +8,15 @@ import pytest
 
 from resilience.cluster.interface import Object
 from resilience.drain.capacity import homeless
-from resilience.drain.neighbours import ANTI_AFFINITY, EXISTING, PORTS, SPREAD, Neighbours
+from resilience.drain.neighbours import (
+    AFFINITY,
+    ANTI_AFFINITY,
+    EXISTING,
+    PORTS,
+    SPREAD,
+    Neighbours,
+    asks_namespaces,
+)
 from resilience.kube.tolerations import CORDON
 from tests.drain.test_capacity import node, pod
 
@@ -81,6 +89,8 @@ def test_only_pods_that_stay_and_match_are_in_the_way(other: Object, is_in_the_w
         ({"namespaces": ["bank"]}, True),
         ({"namespaceSelector": {}}, True),
         ({"namespaceSelector": {"matchLabels": {"team": "x"}}}, False),
+        ({"namespaces": ["bank"], "namespaceSelector": {"matchLabels": {"team": "x"}}}, True),
+        ({"namespaces": ["elsewhere"]}, False),
     ],
 )
 def test_a_term_means_its_own_namespace_unless_it_says_more(term: Any, is_meant: bool) -> None:
@@ -234,3 +244,66 @@ def test_finished_pods_take_no_room() -> None:
     assert not homeless([web("1")], [on("b")], [there])
     there["status"]["phase"] = "Running"
     assert homeless([web("1")], [on("b")], [there])
+
+
+# ----- affinity to Pods, and namespaces by their labels
+
+
+def near(key: str = HOST, labels: dict[str, str] | None = None, **term: Any) -> dict[str, Any]:
+    selector = {"matchLabels": labels or {"app": "cache"}}
+    terms = [{"topologyKey": key, "labelSelector": selector, **term}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": terms}
+    return {"affinity": {"podAffinity": required}}
+
+
+def cache(name: str, at: str = "") -> Object:
+    return web(name, at, labels={"app": "cache"})
+
+
+def test_a_pod_that_has_to_be_near_one_that_stays_behind_finds_no_node() -> None:
+    """A DaemonSet of the drained node alone: kubectl drain evicts the Pod, and it stays Pending."""
+    assert obstacles([web("1", **near())], [cache("2", "a")]) == [f"2 {AFFINITY}"]
+    assert obstacles([web("1", **near())], [cache("2", "a"), cache("3", "c")]) == []
+    assert obstacles([web("1", **near())], []) == [f"2 {AFFINITY}"]
+
+
+def test_who_moves_as_well_may_go_to_the_same_node() -> None:
+    assert obstacles([web("1", **near()), cache("2")], []) == []
+    together = near(labels={"app": "web"})
+    assert obstacles([web("1", **together), web("2", **together)], []) == [], "to one another"
+
+
+def test_one_that_stays_on_the_drained_node_is_in_its_zone() -> None:
+    moving, left = [web("1", **near("zone"))], [on("a", "east")]
+    assert not homeless(moving, [on("b", "east")], [cache("2", "a")], left)
+    [lost] = homeless(moving, [on("b", "west"), on("c")], [cache("2", "a")], left)
+    assert lost.reason == f"0/2 nodes are available: 2 {AFFINITY}"
+
+
+RED = {"namespaceSelector": {"matchLabels": {"team": "red"}}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "keeps_apart", "is_near"),
+    [({"team": "red"}, True, True), ({"team": "blue"}, False, False), (None, False, True)],
+)
+def test_namespaces_by_their_labels(
+    labels: dict[str, str] | None, keeps_apart: bool, is_near: bool
+) -> None:
+    """Where their labels are not known, nothing is foretold."""
+    there = web("2", "b")
+    there["metadata"]["namespace"] = "bank"
+    known = {"bank": labels, "shop": {}} if labels is not None else {}
+
+    def lost(**rule: Any) -> bool:
+        return bool(homeless([web("1", **rule)], [on("b")], [there], [on("a")], known))
+
+    assert lost(**apart(**RED)) is keeps_apart
+    assert lost(**near(labels={"app": "web"}, **RED)) is not is_near
+    assert not lost(**apart(namespaceSelector={"matchLabels": {"team": "x"}}))
+
+
+def test_labels_of_namespaces_are_asked_for_only_where_a_rule_needs_them() -> None:
+    assert asks_namespaces([web("1"), web("2", **apart(**RED))])
+    assert asks_namespaces([web("2", **near(**RED))])
+    assert not asks_namespaces([web("1", **apart(namespaceSelector={})), web("2", **near())])

@@ -1,9 +1,9 @@
 """Whether the Pods that a drain evicts have room on the remaining nodes, and whether it can end.
 
 What no node admits refuses the drain, unless `overflow` allows it. A rule between Pods (hard
-topology spread, anti-affinity, host ports) only costs a replica until the nodes are back, so it is
-reported; but a budget that cannot spare that many replicas never lets the rest go, and the drain is
-blocked before anything is changed.
+topology spread, affinity, anti-affinity, host ports) only costs a replica until the nodes are back,
+so it is reported; but a budget that cannot spare that many replicas never lets the rest go, and the
+drain is blocked before anything is changed.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from resilience.cluster.interface import BUDGETS, NODES, PODS, STATEFULSETS, Object
+from resilience.cluster.errors import Forbidden
+from resilience.cluster.interface import BUDGETS, NAMESPACES, NODES, PODS, STATEFULSETS, Object
 from resilience.kube import objects
 from resilience.model.timeline import What
 from resilience.verbs.context import ActionContext, Blocked, NotMet
 
 if TYPE_CHECKING:
     from resilience.drain.capacity import Homeless
+    from resilience.drain.neighbours import Namespaces
 
 MANY_NODES = 100
 """With more remaining nodes than this, their Pods are not listed, since each node costs a
@@ -38,12 +40,28 @@ def require(
         return
     coming = [pod for pod in leaving if _is_replaced(pod)]
     drained = [node for node in every if objects.name(node) in names]
-    lost = homeless(coming, others, [p for n in others for p in _on(n, context)], drained)
+    gone = {objects.uid(pod) for pod in leaving}
+    there = [p for n in every for p in _on(n, context) if objects.uid(p) not in gone]
+    lost = homeless(coming, others, there, drained, _namespaces([*coming, *there], context))
     if not overflow:
         _admitted([each for each in lost if not each.crowded], len(coming), names)
     for text in _texts(lost):
         _note(text, context)
     _can_end(coming, lost, context)
+
+
+def _namespaces(pods: Sequence[Object], context: ActionContext) -> Namespaces:
+    """Labels by namespace, where a rule asks for them and they may be read."""
+    from resilience.drain.neighbours import asks_namespaces
+
+    if not asks_namespaces(pods):
+        return {}
+    try:
+        return {
+            objects.name(each): objects.labels(each) for each in context.cluster.list(NAMESPACES)
+        }
+    except Forbidden:
+        return {}
 
 
 def _admitted(lost: Sequence[Homeless], coming: int, names: Sequence[str]) -> None:

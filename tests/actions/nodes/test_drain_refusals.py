@@ -8,7 +8,8 @@ import pytest
 
 from resilience.actions.nodes import drain, room
 from resilience.actions.nodes.drain import VERB as DRAIN
-from resilience.cluster.interface import BUDGETS, DAEMONSETS, NODES, PODS, Object
+from resilience.cluster.errors import Forbidden
+from resilience.cluster.interface import BUDGETS, DAEMONSETS, NAMESPACES, NODES, PODS, Object
 from resilience.drain import DrainResult, PodDrain, State, engine
 from resilience.kube import objects
 from resilience.model.report import RunRecord
@@ -118,8 +119,9 @@ SPREAD = [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfi
            "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "log"}}}]  # fmt: skip
 
 
-def spread(here: World, spare: int) -> None:
-    """Two Pods of each node, under a budget that spares so many."""
+def spread(here: World, spare: int, rule: Any = None) -> None:
+    """Two Pods of each node with this rule, under a budget that spares so many."""
+    rule = rule or {"topologySpreadConstraints": SPREAD}
     for name in ("node-1", "node-2"):
         labels = {"kubernetes.io/hostname": name, "zone": "a"}
         here.cluster.change(NODES, "", name, lambda obj, own=labels: obj["metadata"].update(
@@ -128,7 +130,7 @@ def spread(here: World, spare: int) -> None:
             status={"allocatable": {"cpu": "9", "memory": "9Gi", "pods": "99"}}))  # fmt: skip
     for number in range(4):
         made = standing(here, f"log-{number}", owner="ReplicaSet")
-        made["spec"] |= {"nodeName": f"node-{number % 2 + 1}", "topologySpreadConstraints": SPREAD}
+        made["spec"] |= {"nodeName": f"node-{number % 2 + 1}", **rule}
         here.cluster.change(PODS, "shop", f"log-{number}", lambda obj, new=made: obj.update(
             spec=new["spec"]))  # type: ignore[misc]  # fmt: skip
     numbers = {"expectedPods": 4, "desiredHealthy": 4 - spare, "currentHealthy": 4,
@@ -159,3 +161,51 @@ def test_a_drain_that_costs_replicas_which_the_budget_spares_is_done_and_told(he
     assert "without node-1" not in record.message
     told = [entry.text for entry in here.entries]
     assert any("no other node can take shop/log-0, shop/log-2: 0/1 nodes" in text for text in told)
+
+
+def between(kind: str, key: str, **term: Any) -> Any:
+    """A required rule of this kind towards Pods of the cache."""
+    selector = {"matchLabels": {"app": "cache"}}
+    terms = [{"topologyKey": key, "labelSelector": selector, **term}]
+    return {"affinity": {kind: {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}
+
+
+def cache(here: World, node: str, namespace: str = "shop") -> None:
+    """A Pod of a DaemonSet, which no drain removes."""
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "cache", "uid": "c",
+             "controller": True}  # fmt: skip
+    metadata = {"name": "cache", "namespace": namespace, "labels": {"app": "cache"},
+                "ownerReferences": [owner]}  # fmt: skip
+    here.cluster.put(DAEMONSETS, {"metadata": {"name": "cache", "namespace": namespace}})
+    spec = {"nodeName": node, "containers": []}
+    status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+    here.cluster.put(PODS, {"metadata": metadata, "spec": spec, "status": status})
+
+
+@pytest.mark.parametrize(("key", "ends"), [("kubernetes.io/hostname", False), ("zone", True)])
+def test_who_stays_on_the_drained_node_is_near_in_its_zone_only(
+    here: World, key: str, ends: bool
+) -> None:
+    spread(here, spare=1, rule=between("podAffinity", key))
+    cache(here, "node-1")
+    record = drained(here)
+    assert ("could not end" in record.message) is not ends
+    assert cordoned(here) is ends
+
+
+@pytest.mark.parametrize(
+    ("team", "may_list", "ends"), [("red", True, False), ("blue", True, True), ("red", False, True)]
+)
+def test_namespaces_are_told_by_their_labels_where_these_may_be_read(
+    here: World, team: str, may_list: bool, ends: bool
+) -> None:
+    here.cluster.put(NAMESPACES, {"metadata": {"name": "bank", "labels": {"team": team}}})
+    if not may_list:
+        listing = NAMESPACES.path("")
+        here.cluster.faults.append(
+            lambda method, path: Forbidden(403, "no") if path == listing else None
+        )
+    by_team = {"namespaceSelector": {"matchLabels": {"team": "red"}}}
+    spread(here, spare=1, rule=between("podAntiAffinity", "kubernetes.io/hostname", **by_team))
+    cache(here, "node-2", "bank")
+    assert ("could not end" in drained(here).message) is not ends
