@@ -280,7 +280,7 @@ def test_one_that_stays_on_the_drained_node_is_in_its_zone() -> None:
     assert lost.reason == f"0/2 nodes are available: 2 {AFFINITY}"
 
 
-RED = {"namespaceSelector": {"matchLabels": {"team": "red"}}}
+RED: dict[str, Any] = {"namespaceSelector": {"matchLabels": {"team": "red"}}}
 
 
 @pytest.mark.parametrize(
@@ -300,6 +300,8 @@ def test_namespaces_by_their_labels(
 
     assert lost(**apart(**RED)) is keeps_apart
     assert lost(**near(labels={"app": "web"}, **RED)) is not is_near
+    there["metadata"]["labels"] = {"app": "cache"}
+    assert lost(**near(**RED)) is not is_near, "of those who stay as well"
     assert not lost(**apart(namespaceSelector={"matchLabels": {"team": "x"}}))
 
 

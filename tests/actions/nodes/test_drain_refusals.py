@@ -209,3 +209,4 @@ def test_namespaces_are_told_by_their_labels_where_these_may_be_read(
     spread(here, spare=1, rule=between("podAntiAffinity", "kubernetes.io/hostname", **by_team))
     cache(here, "node-2", "bank")
     assert ("could not end" in drained(here).message) is not ends
+    assert cordoned(here) is ends

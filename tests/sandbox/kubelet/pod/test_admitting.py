@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from resilience.cluster.interface import NODES
+from resilience.sandbox.kubelet.node.kubelet import Kubelet
 from resilience.sandbox.kubelet.pod.admitting import refusal, room_of
 from tests.sandbox.running import Pods
 
@@ -122,3 +125,19 @@ def test_a_label_that_is_newer_than_what_the_kubelet_knows_counts(pods: Pods) ->
             pods.until_ready(f"new-{turn}")
     finally:
         pods.kubectl("label", "node", node, "turn-")
+
+
+def test_the_kubelet_asks_for_the_node_itself() -> None:
+    asked: list[Any] = []
+
+    async def find(*what: str) -> Any:
+        asked.append(what)
+        return NODE
+
+    kubelet: Any = SimpleNamespace(
+        references=SimpleNamespace(find=find), refusal=lambda obj, node: (obj, node)
+    )
+    obj = {"spec": {"nodeName": "node-1"}}
+    answer: Any = asyncio.run(Kubelet.confirm(kubelet, obj))
+    assert answer == (obj, NODE)
+    assert asked == [("nodes", "", "node-1")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +37,14 @@ def fake_kubelet(directory: Path, said: list[str]) -> Any:
     )
 
 
+def in_time(body: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def within() -> None:
+        async with asyncio.timeout(10):
+            await body()
+
+    asyncio.run(within())
+
+
 def test_an_unexpected_error_fails_the_pod_and_says_what_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,9 +64,30 @@ def test_an_unexpected_error_fails_the_pod_and_says_what_it_was(
             await asyncio.sleep(0)
         assert said[1] == "forgot web"
 
-    async def within() -> None:
-        async with asyncio.timeout(10):
-            await body()
-
-    asyncio.run(within())
+    in_time(body)
     assert "RuntimeError: no such luck" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_stale", [True, False])
+def test_a_refusal_is_confirmed_by_the_node_as_it_is_now(tmp_path: Path, is_stale: bool) -> None:
+    """What is known of a node may be behind the Pods that were placed by it."""
+    said: list[str] = []
+    kubelet = fake_kubelet(tmp_path, said)
+    refused = ("NodeAffinity", "Pod was rejected: no such label")
+
+    async def confirm(obj: Any) -> tuple[str, str] | None:
+        return None if is_stale else refused
+
+    kubelet.refusal = lambda obj: refused
+    kubelet.confirm = confirm
+
+    async def body() -> None:
+        pod = Pod(kubelet, pod_object(nodeName="node-1"))
+        assert not pod.holds_room, "before it is known"
+        while pod.failure is None:
+            await asyncio.sleep(0)
+        assert pod.failure[0] == ("SandboxError" if is_stale else "NodeAffinity")
+        assert (pod.refused is None) is is_stale
+        assert ("containerStatuses" in pod.status()) is is_stale
+
+    in_time(body)
