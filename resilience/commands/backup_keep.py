@@ -15,7 +15,7 @@ from resilience.backup.format.errors import BackupError, BadRequest
 from resilience.backup.plans import cli_output
 from resilience.backup.plans.copying import copy
 from resilience.backup.plans.lifecycle import plan_store
-from resilience.backup.plans.pruning import UNFINISHED_FOR, prune, remove
+from resilience.backup.plans.pruning import UNFINISHED_FOR, prune, remove, stays
 from resilience.backup.store import open_store
 from resilience.commands.backup_means import existing, failed_plan, plans_in
 from resilience.commands.outputs import Answers, answer
@@ -39,7 +39,7 @@ def by_retention(options: argparse.Namespace) -> int:
             continue
         data = {"plan": plan.id, "dryRun": options.dry_run, "done": done.lines}
         answers.add(data, done.lines or [f"{plan.id}: nothing to delete"])
-        failed |= done.damaged
+        failed |= done.damaged or done.refused
     answers.end()
     return int(failed)
 
@@ -84,7 +84,7 @@ def by_name(options: argparse.Namespace) -> int:
     more = swept(store, gone, CLOCK.now(), after=UNFINISHED_FOR, dry_run=options.dry_run)
     lines = [*(f"{name}: {what}" for name, what in done.items()), *more]
     answer(options.output, {"snapshots": done, "data": list(more)}, lambda: lines)
-    return int(any(what.startswith("kept") for what in done.values()))
+    return int(any(map(stays, done.values())))
 
 
 def _confirmed(names: Sequence[str], url: str) -> bool:

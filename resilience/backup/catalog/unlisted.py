@@ -8,7 +8,7 @@ for the marker by its name.
 from __future__ import annotations
 
 from resilience.backup.format import layout
-from resilience.backup.format.errors import Archived, Missing
+from resilience.backup.format.errors import Archived, Missing, Withheld
 from resilience.backup.store import Store
 
 ARK_MARKER = "ark-backup.json"
@@ -30,6 +30,6 @@ def _is_there(store: Store, key: str) -> bool:
             break
     except Missing:
         return False
-    except Archived:
+    except (Archived, Withheld):
         return True
     return True

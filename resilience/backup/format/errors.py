@@ -4,10 +4,12 @@ BackupError
 ├── StoreError              the store refused, or did not answer
 │   ├── StoreUnreachable    no usable answer: try again later
 │   ├── StoreRefused        no permission, wrong region, wrong clock, no bucket: change the settings
+│   │   └── Withheld        the store lists the object and does not give it out
 │   ├── StoreFull           no space left: nothing of what was being written is visible
 │   ├── Missing             no such key
 │   ├── Exists              a create-only write found the key taken
 │   ├── Retained            a lock on the object forbids its deletion until a date
+│   │   └── Undeletable     these credentials may not delete
 │   ├── Archived            the object is in an archive class: the store must restore it first
 │   └── OverwritesSilently  the store ignores create-only writes
 ├── NoSnapshot              no snapshot of that name; the message names the nearest
@@ -46,6 +48,10 @@ class StoreRefused(StoreError):
     """An answer that retrying will not change."""
 
 
+class Withheld(StoreRefused):
+    """One object cannot be read: its own permission or key, or the disk below it."""
+
+
 class StoreFull(StoreError):
     """No space left."""
 
@@ -60,6 +66,10 @@ class Exists(StoreError):
 
 class Retained(StoreError):
     """A retention lock forbids the deletion."""
+
+
+class Undeletable(Retained):
+    """The store refuses the deletion to these credentials."""
 
 
 class Archived(StoreError):
@@ -133,5 +143,5 @@ class BadRequest(BackupError):
 UNRELATED = (StoreUnreachable, HelperLost, Busy)
 """Errors of a moment, which say nothing about what is stored."""
 
-UNREADABLE = (Tampered, UnknownFormat, Missing, Archived)
+UNREADABLE = (Tampered, UnknownFormat, Missing, Archived, Withheld)
 """Errors that keep one snapshot from being read and say nothing about any other."""

@@ -19,6 +19,9 @@ TOLERANCE = timedelta(minutes=5)
 """The clock skew beyond which a snapshot counts as one from the future."""
 
 
+EARLY = "began in the future"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Here:
     """`cluster` is the uid of its kube-system, "" for any cluster; `now` None for any time."""
@@ -41,7 +44,7 @@ def why_not(snapshot: Snapshot, here: Here) -> str:
     try:
         manifest = snapshot.manifest
         if here.now and is_early(snapshot.started, here.now):
-            return f"it began in the future, at {snapshot.started:%Y-%m-%d %H:%M:%S} UTC"
+            return f"it {EARLY}, at {snapshot.started:%Y-%m-%d %H:%M:%S} UTC"
         uid = manifest.cluster_uid if manifest else ""
     except UNREADABLE:
         return ""
@@ -81,4 +84,5 @@ def advice(lines: Sequence[str]) -> str:
             "; use a store or a plan id of its own for each cluster, or, to prove another "
             "cluster's snapshots here, write its uid in the plan as `source_cluster: UID`"
         )
-    return "; check the clocks of the hosts that take snapshots" if lines else ""
+    early = any(EARLY in line for line in lines)
+    return "; check the clocks of the hosts that take snapshots" if early else ""

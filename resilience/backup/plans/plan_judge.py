@@ -6,7 +6,7 @@ an unverified snapshot does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,7 +105,7 @@ def _promised(plan: Plan) -> str:
 
 def _no_age(plan: Plan, store: Store, here: Here) -> Finding:
     found = _candidates(plan, store)
-    lines = others(store, found, here)
+    lines = [*others(store, found, here), *_unread(Snapshot(store, each) for each in found)]
     measured = "no snapshot at all"
     if found and len(lines) == len(found):
         measured = f"none of {many(len(found), 'snapshot')} counts: {lines[-1]}{advice(lines)}"
@@ -122,6 +122,15 @@ def _no_age(plan: Plan, store: Store, here: Here) -> Finding:
         detail=(f"store {store.url}",),
         place=plan.place,
     )
+
+
+def _unread(snapshots: Iterable[Snapshot]) -> Iterator[str]:
+    """A line for each that cannot be read, and so cannot count."""
+    for each in snapshots:
+        try:
+            each.started  # noqa: B018
+        except UNREADABLE as problem:
+            yield f"{each.name} cannot be read: {problem}"
 
 
 def _age(plan: Plan, verified: _Newest, store: Store, now: datetime, skew: float) -> Finding:

@@ -14,13 +14,14 @@ from resilience.backup.data.external_data import swept
 from resilience.backup.format import layout
 from resilience.backup.format.archive_reader import begun_here
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import UNREADABLE, Retained
+from resilience.backup.format.errors import UNREADABLE, Retained, StoreRefused, Undeletable
 from resilience.backup.plans.own_snapshots import TOLERANCE, is_early
 from resilience.backup.plans.plan_snapshots import named_for
 from resilience.backup.store import Store
 from resilience.backup.store.store_clock import store_now
 from resilience.model.scenario import Plan
 
+_KEPT, _REFUSED = "kept", "not deleted"
 UNFINISHED_FOR = timedelta(days=1)
 """Files without a marker are deleted when nothing was written to them for this long."""
 
@@ -64,10 +65,11 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What `prune` did, a line for each snapshot. `damaged` says that some snapshots cannot be read
-    and stay."""
+    and stay, `refused` that the store does not let these credentials delete."""
 
     lines: list[str]
     damaged: bool
+    refused: bool
 
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> Pruned:
@@ -75,7 +77,7 @@ def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> P
     decided = decisions(plan, store, clock.now())
     names = [each.candidate.name for each in decided.made if not each.keep]
     done = {name: remove(store, name, dry_run) for name in names}
-    gone = [name for name, what in done.items() if not what.startswith("kept")]
+    gone = [name for name, what in done.items() if not stays(what)]
     now = clock.now()
     stay = decided.kept | decided.damaged
     lines = [
@@ -84,7 +86,8 @@ def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> P
         *sweep(store, now, dry_run=dry_run),
         *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
     ]
-    return Pruned(lines, bool(decided.damaged))
+    refused = any(what.startswith(_REFUSED) for what in done.values())
+    return Pruned(lines, bool(decided.damaged), refused)
 
 
 def unfinished(store: Store, until: datetime | None = None) -> list[Listed]:
@@ -116,8 +119,20 @@ def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
     for each in unfinished(store, now - UNFINISHED_FOR):
         told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
     if not dry_run:
-        store.sweep(now - UNFINISHED_FOR)
+        told += _unfinished_uploads(store, now)
     return told
+
+
+def _unfinished_uploads(store: Store, now: datetime) -> list[str]:
+    """Delete them. That is a right of its own, which the store may not give, or not know."""
+    try:
+        store.sweep(now - UNFINISHED_FOR)
+    except (StoreRefused, Retained) as problem:
+        return [
+            f"unfinished uploads stay: {problem}; give the bucket a rule that removes them, or "
+            "these credentials the right (s3:ListBucketMultipartUploads)"
+        ]
+    return []
 
 
 def is_this_programs(store: Store, each: Listed) -> bool:
@@ -140,9 +155,16 @@ def remove(store: Store, name: str, dry_run: bool = False) -> str:
     try:
         for key in sorted(keys, key=lambda key: key not in markers):
             store.delete(key)
+    except Undeletable as problem:
+        return f"{_REFUSED}: {problem}"
     except Retained as problem:
-        return f"kept: {problem}"
+        return f"{_KEPT}: {problem}"
     return "deleted"
+
+
+def stays(what: str) -> bool:
+    """Whether `remove` said that it deleted nothing."""
+    return what.startswith((_KEPT, _REFUSED))
 
 
 class StartedOver:

@@ -86,7 +86,8 @@ class Store(Protocol):
         """The first parts of all keys that have more than one: what Velero's validation sees."""
 
     def delete(self, key: str) -> None:
-        """Remove a key; a missing one is fine, `Retained` when a lock forbids it."""
+        """Remove a key; a missing one is fine, `Retained` when a lock or a permission forbids
+        it."""
 
     def sweep(self, older_than: datetime) -> int:
         """Delete unfinished uploads that began before then; return how many."""

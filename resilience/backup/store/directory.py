@@ -24,7 +24,9 @@ from resilience.backup.format.errors import (
     StoreError,
     StoreFull,
     StoreRefused,
+    Withheld,
 )
+from resilience.backup.store.answers.undeletable import undeletable
 from resilience.backup.store.base import CHUNK, Entry, Stored
 
 _TEMPORARY = ".unfinished-"
@@ -32,6 +34,10 @@ _ATTEMPTS = 10
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 """What `link` answers on FAT (EPERM), FUSE (ENOSYS), SMB (EOPNOTSUPP), or where a file can have one
 name only (EMLINK): the file was just made beside its name, so rights are no reason."""
+
+
+_OF_ONE = (errno.EACCES, errno.EPERM, errno.EIO)
+"""What a reading answers for one file: of another user, or on a bad sector."""
 
 
 class DirectoryStore:
@@ -66,21 +72,26 @@ class DirectoryStore:
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         folder = self._path(prefix.rpartition("/")[0]) if "/" in prefix else self.root
-        for path in sorted(_files(folder), key=lambda path: self._key(path)):
-            key = self._key(path)
-            if key.startswith(prefix) and (status := _status(path)):
+        with _explained(self.url, prefix):
+            found = [(self._key(path), path) for path in _files(folder)]
+        for key, path in sorted(found):
+            if key.startswith(prefix) and (status := self._status(key, path)):
                 yield Entry(
                     key=key,
                     size=status.st_size,
                     modified=datetime.fromtimestamp(status.st_mtime, UTC),
                 )
 
+    def _status(self, key: str, path: Path) -> os.stat_result | None:
+        with _explained(self.url, key):
+            return _status(path)
+
     def directories(self) -> Iterable[str]:
         return sorted(path.name for path in _children(self.root) if path.is_dir())
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with _explained(self.url, key):
+        with undeletable(), _explained(self.url, key):
             path.unlink(missing_ok=True)
             _drop_empty(path.parent, self.root)
 
@@ -111,6 +122,8 @@ class DirectoryStore:
         except (FileNotFoundError, NotADirectoryError):
             raise Missing(f"{key} is not in {self.url}") from None
         except OSError as problem:
+            if problem.errno in _OF_ONE:
+                raise Withheld(f"{self.url}: {key} cannot be read: {problem.strerror}") from problem
             raise _translated(self.url, key, problem) from problem
 
 

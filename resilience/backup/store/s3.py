@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from resilience.backup.format.errors import Exists, Missing, Retained, StoreUnreachable
 from resilience.backup.store.answers.patience import paced
+from resilience.backup.store.answers.undeletable import undeletable
 from resilience.backup.store.answers.whole_lists import collected, replaced
 from resilience.backup.store.base import CHUNK, Entry, Stored
 from resilience.backup.store.s3_client import S3Settings, connected
@@ -165,7 +166,7 @@ class S3Store:
             raise Retained(f"{self.url}: {key} is locked until {until:%Y-%m-%d %H:%M} UTC")
         if head.get("ObjectLockLegalHoldStatus") == "ON":
             raise Retained(f"{self.url}: {key} is under a legal hold")
-        with explained(self.url, key):
+        with undeletable(), explained(self.url, key):
             self.client.delete_object(**self._where(key))
 
     def sweep(self, older_than: datetime) -> int:

@@ -24,6 +24,7 @@ from resilience.backup.format.errors import (
     StoreFull,
     StoreRefused,
     StoreUnreachable,
+    Withheld,
 )
 from resilience.backup.store.answers.whole_lists import PROXY, replaced
 
@@ -68,7 +69,7 @@ def explained(url: str, key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as problem:
-        raise _translated(url, key, problem.response) from problem
+        raise _translated(url, key, problem.response, problem.operation_name) from problem
     except (NoCredentialsError, PartialCredentialsError) as problem:
         raise StoreRefused(
             f"{url}: no credentials found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a "
@@ -96,9 +97,11 @@ def addressed(url: str) -> Iterator[None]:
         raise BadRequest(f"{url}: {problem}") from problem
 
 
-def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
+def _translated(url: str, key: str, answer: dict[str, Any], operation: str = "") -> StoreError:
     error = answer.get("Error", {})
     code = str(error.get("Code", ""))
+    if operation == "GetObject" and _is_of_one(code, str(error.get("Message", ""))):
+        return Withheld(f"{url}: {_at(key)}the store does not give it out ({_said(error)})")
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     words = str(error.get("Message", "")).strip()
     if code == "PreconditionFailed" or status == 412:
@@ -128,7 +131,7 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
             f"{url}: {_at(key)}the store rejects the checksum ({words or code}){advice}"
         )
     if code in _REFUSED:
-        said = f"{code}: {words}" if words and words != code else code
+        said = _said(error)
         if code == "AccessDenied" and "sse_c=" in url:
             said = f"{said}; new buckets refuse SSE-C until their encryption settings allow it"
         return StoreRefused(f"{url}: {_at(key)}{_REFUSED[code]} ({said})")
@@ -143,6 +146,19 @@ def _translated(url: str, key: str, answer: dict[str, Any]) -> StoreError:
     ):
         return StoreUnreachable(f"{url}: {_at(key)}the store answers {status} {code}: {words}")
     return StoreRefused(f"{url}: {_at(key)}{words or code or status}")
+
+
+def _is_of_one(code: str, words: str) -> bool:
+    """Whether an answer to a reading is about the one object: its owner is another account, or the
+    key that encrypts it is disabled, deleted or not the one that was sent. S3 has no other code for
+    a credential that may read none; then each object says so."""
+    encrypted = "Server Side Encryption" in words or "server-side encryption" in words.lower()
+    return code == "AccessDenied" or code.startswith("KMS.") or (encrypted and code != "")
+
+
+def _said(error: dict[str, Any]) -> str:
+    code, words = str(error.get("Code", "")), str(error.get("Message", "")).strip()
+    return f"{code}: {words}" if words and words != code else code
 
 
 def _at(key: str) -> str:

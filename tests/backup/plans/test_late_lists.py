@@ -11,7 +11,13 @@ from resilience.backup.catalog.catalog import opened
 from resilience.backup.catalog.verify import verify
 from resilience.backup.data import external_data
 from resilience.backup.format import layout
-from resilience.backup.format.errors import Archived, NoSnapshot, StoreUnreachable
+from resilience.backup.format.errors import (
+    Archived,
+    NoSnapshot,
+    StoreError,
+    StoreUnreachable,
+    Withheld,
+)
 from resilience.backup.plans.pruning import sweep
 from resilience.backup.restic import restic
 from resilience.backup.store.base import Entry
@@ -44,16 +50,24 @@ class Late(MemoryStore):
 class Frozen(Late):
     """Its markers are in an archive class."""
 
+    problem: StoreError = Archived("its marker")
+
     def stream(self, key: str, version: str = "") -> Iterator[bytes]:
         if key == layout.marker("one") and key in self.files:
-            raise Archived(key)
+            raise self.problem
         return super().stream(key, version)
+
+
+class Closed(Frozen):
+    """The key of its markers is disabled."""
+
+    problem = Withheld("its marker")
 
 
 NEXT_YEAR = datetime.now(UTC) + timedelta(days=400)
 
 
-@pytest.mark.parametrize("kind", [Late, Frozen])
+@pytest.mark.parametrize("kind", [Late, Frozen, Closed])
 def test_a_whole_snapshot_whose_marker_is_not_listed_is_never_swept(kind: type[Late]) -> None:
     store = kind(stored(shop()))
     store.unseen = frozenset({layout.marker("one")})

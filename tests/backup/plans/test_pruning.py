@@ -5,15 +5,16 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from resilience.backup.catalog.catalog import Snapshot, listed
 from resilience.backup.format import layout
+from resilience.backup.format.errors import StoreRefused, Undeletable, Withheld
 from resilience.backup.plans.cli_output import row
 from resilience.backup.plans.lifecycle import make
-from resilience.backup.plans.plan_judge import intact
+from resilience.backup.plans.plan_judge import fresh, intact
 from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.plans.pruning import prune, sweep
 from resilience.backup.store.base import Entry
@@ -21,7 +22,7 @@ from resilience.backup.store.memory import MemoryStore
 from resilience.model.scenario import Keep
 from resilience.model.verdict import Result
 from tests.backup.fakes import FakeClock, shop
-from tests.backup.plans.shop_plan import KEYS, PLAN, begun, clocked
+from tests.backup.plans.shop_plan import KEYS, PLAN, begun, clocked, due_run
 
 
 def test_prune_keeps_the_plan_and_the_last_verified_and_says_what_it_did() -> None:
@@ -78,6 +79,76 @@ def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool
     assert [each.name for each in of_plan(store, "shop")] == names[1:]
     found = row(Snapshot(store, next(each for each in listed(store) if each.name == names[2])))
     assert (found.kind, archive in found.damage) == ("damaged", True)
+
+
+class Closed(MemoryStore):
+    """Files whose names hold one of `names` are listed and not given out."""
+
+    names: tuple[str, ...] = ()
+
+    def read(self, key: str, version: str = "") -> bytes:
+        if any(name in key for name in self.names):
+            raise Withheld(f"{key}: its key is disabled")
+        return super().read(key, version)
+
+
+def test_a_snapshot_that_the_store_does_not_give_out_hides_no_other() -> None:
+    clock, store, names = three()
+    store.__class__, first = Closed, names[0]
+    assert isinstance(store, Closed)
+    store.names = (f"/{first}/",)
+    pruned = prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock)
+    assert pruned.damaged
+    assert pruned.lines[0] == (f"{first}: kept: {layout.manifest(first)}: its key is disabled")
+    assert pruned.lines[1:] == [f"{names[1]}: deleted"]
+    rows = [row(Snapshot(store, each)) for each in listed(store)]
+    assert [each.kind for each in rows] == ["damaged", "ours"]
+    assert fresh(PLAN, store, clock=clock)[0].result is Result.PASSED
+    store.names = tuple(f"/{name}/" for name in names)
+    rpo = fresh(PLAN, store, clock=clock)[0]
+    assert rpo.result is Result.FAILED
+    assert rpo.measured == (
+        f"none of 2 snapshots counts: {names[2]} cannot be read: {layout.manifest(names[2])}: its "
+        "key is disabled"
+    )
+
+
+class AppendOnly(MemoryStore):
+    """Its credentials may write and read, until they are `privileged`."""
+
+    privileged = False
+
+    def delete(self, key: str) -> None:
+        if not self.privileged:
+            raise Undeletable(f"{key}: access denied")
+        super().delete(key)
+
+    def sweep(self, older_than: datetime) -> int:
+        if not self.privileged:
+            raise StoreRefused("the list of uploads: access denied")
+        return super().sweep(older_than)
+
+
+def test_credentials_that_may_not_delete_take_every_snapshot_that_is_due() -> None:
+    """Old snapshots, records of locks and probes of the clock stay."""
+    clock, store = FakeClock(), AppendOnly()
+    store._now = clock.now
+    for _ in range(4):
+        clock.wait(86400)
+        assert due_run(shop(), store, clock).made
+    names = [each.name for each in of_plan(store, "shop")]
+    assert len(names) == 4
+    pruned = prune(PLAN, store, clock=clock)
+    assert pruned.refused
+    assert not pruned.damaged
+    assert pruned.lines[:2] == [
+        f"{name}: not deleted: {layout.marker(name)}: access denied" for name in names[1::-1]
+    ]
+    assert pruned.lines[2].startswith("unfinished uploads stay: the list of uploads: access denied")
+    assert len(of_plan(store, "shop")) == 4
+    store.privileged = True
+    assert not prune(PLAN, store, clock=clock).refused
+    assert len(of_plan(store, "shop")) == 2
 
 
 def test_a_snapshot_that_was_found_damaged_is_no_reason_to_delete_a_good_one() -> None:

@@ -7,10 +7,11 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from resilience.backup.format.errors import StoreError, StoreRefused
+from resilience.backup.format.errors import StoreError, StoreRefused, Undeletable, Withheld
 from resilience.backup.store import directory
 from resilience.backup.store.directory import DirectoryStore
 
@@ -125,3 +126,51 @@ def test_another_failure_to_name_a_file_is_told_as_it_is(
     monkeypatch.setattr(os, "link", link)
     with pytest.raises(StoreError, match="backups/a/x: Input/output error"):
         DirectoryStore(tmp_path).put("backups/a/x", b"1")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO])
+def test_a_file_that_cannot_be_read_is_withheld_and_the_others_are_given(
+    store: DirectoryStore, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path.open
+
+    def opened(path: Path, *given: Any, **named: Any) -> Any:
+        if path.parent.name == "a":
+            raise OSError(number, "not for you")
+        return whole(path, *given, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(Withheld, match="a/1 cannot be read: not for you"):
+        store.read("a/1")
+    with pytest.raises(Withheld):
+        list(store.stream("a/1"))
+    assert store.read("b/1") == b"data"
+
+
+@pytest.mark.parametrize("what", ["_children", "_status"])
+def test_a_directory_that_cannot_be_listed_is_named(
+    store: DirectoryStore, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = getattr(directory, what)
+
+    def closed(path: Path) -> Any:
+        if path.name in ("a", "1"):
+            raise PermissionError(errno.EACCES, "not for you", str(path))
+        return whole(path)
+
+    monkeypatch.setattr(directory, what, closed)
+    with pytest.raises(StoreRefused, match=f"{store.url}: .*not for you"):
+        list(store.list())
+
+
+def test_a_file_that_may_not_be_deleted_is_retained(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attribute of the file system forbids it (chattr +a)."""
+
+    def refused(path: Path, *, missing_ok: bool) -> None:
+        raise PermissionError(errno.EPERM, "not permitted", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(Undeletable, match="a/1: not permitted"):
+        store.delete("a/1")

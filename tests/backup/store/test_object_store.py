@@ -16,6 +16,8 @@ from resilience.backup.format.errors import (
     StoreError,
     StoreRefused,
     StoreUnreachable,
+    Undeletable,
+    Withheld,
 )
 from resilience.backup.store import open_store
 from resilience.backup.store.cloud.object_store import ObjectStore
@@ -76,7 +78,7 @@ def test_a_copy_whose_answer_was_lost_is_ones_own(monkeypatch: pytest.MonkeyPatc
     ("words", "kind"),
     [
         ("NotFoundError: NoSuchBucket: it is not here", StoreRefused),
-        ("PermissionDeniedError: 403 by a policy", StoreRefused),
+        ("PermissionDeniedError: 403 by a policy", Withheld),
         ("UnauthenticatedError: 401", StoreRefused),
         ("GenericError: Account must be specified", StoreRefused),
         ("GenericError: 409 BlobArchived", Archived),
@@ -103,6 +105,19 @@ def test_each_refusal_is_one_clear_line_without_a_signature(
     assert type(told.value) is kind
     assert "SECRET" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_credentials_that_may_not_delete_can_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = in_memory()
+
+    def refused(*given: Any, **named: Any) -> Any:
+        raise obstore.exceptions.PermissionDeniedError("403 by a policy")
+
+    monkeypatch.setattr(obstore, "delete", refused)
+    uploaded(store, "backups/a/x", LARGE)
+    assert store.read("backups/a/x") == LARGE
+    with pytest.raises(Undeletable, match="backups/a/x: access denied"):
+        store.delete("backups/a/x")
 
 
 def test_the_urls_of_both_clouds_are_read() -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from resilience.backup.format.errors import Exists, StoreRefused, StoreUnreachable
+from resilience.backup.format.errors import (
+    Exists,
+    StoreRefused,
+    StoreUnreachable,
+    Undeletable,
+    Withheld,
+)
 from resilience.backup.store.s3_errors import explained
 from tests.backup.store.trial import s3
 from tests.loopback import Answering, serving
@@ -13,13 +19,15 @@ from tests.loopback import Answering, serving
 URL = "s3://b/p?endpoint=https://s3.example"
 
 
-def raised(status: int, code: str, words: str, url: str = URL) -> Exception:
+def raised(
+    status: int, code: str, words: str, url: str = URL, operation: str = "PutObject"
+) -> Exception:
     answer = {
         "Error": {"Code": code, "Message": words},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     with pytest.raises(Exception) as told, explained(url, "k"):  # noqa: PT011
-        raise ClientError(answer, "PutObject")
+        raise ClientError(answer, operation)
     return told.value
 
 
@@ -61,6 +69,34 @@ def test_other_answers_name_no_checksum(
     problem = raised(status, code, words)
     assert isinstance(problem, kind)
     assert "when_required" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "code", "words", "withheld"),
+    [
+        ("GetObject", 403, "AccessDenied", "Access Denied", True),
+        ("GetObject", 400, "KMS.DisabledException", "the key is disabled", True),
+        ("GetObject", 400, "KMS.NotFoundException", "no such key", True),
+        ("GetObject", 400, "InvalidRequest",
+         "The object was stored using a form of Server Side Encryption. The correct parameters "
+         "must be provided to retrieve the object.", True),
+        ("GetObject", 400, "InvalidRequest", "odd", False),
+        ("GetObject", 400, "ExpiredToken", "expired", False),
+        ("GetObject", 403, "InvalidAccessKeyId", "unknown", False),
+        ("GetObject", 403, "SignatureDoesNotMatch", "wrong", False),
+        ("PutObject", 403, "AccessDenied", "Access Denied", False),
+        ("ListObjectsV2", 403, "AccessDenied", "Access Denied", False),
+        ("PutObject", 400, "KMS.DisabledException", "the key is disabled", False),
+    ],
+)  # fmt: skip
+def test_a_refusal_that_is_about_one_object_says_nothing_about_others(
+    operation: str, status: int, code: str, words: str, withheld: bool
+) -> None:
+    problem = raised(status, code, words, operation=operation)
+    assert isinstance(problem, StoreRefused)
+    assert isinstance(problem, Withheld) is withheld
+    assert code in str(problem) or not withheld
+    assert words in str(problem)
 
 
 def contended(code: str, times: int, then: int = 200) -> tuple[type[Answering], list[str]]:
@@ -116,3 +152,24 @@ def test_other_conflicts_are_told_at_once(code: str, times: int, then: int) -> N
     with pytest.raises(StoreRefused if times > 1 else Exists):
         written(handler)
     assert len(asked) == (1 if times > 1 else 2)
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(("status", "kind"), [(403, Undeletable), (500, StoreUnreachable)])
+def test_a_deletion_that_the_credentials_do_not_allow_is_told_as_one(
+    status: int, kind: type[Exception]
+) -> None:
+    class Kept(Answering):
+        def do_HEAD(self) -> None:
+            self.answer(200)
+
+        def do_DELETE(self) -> None:
+            self.answer(status)
+
+    with serving(Kept) as endpoint:
+        store = s3(endpoint, "bucket", attempts=1, region="us-east-1")
+        try:
+            with pytest.raises(kind):
+                store.delete("k")
+        finally:
+            store.client.close()

@@ -23,6 +23,7 @@ from resilience.backup.format.errors import (
     StoreUnreachable,
 )
 from resilience.backup.store.answers.patience import PATIENCE, SLOWEST, paced, within
+from resilience.backup.store.answers.undeletable import undeletable
 from resilience.backup.store.answers.whole_lists import PROXY, collected, replaced, require_below
 from resilience.backup.store.base import CHUNK, Entry, Stored
 from resilience.backup.store.cloud.object_store_errors import explained
@@ -126,7 +127,8 @@ class ObjectStore:
         import obstore
 
         try:
-            self.ask(key, lambda: obstore.delete(self.bucket, self.full_key(key)))
+            with undeletable():
+                self.ask(key, lambda: obstore.delete(self.bucket, self.full_key(key)))
         except Missing:
             return
 
@@ -250,7 +252,7 @@ class _Rest:
         options: dict[str, Any] = {"range": {"offset": self.at}} if self.at else {}
         if self._etag:
             options["if_match"] = self._etag
-        with explained(store.url, key):
+        with explained(store.url, key, reading=True):
             answer = obstore.get(store.bucket, store.full_key(key), options=options or None)
             size, etag = answer.meta["size"], answer.meta.get("e_tag")
             if self.began and (size, etag) != (self.size, self._etag):

@@ -19,6 +19,7 @@ from resilience.backup.format.errors import (
     StoreError,
     StoreRefused,
     StoreUnreachable,
+    Withheld,
 )
 from resilience.model.masks import excerpt
 
@@ -37,8 +38,8 @@ _BY_WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
 
 
 @contextmanager
-def explained(url: str, key: str) -> Iterator[None]:
-    """Translate obstore's exceptions."""
+def explained(url: str, key: str, *, reading: bool = False) -> Iterator[None]:
+    """Translate obstore's exceptions. `reading`: a refusal may be about the one object."""
     from obstore import exceptions
 
     try:
@@ -48,10 +49,10 @@ def explained(url: str, key: str) -> Iterator[None]:
     except (exceptions.UnknownConfigurationKeyError, exceptions.InvalidPathError) as problem:
         raise BadRequest(f"{url}: {_words(problem)}") from problem
     except (exceptions.BaseError, FileNotFoundError) as problem:
-        raise translated(url, key, problem) from problem
+        raise translated(url, key, problem, reading=reading) from problem
 
 
-def translated(url: str, key: str, problem: Exception) -> StoreError:
+def translated(url: str, key: str, problem: Exception, *, reading: bool = False) -> StoreError:
     """One that depends on the words of the service."""
     from obstore import exceptions
 
@@ -64,7 +65,9 @@ def translated(url: str, key: str, problem: Exception) -> StoreError:
         return Missing(f"{url}: {key} does not exist")
     denied = (exceptions.PermissionDeniedError, exceptions.UnauthenticatedError)
     if isinstance(problem, denied) or _DENIED.search(text):
-        return StoreRefused(f"{where}access denied ({_words(problem)})")
+        of_one = reading and isinstance(problem, exceptions.PermissionDeniedError)
+        refusal = Withheld if of_one else StoreRefused
+        return refusal(f"{where}access denied ({_words(problem)})")
     return StoreUnreachable(f"{where}{_words(problem)}")
 
 
