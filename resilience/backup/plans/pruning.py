@@ -130,7 +130,7 @@ def _unfinished_uploads(store: Store, now: datetime) -> list[str]:
     except (StoreRefused, Retained) as problem:
         return [
             f"unfinished uploads stay: {problem}; give the bucket a rule that removes them, or "
-            "these credentials the right (s3:ListBucketMultipartUploads)"
+            "these credentials the permission (s3:ListBucketMultipartUploads)"
         ]
     return []
 
