@@ -1,6 +1,6 @@
-"""A deletion that the store refuses, as append-only credentials have it, is told as one.
+"""An error of its own for a deletion that the store refuses, as it does for append-only credentials.
 
-Whoever takes snapshots needs no right to delete: records of locks, probes and old snapshots then
+Snapshots are taken without permission to delete: records of locks, probes and old snapshots then
 stay, and are no reason for a snapshot to fail.
 """
 
