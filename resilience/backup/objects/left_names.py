@@ -1,8 +1,10 @@
 """Texts of a copy that still lead to the namespace it was copied from. Pure.
 
-A restore into another namespace maps references, and leaves DNS names in texts unchanged: only a
-person knows whether a copy should talk to the original's database. A restore lists each. Short
-names (`db.shop`) are not found: too many words look like them.
+A restore into another namespace maps references, and leaves DNS names in texts and fields of custom
+resources unchanged: only a person knows whether a copy should talk to the original's database, or
+its operator watch the original's namespace. A restore lists each. The name alone is found where a
+key says that it is a namespace's: a field, a variable, an argument, a line of a configuration.
+Short DNS names (`db.shop`) are not found: too many words look like them.
 """
 
 from __future__ import annotations
@@ -20,23 +22,42 @@ from resilience.model.words import many
 
 _MOST = 10
 _NOT_READ = frozenset({"metadata", "status"})
+_KEY = re.compile(r"(namespaces?|matchNames)$", re.IGNORECASE)
+_SAID = re.compile(r"namespace", re.IGNORECASE)
+_WORD = re.compile(r"[\w.-]+")
+_OF_HELM = "meta.helm.sh/release-namespace"
+"""Where Helm looks for its own record: every object of a release says the same."""
 
 
 class LeftNames:
     """Of one restore, which maps the namespaces `mapped` from old to new names."""
 
     def __init__(self, mapped: Mapping[str, str]) -> None:
-        moved = [re.escape(old) for old, new in mapped.items() if old != new]
-        self._pattern = re.compile(rf"[\w-]\.({'|'.join(moved)})\.svc(?![\w-])") if moved else None
+        self._moved = {old for old, new in mapped.items() if old != new}
+        names = "|".join(map(re.escape, sorted(self._moved)))
+        self._host = re.compile(rf"[\w-]\.({names})\.svc(?![\w-])")
+        self._setting = re.compile(
+            rf"namespaces?[\"']?(?:\s*[:=]\s*|/)[\"']?({names})(?![\w.-])", re.IGNORECASE
+        )
         self._found: dict[str, str] = {}
 
     def see(self, kind: str, obj: Object) -> None:
         """Look for names in an object as it is written."""
-        if self._pattern is None:
+        if not self._moved:
             return
-        for place, text in _texts(obj):
-            if ".svc" in text and (named := self._pattern.search(text)):
-                self._found[f"{kind} {objects.title(obj)}: {place}"] = named[1]
+        for place, key, text in _texts(obj):
+            if named := self._named(key, text):
+                self._found[f"{kind} {objects.title(obj)}: {place}"] = named
+
+    def _named(self, key: str, text: str) -> str:
+        """The old namespace that a text leads to; "" if none."""
+        if ".svc" in text and (host := self._host.search(text)):
+            return str(host[1])
+        if _KEY.search(key):
+            return next((each for each in _WORD.findall(text) if each in self._moved), "")
+        if _SAID.search(text) and (setting := self._setting.search(text)):
+            return str(setting[1])
+        return ""
 
     def notes(self) -> list[str]:
         """A line for each place, never with its text: it may be a secret."""
@@ -46,30 +67,32 @@ class LeftNames:
         return lines[:_MOST] + rest
 
 
-def _texts(obj: Object) -> Iterator[tuple[str, str]]:
-    """Each text with its place, such as `spec.externalName`."""
+def _texts(obj: Object) -> Iterator[tuple[str, str, str]]:
+    """Each text with its place, such as `spec.externalName`, and the key that says what it is."""
     secret = identity(obj) == "Secret"
     annotations = objects.metadata(obj).get("annotations") or {}
-    yield from _inside(
-        "metadata.annotations", {k: v for k, v in annotations.items() if k != LAST_APPLIED}
-    )
+    told = {k: v for k, v in annotations.items() if k not in (LAST_APPLIED, _OF_HELM)}
+    yield from _inside("metadata.annotations", "", told)
     for key, value in obj.items():
         if key in _NOT_READ:
             continue
         encoded = secret and key == "data"
-        for place, text in _inside(key, value):
-            yield place, _decoded(text) if encoded else text
+        for place, named, text in _inside(key, key, value):
+            yield place, named, _decoded(text) if encoded else text
 
 
-def _inside(place: str, value: Any) -> Iterator[tuple[str, str]]:
+def _inside(place: str, named: str, value: Any) -> Iterator[tuple[str, str, str]]:
     if isinstance(value, str):
-        yield place, value
+        yield place, named, value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _inside(f"{place}.{key}", inner)
+            variable = key == "value" and isinstance(value.get("name"), str)
+            yield from _inside(f"{place}.{key}", value["name"] if variable else key, inner)
     elif isinstance(value, list):
+        option = ""
         for at, inner in enumerate(value):
-            yield from _inside(f"{place}[{at}]", inner)
+            yield from _inside(f"{place}[{at}]", option or named, inner)
+            option = inner if isinstance(inner, str) and inner.startswith("-") else ""
 
 
 def _decoded(text: str) -> str:

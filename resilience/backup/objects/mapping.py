@@ -85,6 +85,12 @@ _NAMESPACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     f"Gateway.{_GATEWAY}": (("spec", "listeners", "*", "tls", "certificateRefs", "*"),),
     f"GatewayClass.{_GATEWAY}": (("spec", "parametersRef"),),
 }
+_MONITORS = {
+    "ServiceMonitor.monitoring.coreos.com": (("spec", "namespaceSelector"),),
+    "PodMonitor.monitoring.coreos.com": (("spec", "namespaceSelector"),),
+    "Probe.monitoring.coreos.com": (("spec", "targets", "ingress", "namespaceSelector"),),
+}
+"""Selectors of the Prometheus operator, which list names of namespaces."""
 """Other places where an object names a namespace: the holders of a field `namespace`."""
 
 
@@ -129,6 +135,10 @@ class Targets:
         for path in _NAMESPACES.get(kind, ()):
             for holder in _holders(obj, path):
                 self._namespace_of(holder)
+        for path in _MONITORS.get(kind, ()):
+            for holder in _holders(obj, (*path, "matchNames")):
+                if isinstance(holder, list):
+                    holder[:] = [self.namespace(str(each)) for each in holder]
         if kind == _FLOWS:
             self._flows(obj)
         self._texts(obj)

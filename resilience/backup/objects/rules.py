@@ -187,6 +187,29 @@ def pod_token_volumes(obj: Object) -> Iterator[str]:
         del spec["volumes"]
 
 
+_WAITS = ("restore-wait", "restic-wait")
+
+
+def velero_wait(obj: Object) -> Iterator[str]:
+    """Remove the container with which a restore of Velero's held the Pod back until its volumes
+    were filled (its pkg/restore/actions/pod_volume_restore_action.go): nothing ends its wait
+    again."""
+    spec = obj.get("spec") or {}
+    held = spec.get("initContainers") or []
+    kept = [each for each in held if not _waits_for_velero(each)]
+    if kept == held:
+        return
+    spec["initContainers"] = kept
+    if not kept:
+        del spec["initContainers"]
+    yield "/spec/initContainers"
+
+
+def _waits_for_velero(container: Object) -> bool:
+    words = [str(container.get("image", "")), *map(str, container.get("command") or ())]
+    return container.get("name") in _WAITS and any("restore-helper" in each for each in words)
+
+
 def claim_binding(obj: Object) -> Iterator[str]:
     """Remove the binding: with its old volume's name the claim would be Lost."""
     annotations = obj["metadata"].get("annotations")
@@ -204,13 +227,15 @@ def volume_binding(obj: Object) -> Iterator[str]:
 
 
 def job_selector(obj: Object) -> Iterator[str]:
-    """Remove labels and selector that were generated from the Job's uid."""
+    """Remove labels and selector that were generated from the Job's uid, unless a person chose
+    them: then the API server generates none, and both have to fit."""
     spec = obj.get("spec") or {}
+    if spec.get("manualSelector"):
+        return
     template = (spec.get("template") or {}).get("metadata") or {}
     yield from _drop(obj["metadata"].get("labels"), _JOB_LABELS, "/metadata/labels")
     yield from _drop(template.get("labels"), _JOB_LABELS, "/spec/template/metadata/labels")
-    if not spec.get("manualSelector"):
-        yield from _drop(spec, ("selector",), "/spec")
+    yield from _drop(spec, ("selector",), "/spec")
 
 
 _FILLED_IN = ("token", "ca.crt", "namespace")
@@ -329,6 +354,12 @@ RULES: tuple[Rule, ...] = (
         frozenset({"Pod"}),
         "plugin/pkg/admission/serviceaccount",
         pod_token_volumes,
+    ),
+    Rule(
+        "Velero's wait",
+        frozenset({"Pod"}),
+        "velero pkg/restore/actions/pod_volume_restore_action.go",
+        velero_wait,
     ),
     Rule(
         "claim binding",

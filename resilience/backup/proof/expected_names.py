@@ -102,6 +102,12 @@ def _worded(mine: Object, namespaces: Mapping[str, str]) -> None:
             first, *rest = str(notes[key]).split("/")
             notes[key] = "/".join([namespaces.get(first, first), *rest])
     kind = identity(mine)
+    if kind.endswith(".monitoring.coreos.com"):
+        for place in (["spec"], ["spec", "targets", "ingress"]):
+            for selector in _at(mine, [*place, "namespaceSelector"]):
+                names = selector.get("matchNames") if isinstance(selector, dict) else None
+                if isinstance(names, list):
+                    selector["matchNames"] = [namespaces.get(str(each), each) for each in names]
     if kind == "FlowSchema.flowcontrol.apiserver.k8s.io":
         _followed(mine, namespaces)
     if kind in ("StorageClass.storage.k8s.io", "VolumeSnapshotClass.snapshot.storage.k8s.io"):

@@ -74,6 +74,11 @@ def _is_token(secret: Object) -> bool:
     return bool(secret.get("type") == "kubernetes.io/service-account-token")
 
 
+def _is_generated(job: Object) -> bool:
+    """Whether the API server makes its labels and its selector."""
+    return (job.get("spec") or {}).get("manualSelector") is not True
+
+
 def _keeps_unknown(definition: Object) -> bool:
     return (definition.get("spec") or {}).get("preserveUnknownFields") is True
 
@@ -155,11 +160,13 @@ LIST: tuple[AllowedDifference, ...] = (
     AllowedDifference("PersistentVolume", "spec/claimRef/uid", _BOUND),
     AllowedDifference("PersistentVolume", "spec/claimRef/resourceVersion", _BOUND),
     *(
-        AllowedDifference("Job.batch", f"{holder}/labels/{label}", _BY_UID)
+        AllowedDifference("Job.batch", f"{holder}/labels/{label}", _BY_UID, only=_is_generated)
         for holder in ("metadata", "spec/template/metadata")
         for label in ("controller-uid", "batch.kubernetes.io~1controller-uid")
     ),
-    AllowedDifference("Job.batch", "spec/selector", _BY_UID, unless_written=True),
+    AllowedDifference(
+        "Job.batch", "spec/selector", _BY_UID, unless_written=True, only=_is_generated
+    ),
     *(
         AllowedDifference("Secret", field, _TOKEN, only=_is_token)
         for field in (
@@ -207,6 +214,10 @@ _ACCOUNT_SECRETS = AllowedDifference(
 )
 _TOKEN_VOLUMES = AllowedDifference("Pod", "spec/volumes", "the names of token volumes are random")
 
+_WAIT = AllowedDifference(
+    "Pod", "spec/initContainers", "a restore of Velero's waited in it for volumes"
+)
+
 _RANDOM = re.compile(r"(kube-api-access|[a-z0-9.-]+-token)-[a-z0-9]{5}")
 _GENERATED = re.compile(r"-(token|dockercfg)-[a-z0-9]{5}")
 
@@ -225,6 +236,8 @@ def comparable(obj: Object) -> tuple[Object, list[AllowedDifference]]:
         used.append(_ACCOUNT_SECRETS)
     if identity(obj) == "Pod" and _renamed_token_volumes(mine):
         used.append(_TOKEN_VOLUMES)
+    if identity(obj) == "Pod" and _without_wait(mine):
+        used.append(_WAIT)
     metadata.pop("ownerReferences", None)  # compared by `owners`: an owner's uid is new
     for field in ("annotations", "labels", "finalizers"):
         if not metadata.get(field, True):
@@ -267,6 +280,20 @@ def _renamed_token_volumes(pod: Object) -> bool:
     for each in (*volumes, *mounts):
         each["name"] = names.get(each.get("name"), each.get("name"))
     return bool(names)
+
+
+def _without_wait(pod: Object) -> bool:
+    spec = pod.get("spec") or {}
+    held = spec.pop("initContainers", None) or []
+    kept = [
+        each
+        for each in held
+        if each.get("name") not in ("restore-wait", "restic-wait")
+        or "restore-helper" not in f"{each.get('image')} {each.get('command')}"
+    ]
+    if kept:
+        spec["initContainers"] = kept
+    return len(kept) < len(held)
 
 
 def owners(obj: Object) -> set[tuple[str, str]]:

@@ -51,7 +51,7 @@ _FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityToo
 CONTENDED = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 """Codes of a write that another one to the same key prevented: whether the key exists is open."""
 
-_MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchUpload", "404"}
+_MISSING = {"NoSuchKey", "NoSuchVersion", "404"}
 
 
 @contextmanager
@@ -110,6 +110,11 @@ def _translated(url: str, key: str, answer: dict[str, Any], operation: str = "")
         return StoreUnreachable(
             f"{url}: {_at(key)}another write to it was in progress each time ({words or code}); "
             "try again later"
+        )
+    if code == "NoSuchUpload":
+        return Missing(
+            f"{url}: the unfinished upload of {key} is gone: a rule of the bucket, or someone who "
+            "removes unfinished uploads, was faster; nothing of it is visible, do it again"
         )
     if code in _MISSING:
         return Missing(f"{url}: {key} does not exist")

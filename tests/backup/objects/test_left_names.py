@@ -42,6 +42,20 @@ def told(obj: dict[str, Any], mapped: dict[str, str] = COPY) -> list[str]:
             {"apiVersion": "v1", "kind": "Secret", "stringData": {"url": "db.shop.svc"}},
             "stringData.url",
         ),
+        ({"spec": {"target": {"namespace": "shop"}}}, "spec.target.namespace"),
+        ({"spec": {"watchNamespace": "shop"}}, "spec.watchNamespace"),
+        ({"spec": {"namespaces": ["other", "shop"]}}, "spec.namespaces[1]"),
+        ({"spec": {"selector": {"matchNames": ["shop"]}}}, "spec.selector.matchNames[0]"),
+        ({"data": {"WATCH_NAMESPACE": "shop"}}, "data.WATCH_NAMESPACE"),
+        (
+            {"spec": {"env": [{"name": "WATCH_NAMESPACES", "value": "other,shop"}]}},
+            "spec.env[0].value",
+        ),
+        ({"spec": {"args": ["run", "--watch-namespace", "shop"]}}, "spec.args[2]"),
+        ({"spec": {"args": ["--leader-election-namespace=shop"]}}, "spec.args[0]"),
+        ({"data": {"config.yaml": "a: 1\nwatchNamespace: 'shop'\n"}}, "data.config.yaml"),
+        ({"data": {"x.json": '{"namespace": "shop"}'}}, "data.x.json"),
+        ({"data": {"url": "/api/v1/namespaces/shop/pods"}}, "data.url"),
     ],
 )  # fmt: skip
 def test_a_name_of_the_old_namespace_is_told(obj: dict[str, Any], place: str) -> None:
@@ -55,6 +69,28 @@ def test_a_name_of_the_old_namespace_is_told(obj: dict[str, Any], place: str) ->
 )  # fmt: skip
 def test_other_texts_are_not(text: str) -> None:
     assert told({"data": {"x": text}}) == []
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"spec": {"namespace": "copy", "name": "shop"}},
+        {"spec": {"namespace": "shop-2"}},
+        {"spec": {"namespaced": "shop", "namespaceName": ["x"]}},
+        {"spec": {"env": [{"name": "SHOP", "value": "shop"}]}},
+        {"spec": {"args": ["--namespace", "other", "shop", "--namespaced=shop"]}},
+        {
+            "data": {
+                "x": "namespace: shop-2",
+                "y": "namespaces: workshop",
+                "z": "the namespace shop",
+            }
+        },
+        {"metadata": {"name": "a", "annotations": {"meta.helm.sh/release-namespace": "shop"}}},
+    ],
+)
+def test_words_that_are_no_namespaces_are_not(obj: dict[str, Any]) -> None:
+    assert told(obj) == []
 
 
 def test_the_record_of_an_apply_is_no_text_of_its_own() -> None:

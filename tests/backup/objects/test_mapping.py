@@ -226,6 +226,15 @@ ADDRESS = {"ip": "10.0.0.1", "targetRef": {"kind": "Pod", "name": "p", "namespac
         cluster_wide(GATEWAY, "GatewayClass", spec={"parametersRef": SECRET}),
         made(GATEWAY, "Gateway", {"listeners": [{"tls": {"certificateRefs": [SECRET]}}]}),
         made(GATEWAY, "Gateway", {"listeners": [{"allowedRoutes": {"namespaces": SELECTED}}]}),
+        *(
+            made("monitoring.coreos.com/v1", kind, {"namespaceSelector": {"matchNames": ["shop"]}})
+            for kind in ("ServiceMonitor", "PodMonitor")
+        ),
+        made(
+            "monitoring.coreos.com/v1",
+            "Probe",
+            {"targets": {"ingress": {"namespaceSelector": {"matchNames": ["shop", "other"]}}}},
+        ),
         made(GATEWAY, "HTTPRoute", {"rules": [{"filters": MIRROR}]}),
         made(GATEWAY, "GRPCRoute", {"rules": [{"backendRefs": [{"filters": MIRROR}]}]}),
         made("v1", "Endpoints", None) | {"subsets": [{"addresses": [ADDRESS]}]},

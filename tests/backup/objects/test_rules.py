@@ -171,17 +171,60 @@ def test_a_volume_keeps_its_claims_name_and_loses_the_uid() -> None:
     assert pointers == ["/spec/claimRef/uid", "/spec/claimRef/resourceVersion"]
 
 
-@pytest.mark.parametrize("manual", [True, False])
-def test_a_selector_goes_unless_a_user_wrote_it(manual: bool) -> None:
-    labels = {"controller-uid": "u", "app": "x"}
-    spec = {"selector": {"a": "b"}, "template": {"metadata": {"labels": dict(labels)}}}
-    spec |= {"manualSelector": True} if manual else {}
-    after, pointers = applied("job_selector", thing("Job", metadata={"labels": labels}, spec=spec))
+def job(**spec: Any) -> Any:
+    labels = {"controller-uid": "u", "batch.kubernetes.io/controller-uid": "u", "app": "x"}
+    spec = {"selector": {"matchLabels": {"controller-uid": "u"}},
+            "template": {"metadata": {"labels": dict(labels)}}, **spec}  # fmt: skip
+    return thing("Job", metadata={"labels": labels}, spec=spec) | {"apiVersion": "batch/v1"}
+
+
+def test_a_generated_selector_and_its_labels_go() -> None:
+    after, pointers = applied("job_selector", job())
     assert after["metadata"]["labels"] == {"app": "x"}
-    assert after["spec"]["template"]["metadata"]["labels"] == {"app": "x"}
-    assert ("selector" in after["spec"]) is manual
-    assert ("/spec/selector" in pointers) is not manual
-    assert "/spec/template/metadata/labels/controller-uid" in pointers
+    assert after["spec"] == {"template": {"metadata": {"labels": {"app": "x"}}}}
+    assert len(pointers) == 5
+    assert compared(job(), after, LIST).differences == []
+
+
+def test_a_selector_that_a_person_chose_stays_with_the_labels_that_it_needs() -> None:
+    """The example in Kubernetes' documentation selects by the uid of an older Job."""
+    chosen = job(manualSelector=True)
+    assert applied("job_selector", chosen) == (chosen, [])
+    lost, _ = applied("job_selector", job())
+    lost["spec"]["manualSelector"] = True
+    assert len(compared(chosen, lost, LIST).differences) >= 3
+
+
+def waiting(name: str = "restore-wait", **more: Any) -> Any:
+    wait = {"name": name, "command": ["/velero-restore-helper"], "image": "x", **more}
+    return thing(spec={"initContainers": [wait, {"name": "own"}], "containers": []})
+
+
+@pytest.mark.parametrize(
+    ("pod", "goes"),
+    [
+        (waiting(), True),
+        (waiting("restic-wait", command=["/velero-restic-restore-helper"]), True),
+        (waiting(command=[], image="velero/velero-restore-helper:v1.9.0"), True),
+        (waiting(command=["sh"]), False),
+        (waiting("other"), False),
+    ],
+)
+def test_what_a_restore_of_velero_waited_in_goes(pod: Any, goes: bool) -> None:
+    after, pointers = applied("velero_wait", pod)
+    assert [each["name"] for each in after["spec"]["initContainers"]][-1:] == ["own"]
+    assert (len(after["spec"]["initContainers"]) == 1) is goes
+    assert pointers == (["/spec/initContainers"] if goes else [])
+    mine, theirs = comparable(pod)[0], comparable(thing(spec={
+        "initContainers": [{"name": "own"}], "containers": []}))[0]  # fmt: skip
+    assert (mine == theirs) is goes
+
+
+def test_a_pod_that_had_no_other_container_to_begin_with_has_none_afterwards() -> None:
+    pod = waiting()
+    del pod["spec"]["initContainers"][1]
+    assert applied("velero_wait", pod)[0]["spec"] == {"containers": []}
+    assert comparable(pod)[0]["spec"] == {"containers": []}
 
 
 @pytest.mark.parametrize("template", [None, {}, {"metadata": None}, {"metadata": {}}])

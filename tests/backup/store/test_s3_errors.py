@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from resilience.backup.format.errors import (
     Exists,
+    Missing,
     StoreRefused,
     StoreUnreachable,
     Undeletable,
@@ -97,6 +98,12 @@ def test_a_refusal_that_is_about_one_object_says_nothing_about_others(
     assert isinstance(problem, Withheld) is withheld
     assert code in str(problem) or not withheld
     assert words in str(problem)
+
+
+def test_an_upload_that_the_store_removed_meanwhile_is_not_called_a_missing_file() -> None:
+    problem = raised(404, "NoSuchUpload", "The specified multipart upload does not exist.")
+    assert isinstance(problem, Missing)
+    assert "the unfinished upload of k is gone" in str(problem)
 
 
 def contended(code: str, times: int, then: int = 200) -> tuple[type[Answering], list[str]]:

@@ -1,4 +1,4 @@
-"""An error of its own for a deletion that the store refuses, as it does for append-only credentials.
+"""An error of its own for a deletion that the store refuses, as it does to append-only clients.
 
 Snapshots are taken without permission to delete: records of locks, probes and old snapshots then
 stay, and are no reason for a snapshot to fail.
