@@ -76,6 +76,7 @@ class Reason(Enum):
     WAITED = "Pods waited for a CPU"
     UNOBSERVED = "subject not observed"
     STOPPED = "run stopped early"
+    DELETED = "namespace deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -289,6 +289,7 @@ _REASONS: Mapping[Reason, Callable[[Finding, Evidence], str]] = {
         "5% of the requests failed before anything was broken"
     ),
     Reason.UNOBSERVED: lambda finding, evidence: "the measured object could not be observed",
+    Reason.DELETED: lambda finding, evidence: "its namespace was deleted by someone else",
     Reason.STOPPED: lambda finding, evidence: "the run was stopped early",
 }
 

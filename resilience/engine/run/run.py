@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from resilience.cluster.interface import Cluster
+from resilience.cluster.errors import ClusterError
+from resilience.cluster.interface import PODS, Cluster
 from resilience.engine.base.abort import Aborter, Why
 from resilience.engine.base.real_clock import EngineClock
 from resilience.engine.base.run_options import Options
 from resilience.engine.base.timeline import Timeline
-from resilience.engine.evidence import verdict
+from resilience.engine.evidence import deleted_namespace, verdict
+from resilience.engine.evidence.deleted_namespace import Deletion
 from resilience.engine.evidence.watch_recorder import Witness
 from resilience.engine.journal.journal import Journal
 from resilience.engine.journal.undo import shielded
@@ -65,6 +67,7 @@ class Run:
         self.decided = False
         """Whether `trouble` alone decides the outcome; a test in Python may expect a step or an
         objective to fail."""
+        self._deletion: Deletion | None = None
         self._decks: list[Deck] = []
         self._clock = clock
         self.started = clock.monotonic()
@@ -162,7 +165,17 @@ class Run:
         judged = verdict.stopped([*self.judged, *state.findings], state.aborter.why)
         findings = verdict.explain(judged, steps, timeline, self.started)
         reason = self.trouble.text if self.trouble else state.aborter.reason
-        outcome, text = self._verdict([] if self.decided else findings, reason)
+        failures = self._failures()
+        if gone := self._deletion:
+            late = [gone.explains_step(done.record, done.outcome) for done in failures]
+            failures = [
+                replace(done, outcome=Outcome.NOT_MEASURED) if by_deletion else done
+                for done, by_deletion in zip(failures, late, strict=True)
+            ]
+            before, findings = findings, [gone.judged(each) for each in findings]
+            if any(late) or before != findings:
+                reason = reason or gone.text(self.started)
+        outcome, text = self._verdict(failures, [] if self.decided else findings, reason)
         return RunRecord(
             run=state.run,
             scenario=self.scenario,
@@ -187,8 +200,18 @@ class Run:
         """Stop measuring, then undo everything."""
         for deck in self._decks:
             deck.stop()
+        self._deletion = self._find_deletion()
         self.leftovers = [*self._put_back(), *self.state.left]
         self._announcer.ended(len(self.leftovers))
+
+    def _find_deletion(self) -> Deletion | None:
+        """Before the undo, which may delete the namespace itself. Who cannot see knows of none."""
+        state = self.state
+        try:
+            pods = state.views.history(PODS)
+            return deleted_namespace.found(state.cluster, state.namespace, pods)
+        except ClusterError:
+            return None
 
     def _put_back(self) -> list[str]:
         if self.shared is None:
@@ -197,8 +220,10 @@ class Run:
         self.shared.wanted &= not disturbed and not self._failures() and not self.state.left
         return self.shared.put_back(self.state, self._clock)
 
-    def _verdict(self, findings: list[Finding], reason: str) -> tuple[Outcome, str]:
-        state, failures = self.state, self._failures()
+    def _verdict(
+        self, failures: list[Done], findings: list[Finding], reason: str
+    ) -> tuple[Outcome, str]:
+        state = self.state
         outcomes = [done.outcome for done in failures]
         outcomes += [self.trouble.outcome] if self.trouble else []
         outcome = verdict.decide(outcomes, findings, state.aborter.why, self.leftovers)

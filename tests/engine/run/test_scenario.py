@@ -12,7 +12,7 @@ from resilience.actions.pods.kill import VERB as KILL
 from resilience.checks.ready import VERB as READY
 from resilience.checks.recovered import VERB as RECOVERED
 from resilience.cluster import errors
-from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.cluster.interface import DEPLOYMENTS, NAMESPACES, PODS
 from resilience.engine.base.run_guard import RunGuard
 from resilience.kube import objects, readiness
 from resilience.kube.selectors import Selector
@@ -21,7 +21,7 @@ from resilience.model.scenario import Step
 from resilience.model.timeline import Entry, What
 from resilience.model.values import Duration, Reference, Share
 from resilience.model.verb import Phase
-from resilience.model.verdict import Outcome
+from resilience.model.verdict import Outcome, Result
 from resilience.verbs.context import ActionContext, Fate
 from tests.engine.helpers import World, deployment, step, world
 from tests.engine.toyprobe import Script
@@ -390,3 +390,74 @@ def test_a_probe_that_is_steady_soon_says_nothing(here: World) -> None:
     probe = step(unsteady_until(here, 2.0).verb, Phase.WHILE)
     record = here.run(probes=[probe], when=[kill(count=1)])
     assert hints(record) == []
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_who_deletes_the_namespace_is_not_the_service(here: World, is_deleted: bool) -> None:
+    def delete(entry: Entry) -> None:
+        if entry.text == "settled":
+            here.cluster.remove(DEPLOYMENTS, "shop", "web")
+            for pod in here.pods():
+                here.cluster.remove(PODS, "shop", objects.name(pod))
+            if is_deleted:
+                here.cluster.remove(NAMESPACES, "", "shop")
+
+    here.on_entry = delete
+    record = here.run(
+        given=[apply(), ready(Phase.GIVEN)], when=[kill(count=1)], then=[ready(Phase.THEN)]
+    )
+    assert record.outcome is (Outcome.NOT_MEASURED if is_deleted else Outcome.SERVICE_FAILED)
+    assert ("namespace shop was deleted by someone else" in record.reason) is is_deleted
+    assert (record.reason in record.message) or not is_deleted
+
+
+@pytest.mark.parametrize(("fails_after", "outcome"), [(3.0, Outcome.NOT_MEASURED),
+                                                      (1.0, Outcome.SERVICE_FAILED)])  # fmt: skip
+def test_an_objective_missed_since_the_namespace_went_is_not_measured(
+    here: World, fails_after: float, outcome: Outcome
+) -> None:
+    began: list[float] = []
+
+    def gone() -> None:
+        here.cluster.remove(DEPLOYMENTS, "shop", "web")
+        for pod in here.pods():
+            here.cluster.remove(PODS, "shop", objects.name(pod))
+        here.cluster.remove(NAMESPACES, "", "shop")
+
+    def begin(entry: Entry) -> None:
+        if entry.text == "when ended":
+            began.append(here.clock.now)
+            here.clock.after(3.0, gone)
+
+    here.on_entry = begin
+    script = Script(lambda at: bool(began) and at >= began[0] + fails_after)
+    record = here.run(
+        given=[apply(), ready(Phase.GIVEN)],
+        probes=[step(script.verb, Phase.WHILE)],
+        when=[kill(count=1)],
+    )
+    assert record.outcome is outcome
+    [finding] = record.findings
+    assert (finding.result is Result.FAILED) is (outcome is Outcome.SERVICE_FAILED)
+
+
+def test_who_cannot_ask_for_the_namespace_knows_of_no_deletion(here: World) -> None:
+    def refuse(method: str, path: str) -> Exception | None:
+        if path != NAMESPACES.path("", "shop"):
+            return None
+        asked.append(path)
+        return errors.Unreachable("refused")
+
+    def away(entry: Entry) -> None:
+        if entry.text == "settled":
+            here.cluster.faults.append(refuse)
+            here.cluster.remove(DEPLOYMENTS, "shop", "web")
+            for pod in here.pods():
+                here.cluster.remove(PODS, "shop", objects.name(pod))
+
+    asked: list[str] = []
+    here.on_entry = away
+    record = here.run(given=[apply(), ready(Phase.GIVEN)], when=[kill(count=1)])
+    assert asked
+    assert record.outcome is Outcome.PASSED
+    assert record.reason == ""

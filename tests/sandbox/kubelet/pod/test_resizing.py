@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from resilience.cluster.interface import NODES
+from resilience.sandbox.kubelet.node.kubelet import Kubelet
 from resilience.sandbox.kubelet.pod.admitting import room_of
+from resilience.sandbox.kubelet.pod.pod import Pod
 from resilience.sandbox.kubelet.pod.resizing import held
+from tests.sandbox.kubelet.pod.states import pod as pod_object
+from tests.sandbox.kubelet.pod.test_broken_pods import fake_kubelet, in_time
 from tests.sandbox.running import Pods
 
 NODE: dict[str, Any] = {
@@ -67,3 +73,32 @@ def test_a_resize_waits_until_another_pod_leaves_or_shrinks(pods: Pods) -> None:
     pods.until("two", lambda pod: pending(pod) == "Deferred", "one has it all")
     cpu(pods, "two", "100m")
     pods.until("two", lambda pod: not pending(pod), "it no longer asks")
+
+
+def test_room_that_a_pod_gives_up_is_offered_to_the_others(tmp_path: Path) -> None:
+    """By itself: in a sandbox, others come and go as well."""
+    offered: list[Any] = []
+
+    async def body() -> None:
+        kubelet = fake_kubelet(tmp_path, [])
+        kubelet.refusal = lambda obj: None
+        kubelet.retry_resizes = offered.append
+        kubelet.held_resize = lambda pod: None
+        made = Pod(kubelet, pod_object(nodeName="node-1"))
+        there = made.obj
+        smaller = {"requests": {"cpu": "1m"}}
+        spec = {**there["spec"], "containers": [{**there["spec"]["containers"][0],
+                                                 "resources": smaller}]}  # fmt: skip
+        made.obj = {**there, "spec": spec}
+        made.resize()
+        made.resize()
+        assert offered == [made], "once"
+        assert made.room == room_of(spec)
+        leaves = SimpleNamespace(pods={}, writer=SimpleNamespace(forget=lambda pod: None),
+                                 retry_resizes=offered.append,
+                                 _pods=SimpleNamespace(known={}))  # fmt: skip
+        Kubelet.forget(leaves, made)  # type: ignore[arg-type]
+        assert offered == [made, made]
+        made.vanished()
+
+    in_time(body)
