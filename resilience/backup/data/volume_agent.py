@@ -361,17 +361,25 @@ class Reader:
 
 
 def read_attributes(path: str) -> dict[str, str]:
+    """Without those that go away meanwhile, and those that a file system lists and does not have
+    (CIFS)."""
     try:
         names = os.listxattr(path, follow_symlinks=False)
     except OSError as problem:
-        if problem.errno in (errno.ENOTSUP, errno.EPERM, errno.EACCES):
+        if problem.errno in (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA):
             return {}
         raise
     found = {}
     for name in names:
-        if name not in LOCAL:
+        if name in LOCAL:
+            continue
+        try:
             value = os.getxattr(path, name, follow_symlinks=False)
-            found[XATTR + name] = value.decode("utf-8", "surrogateescape")
+        except OSError as problem:
+            if problem.errno == errno.ENODATA:
+                continue
+            raise
+        found[XATTR + name] = value.decode("utf-8", "surrogateescape")
     return found
 
 

@@ -70,7 +70,10 @@ def _findings(snapshot: Snapshot, plan: Plan) -> Iterator[Finding]:
                 else "the data of every bound claim is in the snapshot"
             ),
             measured=text,
-            detail=("write `volumes: true`, or `volumes: false` if it is not needed",),
+            detail=(
+                "write `volumes: true`, or `volumes: false` if it is not needed; a claim that is "
+                "Lost has no volume: restore its data from an older snapshot, or delete it",
+            ),
             place=plan.place,
         )
 

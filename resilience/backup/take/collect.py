@@ -33,19 +33,26 @@ _CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 _BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io"
 _ROLES = "clusterroles.rbac.authorization.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
+_UNBOUND = ("Pending", "Lost")
 
 
 @dataclass(slots=True)
 class Collected:
     """The result of walking a scope. `needed` are references of included objects; `claims` are
-    (namespace, name, volume)."""
+    (namespace, name, volume); the volumes of `lost` ones are gone."""
 
     namespaces: list[str] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
     needed: set[Need] = field(default_factory=set)
     claims: list[tuple[str, str, str]] = field(default_factory=list)
+    lost: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     dangling: list[str] = field(default_factory=list)
+
+    @property
+    def readable(self) -> list[tuple[str, str, str]]:
+        """The claims whose data may be there, sorted."""
+        return sorted(each for each in self.claims if each[:2] not in self.lost)
 
 
 def collect(cluster: Cluster, scope: Scope, take: Take, *, clock: Clock) -> Collected:
@@ -195,9 +202,14 @@ class _Walk:
                 why = f"its data is not taken: it is an ephemeral volume of Pod {owner['name']}"
                 self._found.left_out.append(f"{_shown(resource, item)}: {why}")
                 return
-        self._found.claims.append(
-            (metadata["namespace"], metadata["name"], spec.get("volumeName", ""))
-        )
+        place, volume = (metadata["namespace"], metadata["name"]), spec.get("volumeName", "")
+        phase = (item.get("status") or {}).get("phase")
+        if volume and phase in _UNBOUND:
+            why = f"its data is not taken: it is {phase}, and not bound to its volume {volume}"
+            self._found.left_out.append(f"{_shown(resource, item)}: {why}")
+        if phase == "Lost":
+            self._found.lost.add(place)
+        self._found.claims.append((*place, "" if phase == "Pending" else volume))
 
     def _objects_of_namespaces(self, namespaces: Sequence[Object]) -> None:
         kind = self._kinds.get("namespaces", NAMESPACES)

@@ -223,7 +223,7 @@ def _claims(request: Request, cluster: Cluster, clock: Clock) -> Sequence[tuple[
     listed = [each for each in found.coverage if each.kind == _CLAIMS]
     if missing := unaccepted(listed, scope.accept):
         raise Incomplete(f"the claims of {request.name} cannot be listed: {missing[0]}")
-    return found.claims
+    return found.readable
 
 
 def _saved(request: Request, cluster: Cluster, store: Store, *, stays: bool) -> SavedVolumes:

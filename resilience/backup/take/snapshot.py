@@ -145,7 +145,7 @@ class _Making:
         with Lines() as lines:
             with self._request.hooks():
                 found = self._archive(lines)
-                volumes = tuple(self._request.volumes(self._files, sorted(found.claims)))
+                volumes = tuple(self._request.volumes(self._files, found.readable))
             if self._files.saved is not None:  # nothing that was read is older than this
                 started = self._files.saved.since(started)
             self._require_coverage(found.coverage)

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +256,39 @@ def test_a_second_name_is_no_link_to_a_file_that_vanished(
     code, _, said = agent("load", target, out.getvalue())
     assert code == 0, said
     assert (target / "b").read_text() == "x"
+
+
+def test_an_attribute_that_vanishes_takes_no_other_and_no_file_with_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a").write_text("x")
+    os.setxattr(root / "a", "user.gone", b"1")
+    os.setxattr(root / "a", "user.kept", b"2")
+    real = os.getxattr
+
+    def vanishing(path: str, name: str, *, follow_symlinks: bool = True) -> bytes:
+        if name == "user.gone":
+            raise OSError(errno.ENODATA, "No data available", path)
+        return real(path, name, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "getxattr", vanishing)
+    assert list(volume_agent.read_attributes(str(root / "a"))) == ["SCHILY.xattr.user.kept"]
+
+
+@pytest.mark.parametrize(("number", "passed"), [(errno.ENODATA, True), (errno.EIO, False)])
+@pytest.mark.parametrize("call", ["listxattr", "getxattr"])
+def test_attributes_that_a_file_system_only_lists_are_passed_over(
+    call: str, number: int, passed: bool, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "a").write_text("x")
+    os.setxattr(root / "a", "user.k", b"1")
+
+    def failing(path: str, *given: str, follow_symlinks: bool = True) -> bytes:
+        raise OSError(number, "no", path)
+
+    monkeypatch.setattr(os, call, failing)
+    with nullcontext() if passed else pytest.raises(OSError, match="no"):
+        assert volume_agent.read_attributes(str(root / "a")) == {}
 
 
 def test_a_file_that_shrinks_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

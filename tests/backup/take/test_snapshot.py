@@ -24,6 +24,7 @@ from resilience.backup.format.errors import (
 from resilience.backup.format.manifest import VolumeRecord
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.store.snapshot_files import Files
+from resilience.backup.take import continued
 from resilience.backup.take.collect import collect
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
@@ -79,6 +80,34 @@ def test_the_data_of_a_generic_ephemeral_volume_is_left_to_its_pod() -> None:
     manifest = create(request, cluster, store, clock=FakeClock())
     assert seen == [("shop", "data", "pv-data")]
     assert any("an ephemeral volume of Pod w-0" in each for each in manifest.warnings)
+
+
+@pytest.mark.parametrize(
+    ("phase", "read", "without"),
+    [("Bound", True, True), ("Lost", False, True), ("Pending", False, False), ("", True, True)],
+)
+def test_the_data_of_a_claim_that_is_not_bound_is_not_waited_for(
+    phase: str, read: bool, without: bool
+) -> None:
+    """A Lost one once had data, so a snapshot without it is not enough."""
+    cluster, store, seen = shop(), MemoryStore(), list[tuple[str, str, str]]()
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": {"volumeName": "pv"},
+             "metadata": {"name": "data", "namespace": "shop"}}  # fmt: skip
+    cluster.add(claim | ({"status": {"phase": phase}} if phase else {}))
+
+    def take(files: Files, claims: Sequence[tuple[str, str, str]]) -> list[VolumeRecord]:
+        seen.extend(each for each in claims if each[2])
+        return []
+
+    request = Request(name="one", scope=SHOP, volumes=take)
+    manifest = create(request, cluster, store, clock=FakeClock())
+    assert bool(seen) is read
+    assert manifest.claims_without_data == (("shop/data",) if without else ())
+    told = f"its data is not taken: it is {phase}, and not bound to its volume pv"
+    assert any(told in each for each in manifest.warnings) is not read
+    assert continued._claims(request, cluster, FakeClock()) == (
+        [] if phase == "Lost" else [("shop", "data", "pv" if read else "")]
+    )
 
 
 def test_the_marker_is_written_last() -> None:
