@@ -2,18 +2,20 @@
 
 Checked when the run's own objects there are already gone. Workloads, bare Pods and Services that
 have neither a controller nor a run's mark count as a user's; so do ConfigMaps, Secrets and claims
-that a user's tool wrote. Objects of applications, operators and the control plane are deleted with
-the namespace. Objects of a kind that may not be listed could exist: the namespace is then not
+that a user's tool wrote. What is owned counts for what owns it in the end, also a custom resource
+or a ReplicaSet of its own. Objects of applications, operators and the control plane are deleted
+with the namespace. Objects of a kind that may not be listed could exist: the namespace is then not
 deleted, and the message names the missing permission."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from resilience.actions.undo.reverting import RUN
 from resilience.backup.objects.rules import RESTORE
-from resilience.cluster.errors import Forbidden, NotFound
+from resilience.cluster.errors import ApiError, Forbidden, NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
 from resilience.cluster.permit.namespace_kinds import DATA, WORKLOADS
 from resilience.kube import objects
@@ -29,12 +31,18 @@ PEOPLE = re.compile(r"^(kubectl|helm|argocd|flux|kustomize|terraform|pulumi|k9s|
 def of(cluster: Cluster, namespace: Object) -> list[str]:
     """Some of the others' objects, by kind and name; [] when only the run uses the namespace."""
     name = objects.name(namespace)
-    found = [
-        f"{resource.kind} {objects.name(each)}"
+    there = [
+        (resource, each)
         for resource in (*WORKLOADS, *DATA)
         for each in _there(cluster, resource, name)
-        if not _is_run_s(each) and (resource in WORKLOADS or _by_people(each))
     ]
+    alone = [
+        f"{resource.kind} {objects.name(each)}"
+        for resource, each in there
+        if not _owners(each) and not _is_run_s(each)
+        and (resource in WORKLOADS or _by_people(each))
+    ]  # fmt: skip
+    found = list(dict.fromkeys([*alone, *_owning(cluster, there)]))
     more = [f"{len(found) - MOST} more"] if len(found) > MOST else []
     return [*found[:MOST], *more]
 
@@ -52,15 +60,54 @@ def _there(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Obj
         ) from error
 
 
+def _owning(cluster: Cluster, there: Iterable[tuple[Resource, Object]]) -> Iterator[str]:
+    """Owners at the top, also of kinds that are not listed."""
+    tops = _Tops(cluster)
+    for resource, each in there:
+        if objects.is_terminating(each):
+            continue
+        for kind, top in tops.of(each):
+            if not _is_run_s(top) and (resource in WORKLOADS or _by_people(top)):
+                yield f"{kind.kind} {objects.name(top)}"
+
+
+class _Tops:
+    """Reads each owner once. One that is gone or may not be read owns nothing here."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[str, list[tuple[Resource, Object]]] = {}
+
+    def of(self, obj: Object) -> list[tuple[Resource, Object]]:
+        """The owners that nothing owns."""
+        return [top for owner in _owners(obj) for top in self._above(owner, objects.namespace(obj))]
+
+    def _above(self, owner: Mapping[str, Any], namespace: str) -> list[tuple[Resource, Object]]:
+        uid = str(owner.get("uid"))
+        if uid not in self._known:
+            self._known[uid] = []  # an owner that owns itself ends here
+            self._known[uid] = self._read(owner, namespace)
+        return self._known[uid]
+
+    def _read(self, owner: Mapping[str, Any], namespace: str) -> list[tuple[Resource, Object]]:
+        try:
+            resource = self._cluster.resource(str(owner.get("apiVersion")), str(owner.get("kind")))
+            if not resource.namespaced:
+                return []
+            there = self._cluster.get(resource, str(owner.get("name")), namespace)
+        except ApiError:
+            return []
+        return self.of(there) if _owners(there) else [(resource, there)]
+
+
+def _owners(obj: Object) -> Sequence[Mapping[str, Any]]:
+    return objects.metadata(obj).get("ownerReferences") or ()
+
+
 def _is_run_s(obj: Object) -> bool:
-    """Created or restored by a run, owned by an object that is checked itself, or terminating."""
+    """Created or restored by a run, or terminating."""
     marks = {*objects.labels(obj), *(objects.metadata(obj).get("annotations") or {})}
-    return (
-        bool(objects.metadata(obj).get("ownerReferences"))
-        or objects.is_ours(obj)
-        or objects.is_terminating(obj)
-        or bool(marks & {RUN, RESTORE})
-    )
+    return objects.is_ours(obj) or objects.is_terminating(obj) or bool(marks & {RUN, RESTORE})
 
 
 def _by_people(obj: Object) -> bool:
