@@ -93,7 +93,8 @@ class Sentinel:
     )
     container: str = parameter("The container; the Pod's first by default.", default="")
     write: tuple[str, ...] = parameter(
-        "Command that prints the record as one line; it must not change it.",
+        "Command that stores the record, one line on its standard input, unchanged. If its Pod"
+        " leaves meanwhile, it runs again in the next one.",
         at_least=1,
         example="[tee, /data/sentinel]",
     )

@@ -208,7 +208,7 @@ def _read_sentinel(
     """The sentinel that a plan's application received before the snapshot must be there now.
     Data that `skip` left alone may be newer than any snapshot, and is not checked."""
     from resilience.backup.data.container_stream import ClusterExec
-    from resilience.backup.data.sentinel import require
+    from resilience.backup.data.sentinel import SentinelPod
     from resilience.backup.format.backup_clock import BorrowedClock
 
     plan, held = context.plan(restore.plan) if restore.plan else None, snapshot.manifest
@@ -216,11 +216,11 @@ def _read_sentinel(
         return
     if context.namespace in held.sentinels:
         clock = BorrowedClock(context.clock)
-        left = context.deadline - context.clock.monotonic()
-        require(
-            plan.sentinel, context.cluster, ClusterExec(context.cluster), target, snapshot.name,
-            clock=clock, within=left,
-        )  # fmt: skip
+        SentinelPod(
+            sentinel=plan.sentinel, cluster=context.cluster, exec=ClusterExec(context.cluster),
+            clock=clock, namespace=target,
+            within=max(0.0, context.deadline - context.clock.monotonic()),
+        ).require(snapshot.name)  # fmt: skip
         context.note(What.NOTE, f"the application returns the sentinel of {snapshot.name}")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import BadRequest
+from resilience.backup.format.errors import BackupError, BadRequest
+from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import PODS, Cluster, Object
 from resilience.kube import objects
 from resilience.kube.objects import is_finished, is_terminating
@@ -14,6 +17,9 @@ from resilience.kube.selectors import Selector
 
 READY_WITHIN = 120.0
 """Seconds that a command waits for a Pod to be ready."""
+
+TRIES = 3
+"""How often a command is started at most, if its Pods leave."""
 
 _PAUSE = 0.5
 _OURS = "app.kubernetes.io/managed-by"
@@ -54,6 +60,50 @@ def ready_in(
         if not late or clock.monotonic() >= until:
             return found, late
         clock.wait(_PAUSE)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyPod:
+    """The Pod of a namespace in which a command runs: the first ready one.
+
+    A Pod may leave (an eviction, a rollout) before the command has ended, or before it began. That
+    says nothing about the application, so the command runs again in the Pod that is ready next.
+    """
+
+    cluster: Cluster
+    clock: Clock
+    namespace: str
+    selector: Selector
+    within: float = READY_WITHIN
+
+    def run(self, command: Callable[[Object], T], not_ready: Callable[[str], BackupError]) -> T:
+        """The result of `command` with the Pod. `not_ready` makes the error of a namespace without
+        a ready Pod."""
+        for _ in range(TRIES - 1):
+            pod = self._awaited(not_ready)
+            try:
+                return command(pod)
+            except (ApiError, BackupError):
+                if not self._has_left(pod):
+                    raise
+        return command(self._awaited(not_ready))
+
+    def _awaited(self, not_ready: Callable[[str], BackupError]) -> Object:
+        until = self.clock.monotonic() + self.within
+        while not (pod := serving(self.cluster, self.namespace, self.selector)):
+            if self.clock.monotonic() >= until:
+                raise not_ready(f"no Pod {self.selector} is ready in {self.namespace} after "
+                                f"{self.within:.0f}s")  # fmt: skip
+            self.clock.wait(_PAUSE)
+        return pod
+
+    def _has_left(self, pod: Object) -> bool:
+        uid = objects.uid(pod)
+        now = self.cluster.list(PODS, self.namespace, labels=str(self.selector))
+        return not any(objects.uid(each) == uid and serves(each) for each in now)
 
 
 def has_any(cluster: Cluster, namespace: str, selector: Selector) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.catalog.staged_stream import free, staged
-from resilience.backup.data.command_pods import READY_WITHIN, container, ready_in, serving
+from resilience.backup.data.command_pods import READY_WITHIN, ReadyPod, container, ready_in
 from resilience.backup.data.container_stream import Counted, Exec, last_words, packed, proven
 from resilience.backup.format import layout
 from resilience.backup.format.backup_clock import Clock
@@ -28,8 +28,8 @@ from resilience.kube.selectors import Selector
 from resilience.model.inside import Dump
 
 _TIMEOUT = 6 * 3600.0
-_READY_WITHIN = 600.0
-_PAUSE = 0.5
+_LOADED_WITHIN = 600.0
+"""Seconds that a restored Pod may take until it is ready."""
 
 _NEEDED = "tee, wc, mkfifo, mktemp and sha256sum"
 _TOOLS = (
@@ -80,7 +80,17 @@ class Dumps:
             raise VolumeFailed(
                 f"dump {dump.name}: no Pod {dump.pods} exists in {', '.join(namespaces)}"
             )
-        return [self._one(files, namespace, pod, dump) for namespace, pod in pods.items()]
+        return [self._once(files, namespace, dump) for namespace in pods]
+
+    def _once(self, files: Files, namespace: str, dump: Dump) -> VolumeRecord:
+        return self._ready(namespace, dump.pods).run(
+            lambda pod: self._one(files, namespace, pod, dump),
+            lambda why: VolumeFailed(f"dump {dump.name}: {why}"),
+        )
+
+    def _ready(self, namespace: str, pods: Selector, within: float = READY_WITHIN) -> ReadyPod:
+        return ReadyPod(cluster=self.cluster, clock=self.clock, namespace=namespace,
+                        selector=pods, within=within)  # fmt: skip
 
     def _one(self, files: Files, namespace: str, pod: Object, dump: Dump) -> VolumeRecord:
         name = str(pod["metadata"]["name"])
@@ -117,7 +127,15 @@ class Dumps:
 
     def _load(self, snapshot: Snapshot, record: VolumeRecord, namespace: str) -> str:
         what = f"dump {record.claim} into {namespace}"
-        pod = self._awaited(namespace, Selector.parse(record.pods), what)
+        ready = self._ready(namespace, Selector.parse(record.pods), _LOADED_WITHIN)
+        return ready.run(
+            lambda pod: self._loaded(snapshot, record, namespace, pod, what),
+            lambda why: VolumeFailed(f"{what}: {why}"),
+        )
+
+    def _loaded(
+        self, snapshot: Snapshot, record: VolumeRecord, namespace: str, pod: Object, what: str
+    ) -> str:
         name, where = str(pod["metadata"]["name"]), container(pod, record.container, what)
         command = [*self._counting(namespace, name, where, "load"), *record.load]
         sent = Counted(lambda data: None)
@@ -159,14 +177,6 @@ class Dumps:
                 f"status {last_words(ended)}"
             )
         return ended.status == 0
-
-    def _awaited(self, namespace: str, pods: Selector, what: str) -> Object:
-        until = self.clock.monotonic() + _READY_WITHIN
-        while not (pod := serving(self.cluster, namespace, pods)):
-            if self.clock.monotonic() >= until:
-                raise VolumeFailed(f"{what}: no Pod {pods} is ready after {_READY_WITHIN:.0f}s")
-            self.clock.wait(_PAUSE)
-        return pod
 
 
 Load = Callable[[Snapshot, Targets], list[str]]

@@ -11,18 +11,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from resilience.backup.data.command_pods import READY_WITHIN, container, ready_in, serving
+from resilience.backup.data.command_pods import READY_WITHIN, ReadyPod, container, ready_in
 from resilience.backup.data.container_stream import Exec, last_words
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import SentinelFailed
-from resilience.cluster.interface import Cluster
+from resilience.cluster.interface import Cluster, Object
+from resilience.kube import objects
 from resilience.model.inside import Sentinel
 from resilience.model.masks import excerpt
 
 _TIMEOUT = 30.0
-_PAUSE = 0.2
 
 
 def line(snapshot: str, moment: datetime) -> str:
@@ -66,59 +67,54 @@ def homes(
     return tuple(found)
 
 
-def plant(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str, record: str) -> None:
-    """Write the record with the application's own command."""
-    _asked(sentinel, cluster, exec_, namespace, sentinel.write, stdin=record + "\n")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentinelPod:
+    """Writes and reads the sentinel of one namespace with the application's own commands. Its Pod
+    is waited for."""
 
+    sentinel: Sentinel
+    cluster: Cluster
+    exec: Exec
+    clock: Clock
+    namespace: str
+    within: float = READY_WITHIN
 
-def require(
-    sentinel: Sentinel,
-    cluster: Cluster,
-    exec_: Exec,
-    namespace: str,
-    snapshot: str,
-    *,
-    clock: Clock,
-    within: float,
-) -> None:
-    """`SentinelFailed` unless the application, once it is ready, returns the record of a
-    snapshot."""
-    until = clock.monotonic() + within
-    while not serving(cluster, namespace, sentinel.pods) and clock.monotonic() < until:
-        clock.wait(_PAUSE)
-    if problem := flaw(look(sentinel, cluster, exec_, namespace), snapshot):
-        raise SentinelFailed(f"sentinel of namespace {namespace}: {problem}")
+    def plant(self, record: str) -> None:
+        """Write the record."""
+        self._asked(self.sentinel.write, stdin=record + "\n")
 
+    def require(self, snapshot: str) -> None:
+        """`SentinelFailed` unless the application returns the record of a snapshot."""
+        if problem := flaw(self.look(), snapshot):
+            raise SentinelFailed(f"sentinel of namespace {self.namespace}: {problem}")
 
-def look(sentinel: Sentinel, cluster: Cluster, exec_: Exec, namespace: str) -> str:
-    """The record that the application returns now."""
-    return _asked(sentinel, cluster, exec_, namespace, sentinel.read)
+    def look(self) -> str:
+        """The record that the application returns now."""
+        return self._asked(self.sentinel.read)
 
-
-def _asked(
-    sentinel: Sentinel,
-    cluster: Cluster,
-    exec_: Exec,
-    namespace: str,
-    command: Sequence[str],
-    stdin: str = "",
-) -> str:
-    pod = serving(cluster, namespace, sentinel.pods)
-    if pod is None:
-        raise SentinelFailed(f"no Pod {sentinel.pods} is ready in namespace {namespace}")
-    name, said = str(pod["metadata"]["name"]), bytearray()
-    ended = exec_.run(
-        namespace,
-        name,
-        container(pod, sentinel.container, "sentinel"),
-        command,
-        stdin=[stdin.encode()] if stdin else None,
-        stdout=said.extend,
-        timeout=_TIMEOUT,
-    )
-    if ended.status != 0:
-        how = "never ended" if ended.status is None else f"ended with {ended.status}"
-        raise SentinelFailed(
-            f"sentinel: {' '.join(command)!r} in {namespace}/{name} {how}: {last_words(ended)}"
+    def _asked(self, command: Sequence[str], stdin: str = "") -> str:
+        pod = ReadyPod(cluster=self.cluster, clock=self.clock, namespace=self.namespace,
+                       selector=self.sentinel.pods, within=self.within)  # fmt: skip
+        return pod.run(
+            lambda pod: self._in(pod, command, stdin),
+            lambda why: SentinelFailed(f"sentinel: {why}"),
         )
-    return said.decode("utf-8", "replace")
+
+    def _in(self, pod: Object, command: Sequence[str], stdin: str) -> str:
+        name, said = objects.name(pod), bytearray()
+        ended = self.exec.run(
+            self.namespace,
+            name,
+            container(pod, self.sentinel.container, "sentinel"),
+            command,
+            stdin=[stdin.encode()] if stdin else None,
+            stdout=said.extend,
+            timeout=_TIMEOUT,
+        )
+        if ended.status != 0:
+            how = "never ended" if ended.status is None else f"ended with {ended.status}"
+            raise SentinelFailed(
+                f"sentinel: {' '.join(command)!r} in {self.namespace}/{name} {how}: "
+                f"{last_words(ended)}"
+            )
+        return said.decode("utf-8", "replace")

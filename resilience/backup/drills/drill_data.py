@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.data.container_stream import Exec
 from resilience.backup.data.dumps import Dumps, Load
-from resilience.backup.data.sentinel import look
+from resilience.backup.data.sentinel import SentinelPod
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.objects.mapping import Targets
@@ -50,7 +50,11 @@ def data(plan: Plan, cluster: Cluster, exec_: Exec, *, clock: Clock, name: str) 
     sentinel = plan.sentinel
 
     def read(namespace: str) -> str:
-        return look(sentinel, cluster, exec_, namespace) if sentinel else ""
+        if not sentinel:
+            return ""
+        return SentinelPod(
+            sentinel=sentinel, cluster=cluster, exec=exec_, clock=clock, namespace=namespace
+        ).look()
 
     return Data(
         volumes=TarVolumes(

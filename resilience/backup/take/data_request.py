@@ -11,7 +11,7 @@ from resilience.backup.data.command_pods import has_any, living
 from resilience.backup.data.container_stream import Exec
 from resilience.backup.data.dumps import Dumps
 from resilience.backup.data.hooks import around, wants_hooks
-from resilience.backup.data.sentinel import homes, line, plant
+from resilience.backup.data.sentinel import SentinelPod, homes, line
 from resilience.backup.data.volumes import TarVolumes
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.manifest import VolumeRecord
@@ -94,7 +94,10 @@ def with_data(
     def prepared() -> Iterator[None]:
         if inside.sentinel:
             for namespace in planted:
-                plant(inside.sentinel, cluster, exec_, namespace, line(request.name, clock.now()))
+                SentinelPod(
+                    sentinel=inside.sentinel, cluster=cluster, exec=exec_, clock=clock,
+                    namespace=namespace,
+                ).plant(line(request.name, clock.now()))  # fmt: skip
         with hooks():
             yield
 

@@ -30,7 +30,8 @@ from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.data_request import Inside, with_data
 from resilience.backup.take.scope import Scope
 from resilience.backup.take.snapshot import Request, create
-from resilience.cluster.interface import Object
+from resilience.cluster.errors import ServerTrouble
+from resilience.cluster.interface import PODS, Object
 from resilience.kube.selectors import Selector
 from resilience.model.inside import Dump, PlanHook, Sentinel
 from tests.backup.fakes import FakeClock, FakeCluster, shop
@@ -265,6 +266,38 @@ def test_the_control_also_changes_a_bit_of_the_data(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("resilience.backup.drills.negative_controls.verify", careless)
     assert unseen(snapshot) == ["a changed bit of its data"]
+
+
+class Leaving(Shell):
+    """Its first command finds no container: the Pod is leaving, and another one is ready."""
+
+    def __init__(self, cluster: FakeCluster) -> None:
+        super().__init__()
+        self.cluster, self.left = cluster, False
+
+    def run(self, namespace: str, pod: str, *more: Any, **options: Any) -> Ended:
+        if not self.left:
+            self.left = True
+            self.cluster.delete(PODS, pod, namespace)
+            self.cluster.put(PODS, database("db-2", namespace))
+            raise ServerTrouble(500, "container db is not running")
+        return super().run(namespace, pod, *more, **options)
+
+
+def test_a_dump_or_sentinel_whose_pod_leaves_is_the_next_ones(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    cluster = with_database()
+    sentinel = Sentinel(pods=DB, write=("tee", str(kept)), read=("cat", str(kept)))
+    made(Inside(sentinel=sentinel), Leaving(cluster), cluster)
+    assert flaw(kept.read_text(), "one") == ""
+    cluster = with_database()
+    store = made(dump("seq 9", f"cat > {kept}"), Leaving(cluster), cluster)
+    assert "db-2" in of(opened(store, "one"))[0].key
+    cluster = with_database()
+    Dumps(cluster=cluster, exec=Leaving(cluster), clock=FakeClock()).load(
+        opened(store, "one"), Targets()
+    )
+    assert kept.read_text() == "1\n2\n3\n4\n5\n6\n7\n8\n9\n"
 
 
 def hook(**more: object) -> PlanHook:
