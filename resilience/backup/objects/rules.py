@@ -95,12 +95,24 @@ def marks(obj: Object) -> Iterator[str]:
             del obj["metadata"][field]
 
 
-def foreground_finalizers(obj: Object) -> Iterator[str]:
-    """Remove finalizers that belong to a deletion in progress."""
+_IN_PROGRESS = frozenset(
+    {
+        "foregroundDeletion",
+        "orphan",
+        "snapshot.storage.kubernetes.io/pvc-as-source-protection",
+        "provisioner.storage.kubernetes.io/cloning-protection",
+    }
+)
+"""Of a deletion, of a snapshot of a claim, and of a clone of it."""
+
+
+def finalizers_of_the_moment(obj: Object) -> Iterator[str]:
+    """Remove finalizers of something that was in progress there: no one removes them here, so the
+    restored object could never be deleted."""
     held = obj["metadata"].get("finalizers")
     if held is None:
         return
-    kept = [each for each in held if each not in ("foregroundDeletion", "orphan")]
+    kept = [each for each in held if each not in _IN_PROGRESS]
     if kept != held:
         obj["metadata"]["finalizers"] = kept
         yield "/metadata/finalizers"
@@ -112,8 +124,9 @@ def chosen_addresses(obj: Object) -> Iterator[str]:
     spec = obj.get("spec") or {}
     if spec.get("clusterIP") != "None" and not is_written(obj, "spec", "clusterIP"):
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
-    if not is_written(obj, "spec", "healthCheckNodePort"):
-        yield from _drop(spec, ("healthCheckNodePort",), "/spec")
+    for field in ("healthCheckNodePort", "ipFamilies"):
+        if not is_written(obj, "spec", field):
+            yield from _drop(spec, (field,), "/spec")
     for number, port in enumerate(spec.get("ports") or ()):
         keys = {"port": port.get("port"), "protocol": port.get("protocol", "TCP")}
         if not is_written(obj, "spec", "ports", keys, "nodePort"):
@@ -126,14 +139,17 @@ def service_addresses(obj: Object) -> Iterator[str]:
     if spec.get("clusterIP") != "None":
         yield from _drop(spec, ("clusterIP", "clusterIPs"), "/spec")
     yield from _drop(spec, ("healthCheckNodePort",), "/spec")
+    if not is_written(obj, "spec", "ipFamilies"):
+        yield from _drop(spec, ("ipFamilies",), "/spec")
     for number, port in enumerate(spec.get("ports") or ()):
         yield from _drop(port, ("nodePort",), f"/spec/ports/{number}")
 
 
 def pod_placement(obj: Object) -> Iterator[str]:
-    """Remove the node, which the scheduler chooses, and what is computed from the priority
-    class."""
-    yield from _drop(obj.get("spec"), ("nodeName", "priority", "preemptionPolicy"), "/spec")
+    """Remove the node, which the scheduler chooses, and what is computed from the priority class
+    and the runtime class: the target's may have other values, and then refuses these."""
+    computed = ("nodeName", "priority", "preemptionPolicy", "overhead")
+    yield from _drop(obj.get("spec"), computed, "/spec")
 
 
 def debug_containers(obj: Object) -> Iterator[str]:
@@ -332,15 +348,15 @@ RULES: tuple[Rule, ...] = (
     Rule("status", frozenset(), "strategy PrepareForCreate of each kind", status),
     Rule("marks of a restore", frozenset(), "velero.io labels; ours", marks),
     Rule(
-        "finalizers of a deletion",
+        "finalizers of the moment",
         frozenset(),
-        "pkg/controller/garbagecollector",
-        foreground_finalizers,
+        "pkg/controller/garbagecollector; external-snapshotter and external-provisioner",
+        finalizers_of_the_moment,
     ),
     Rule(
         "Pod placement",
         frozenset({"Pod"}),
-        "pkg/scheduler; plugin/pkg/admission/priority",
+        "pkg/scheduler; plugin/pkg/admission/priority and runtimeclass",
         pod_placement,
     ),
     Rule(
@@ -444,7 +460,7 @@ def leave_allocated(live: Object, wanted: Object) -> None:
     if identity(live) != "Service":
         return
     mine, theirs = wanted.get("spec") or {}, live.get("spec") or {}
-    for key in ("clusterIP", "clusterIPs", "healthCheckNodePort"):
+    for key in ("clusterIP", "clusterIPs", "healthCheckNodePort", "ipFamilies"):
         if key not in mine:
             theirs.pop(key, None)
     chosen = {_port(each) for each in mine.get("ports") or () if "nodePort" in each}

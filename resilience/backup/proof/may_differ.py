@@ -50,7 +50,9 @@ class AllowedDifference:
             return False
         if (self.only and not self.only(recorded)) or (self.now and not self.now(was, now)):
             return False
-        return not (self.unless_written and is_written(recorded, *_steps(recorded, parts)))
+        return not (
+            self.unless_written and is_written(recorded, *_steps(recorded, parts[: len(wanted)]))
+        )
 
 
 def _steps(recorded: Object, parts: tuple[str, ...]) -> Iterator[Step]:
@@ -134,12 +136,14 @@ LIST: tuple[AllowedDifference, ...] = (
         for field in ("clusterIP", "clusterIPs")
     ),
     AllowedDifference("Service", "spec/healthCheckNodePort", _ALLOCATED, unless_written=True),
+    AllowedDifference("Service", "spec/ipFamilies", _ALLOCATED, unless_written=True),
     AllowedDifference("Service", "spec/ports/*/nodePort", _ALLOCATED, unless_written=True),
     AllowedDifference("Pod", "spec/nodeName", "chosen by the scheduler"),
     *(
         AllowedDifference("Pod", f"spec/{field}", "computed from the priority class")
         for field in ("priority", "preemptionPolicy")
     ),
+    AllowedDifference("Pod", "spec/overhead", "computed from the runtime class"),
     *(
         AllowedDifference("PersistentVolumeClaim", f"metadata/annotations/{name}", _BOUND)
         for name in (
@@ -207,7 +211,10 @@ LIST: tuple[AllowedDifference, ...] = (
 STATUS = AllowedDifference(ANY, "status", "written by controllers, in a subresource of its own")
 
 _FINALIZERS = AllowedDifference(
-    ANY, "metadata/finalizers", "foregroundDeletion and orphan belong to a deletion in progress"
+    ANY, "metadata/finalizers", "a deletion, a snapshot or a clone was in progress"
+)
+_PASSING = re.compile(
+    r"foregroundDeletion|orphan|.*/pvc-as-source-protection|.*/cloning-protection"
 )
 _ACCOUNT_SECRETS = AllowedDifference(
     "ServiceAccount", "secrets", "names of Secrets that controllers generate"
@@ -228,7 +235,7 @@ def comparable(obj: Object) -> tuple[Object, list[AllowedDifference]]:
     mine, used = copy.deepcopy(obj), list[AllowedDifference]()
     metadata = mine["metadata"]
     held = metadata.get("finalizers") or []
-    kept = [each for each in held if each not in ("foregroundDeletion", "orphan")]
+    kept = [each for each in held if not _PASSING.fullmatch(each)]
     if kept != held:
         metadata["finalizers"] = kept
         used.append(_FINALIZERS)

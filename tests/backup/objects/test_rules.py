@@ -41,13 +41,25 @@ def test_an_object_that_has_none_of_a_rules_fields_stays_as_it_is(rule: str, not
     [
         (["foregroundDeletion", "keep.example.com"], ["keep.example.com"], True),
         (["orphan"], [], True),
+        (
+            [
+                "snapshot.storage.kubernetes.io/pvc-as-source-protection",
+                "provisioner.storage.kubernetes.io/cloning-protection",
+                "kubernetes.io/pvc-protection",
+            ],
+            ["kubernetes.io/pvc-protection"],
+            True,
+        ),
         (["keep.example.com"], ["keep.example.com"], False),
     ],
 )
 def test_only_finalizers_of_a_deletion_are_removed(held: Any, left: Any, touched: bool) -> None:
-    after, pointers = applied("foreground_finalizers", thing(metadata={"finalizers": held}))
+    after, pointers = applied("finalizers_of_the_moment", thing(metadata={"finalizers": held}))
     assert after["metadata"]["finalizers"] == left
     assert pointers == (["/metadata/finalizers"] if touched else [])
+    assert comparable(thing(metadata={"finalizers": held}))[0]["metadata"].get("finalizers") == (
+        left or None
+    )
 
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])
@@ -328,6 +340,7 @@ def test_only_a_token_secret_loses_what_is_filled_in_again(kind: str, data: Any,
 
 SERVICE: dict[str, Any] = {
     "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "healthCheckNodePort": 32000,
+    "ipFamilies": ["IPv4"],
     "ports": [{"port": 80, "nodePort": 31234}],
 }  # fmt: skip
 
@@ -340,8 +353,31 @@ def test_allocated_addresses_go_and_headless_is_a_choice(rule: str, headless: bo
     assert after["spec"].get("clusterIP") == ("None" if headless else None)
     assert ("clusterIPs" in after["spec"]) is headless
     assert after["spec"]["ports"] == [{"port": 80}]
-    assert "healthCheckNodePort" not in after["spec"]
+    assert not {"healthCheckNodePort", "ipFamilies"} & after["spec"].keys()
     assert "/spec/ports/0/nodePort" in pointers
+
+
+def test_what_was_computed_for_a_pod_is_computed_again() -> None:
+    """An API server refuses an overhead that is not its runtime class's."""
+    spec = {"nodeName": "n", "priority": 5, "preemptionPolicy": "Never", "overhead": {"cpu": "1"}}
+    after, pointers = applied("pod_placement", thing(spec={**spec, "runtimeClassName": "kata"}))
+    assert after["spec"] == {"runtimeClassName": "kata"}
+    assert len(pointers) == 4
+    assert not compared(thing(spec=spec), thing(spec={}), LIST).differences
+
+
+@pytest.mark.parametrize("rule", ["chosen_addresses", "service_addresses"])
+def test_a_family_that_a_client_wrote_stays(rule: str) -> None:
+    """The API server takes the first of its own where none is named, and refuses one it lacks."""
+    owned = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:ipFamilies": {}}}}
+    service = thing("Service", metadata={"managedFields": [owned]}, spec=SERVICE)
+    after, _ = applied(rule, service)
+    assert after["spec"]["ipFamilies"] == ["IPv4"]
+    lost = copy.deepcopy(after)
+    lost["spec"]["ipFamilies"] = ["IPv6"]
+    assert compared(service, lost, LIST).differences
+    allocated = thing("Service", spec=SERVICE)
+    assert not compared(allocated, applied(rule, allocated)[0], LIST).differences
 
 
 @pytest.mark.parametrize("field", ["clusterIP", "healthCheckNodePort"])
@@ -355,7 +391,7 @@ def test_an_address_or_a_port_that_a_client_wrote_stays(field: str) -> None:
     after, pointers = applied("chosen_addresses", thing("Service", metadata=meta, spec=SERVICE))
     assert after["spec"].get(field) == SERVICE[field]
     assert f"/spec/{field}" not in pointers
-    assert len(pointers) == (2 if field == "clusterIP" else 3)
+    assert len(pointers) == (3 if field == "clusterIP" else 4)
 
 
 def test_each_way_to_treat_addresses_has_its_own_rule_and_all_others() -> None:
