@@ -61,7 +61,7 @@ def reverted(
     # Items are restored in order, so that each gets its former position.
     back = [each for each in made if each.at >= 0 and each.was is not ABSENT]
     for change in [*(each for each in reversed(made) if each not in back), *back]:
-        value = _get(found, change.path)
+        value = value_at(found, change.path)
         if same(value, change.was) or _holds_more(change, value):
             continue
         ours = same(value, change.set) or (not exact and not differs(change.set, value))
@@ -79,7 +79,8 @@ def _holds_more(change: Change, value: Any) -> bool:
     return made and isinstance(value, dict | list) and bool(value)
 
 
-def _get(obj: Any, path: tuple[Step, ...]) -> Any:
+def value_at(obj: Any, path: tuple[Step, ...]) -> Any:
+    """The value there; ABSENT without one, WITHOUT_ITEM if the item that held it is gone."""
     for place, step in enumerate(path, 1):
         if isinstance(step, str):
             obj = obj.get(step, ABSENT) if isinstance(obj, dict) else ABSENT

@@ -3,8 +3,9 @@
 `change` records each field with its prior and its new value before anything is sent, and sends the
 write with the version that it is based on: a write by others at the same moment is never mistaken
 for the run's. A change that could not be reverted (`one_way`) is not made. `undo` reverts the
-fields that still have the run's value. Fields that someone else has changed since are kept;
-`ChangedSince` names them, and `recover --force` reverts them as well.
+fields that still have the run's value. Fields that someone else has changed since, or has asked for
+as they are (`claimed`), are kept; `ChangedSince` names them, and `recover --force` reverts them as
+well.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from resilience.actions.shared import retained_keys
-from resilience.actions.undo import one_way, stuck_pods
+from resilience.actions.undo import claimed, one_way, stuck_pods
 from resilience.actions.undo.changed_fields import Change, changes, content, laid_over, same
 from resilience.actions.undo.reverted_fields import reverted, shown
 from resilience.cluster.errors import (
@@ -160,7 +161,10 @@ class _Write:
     def _note(self, before: Object, after: Object, *, exact: bool) -> None:
         if not self._text:
             return
-        made = [each.data() for each in changes(content(before), content(after))]
+        made = [
+            each.data() | ({"declared": True} if claimed.is_declared(before, each) else {})
+            for each in changes(content(before), content(after))
+        ]
         data = self._record | {
             "resource": described(self._resource),
             "namespace": objects.namespace(before),
@@ -285,7 +289,8 @@ def _taken_back(
     there: Object, data: Mapping[str, Any], *, force: bool
 ) -> tuple[Object, Sequence[str]]:
     """The object without the run's changes, and a text for each change that stays."""
-    made = [Change.of(each) for each in data["fields"]]
+    theirs = [] if force else _claims(there, data)
+    made = [Change.of(each) for each in data["fields"] if each not in [one for one, _ in theirs]]
     if data.get("mark") and objects.annotation(there, RUN) != data["run"] and not force:
         made = [each for each in made if each.path[-1] != RUN]
         new, kept = reverted(there, made)
@@ -293,4 +298,16 @@ def _taken_back(
         reason = "it no longer has the mark of this run"
         return there, [*map(str, kept), *(f"{reason}, and {text}" for text in held)]
     new, kept = reverted(there, made, exact=bool(data.get("exact")), force=force)
-    return new, [str(each) for each in kept]
+    return new, [*map(str, kept), *(text for _, text in theirs)]
+
+
+def _claims(there: Object, data: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    """Fields that someone else has asked for as the run set them, each with a text."""
+    found = []
+    for field in data["fields"]:
+        who = claimed.by_others(there, field, subresource=str(data.get("subresource") or ""))
+        if who:
+            change = Change.of(field)
+            text = f"{change.name} is {shown(change.set)}, as this run set it, and {who} asked for"
+            found.append((field, f"{text} the same since (before: {shown(change.was)})"))
+    return found
