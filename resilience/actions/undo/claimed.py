@@ -2,7 +2,7 @@
 image, for instance. Then the value is theirs, and its undo would take their release back. Pure.
 
 A write that changes a field takes it from all other managers (server-side apply's `managedFields`),
-so whoever owns it beside the run has asked for it since. `kubectl apply` of a value that is there
+so another owner of it has asked for it since. `kubectl apply` of a value that is there
 already leaves no trace but in its annotation.
 """
 
