@@ -77,6 +77,11 @@ class ApiError(Exception):
         """The continue token that a 410 on an expired list offers."""
 
 
+class NoAnswerYet(ApiError):
+    """A webhook is being asked about a controller's write, which is tried again: no failure, and
+    nothing to tell anyone."""
+
+
 class Clock(Protocol):
     """Time as an argument. The sandbox's `--time-scale` and the tests' virtual time are clocks."""
 

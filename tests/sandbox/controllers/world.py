@@ -15,7 +15,7 @@ from typing import Any
 from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.controllers.manager import CONTROLLERS, Manager
 from resilience.sandbox.host.sandbox_clock import VirtualClock, stamp, stamp_micro
-from resilience.sandbox.kube.api import Change, Obj, Resource
+from resilience.sandbox.kube.api import ApiError, Change, Obj, Resource
 from resilience.sandbox.reconcile.controller_context import Controller
 
 CONDITIONS = ("MemoryPressure", "DiskPressure", "PIDPressure")
@@ -85,6 +85,17 @@ class World:
             metadata.setdefault("namespace", namespace)
         base = {"apiVersion": kind.api_version, "kind": kind.kind}
         return self.api.create(kind, {**base, **body, "metadata": metadata})
+
+    def refuse(self, plural: str, *answers: ApiError) -> None:
+        """The next creations of this kind are answered so, then as usual."""
+        usual, left = self.api.create, list(answers)
+
+        def create(resource: Resource, obj: Obj, **more: Any) -> Obj:
+            if resource.plural == plural and left:
+                raise left.pop(0)
+            return usual(resource, obj, **more)
+
+        self.api.create = create  # type: ignore[method-assign]
 
     def get(self, plural: str, name: str, namespace: str = "default") -> Obj:
         """One object; 404 as from the API."""

@@ -16,7 +16,7 @@ from resilience.sandbox.apiserver.webhooks import hook_conditions, hook_reviews
 from resilience.sandbox.apiserver.webhooks.hook_calls import Caller, HookUnreachable
 from resilience.sandbox.apiserver.webhooks.hook_matching import GROUP, Attempt, Hook, concerns
 from resilience.sandbox.apiserver.webhooks.unanswered import Unanswered, settled
-from resilience.sandbox.kube.api import ApiError, Change, Obj
+from resilience.sandbox.kube.api import ApiError, Change, NoAnswerYet, Obj
 from resilience.sandbox.kube.call import SYSTEM, Call
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class AdmissionHooks:
         if missing.mark not in self._asking:
             task = asyncio.get_running_loop().create_task(self._ask_for_controllers(missing))
             self._asking[missing.mark] = task
-        return ApiError(503, "ServiceUnavailable", f"waiting for {missing.name}")
+        return NoAnswerYet(503, "ServiceUnavailable", f"waiting for {missing.name}")
 
     async def _ask_for_controllers(self, missing: Unanswered) -> None:
         mark = missing.mark

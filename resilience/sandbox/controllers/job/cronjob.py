@@ -12,7 +12,7 @@ from typing import Any
 from resilience.sandbox.controllers.job.completion_plan import is_finished
 from resilience.sandbox.controllers.job.cron_expression import ScheduleError, parse
 from resilience.sandbox.controllers.job.cronjob_starts import MANY, Due, due, to_forget
-from resilience.sandbox.controllers.podsets.pod_creation import is_namespace_terminating
+from resilience.sandbox.controllers.podsets.pod_creation import is_namespace_terminating, is_told
 from resilience.sandbox.kube.api import ApiError, Obj
 from resilience.sandbox.kube.object_edits import (
     controller_reference,
@@ -140,9 +140,10 @@ class CronJobController(Controller):
         except ApiError as error:
             if error.reason == "AlreadyExists":
                 return self.api.find(self.jobs, metadata["namespace"], metadata["name"])
-            if not is_namespace_terminating(error):
+            if is_told(error):
                 text = f"Error creating job: {error.message}"
                 self.event(cronjob, "FailedCreate", text, warning=True)
+            if not is_namespace_terminating(error):
                 raise
             return None
         self.event(cronjob, "SuccessfulCreate", f"Created job {made['metadata']['name']}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from resilience.sandbox.kube.api import ApiError, Obj
+from resilience.sandbox.kube.api import ApiError, NoAnswerYet, Obj
 from resilience.sandbox.kube.object_edits import key_of, uid_of
 from resilience.sandbox.reconcile.controller_context import Controller
 
@@ -31,6 +31,11 @@ def is_namespace_terminating(error: ApiError) -> bool:
     """Whether a create was refused because the namespace is terminating."""
     causes = error.details.get("causes") or ()
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+
+
+def is_told(error: ApiError) -> bool:
+    """Whether an Event says that a create was refused."""
+    return not is_namespace_terminating(error) and not isinstance(error, NoAnswerYet)
 
 
 def slow_start(count: int, create: Callable[[], None], exhausted: Callable[[], bool]) -> Batch:
@@ -64,7 +69,7 @@ def create_pods(controller: Controller, owner: Obj, makers: Iterable[Callable[[]
         try:
             made = controller.api.create(pods, pending.pop()())
         except ApiError as error:
-            if not is_namespace_terminating(error):
+            if is_told(error):
                 text = f"Error creating: {error.message}"
                 controller.event(owner, "FailedCreate", text, warning=True)
             raise

@@ -20,7 +20,7 @@ from resilience.sandbox.controllers.replicaset.replica_plan import (
     difference,
     status_of,
 )
-from resilience.sandbox.kube.api import ApiError, Change, Obj
+from resilience.sandbox.kube.api import ApiError, Change, NoAnswerYet, Obj
 from resilience.sandbox.kube.object_edits import (
     controller_of,
     is_deleting,
@@ -128,8 +128,14 @@ class ReplicaSetController(ClaimingController):
 
     def _report(self, rs: Obj, counts: Counts, wanted: int, error: ApiError | None) -> None:
         failure = None
-        if error is not None:
+        if error is not None and (_is_known(rs) or not isinstance(error, NoAnswerYet)):
             failure = ("FailedCreate" if wanted > 0 else "FailedDelete", error.message)
         status = self.shown(status_of(rs, counts, failure, self.clock.now()))
         if status != rs.get("status"):
             self.api.update(self.kind, with_status(rs, status), "status")
+
+
+def _is_known(rs: Obj) -> bool:
+    """Whether its status says already that its Pods are refused."""
+    conditions = (rs.get("status") or {}).get("conditions") or ()
+    return any(entry.get("type") == "ReplicaFailure" for entry in conditions)

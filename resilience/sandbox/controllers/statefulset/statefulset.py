@@ -8,7 +8,7 @@ from __future__ import annotations
 from resilience.sandbox.controllers.podsets.adoption import adopt, release
 from resilience.sandbox.controllers.podsets.claiming import ClaimingController
 from resilience.sandbox.controllers.podsets.controller_revisions import Revisions, template_of
-from resilience.sandbox.controllers.podsets.pod_creation import is_namespace_terminating
+from resilience.sandbox.controllers.podsets.pod_creation import is_namespace_terminating, is_told
 from resilience.sandbox.controllers.statefulset.ordinal_plan import (
     OrdinalStep,
     Plan,
@@ -124,7 +124,7 @@ class StatefulSetController(ClaimingController):
                 self.pods, pod_of(owner, self.kind, step.ordinal, template, step.revision)
             )
         except ApiError as error:
-            if error.reason == "AlreadyExists" or is_namespace_terminating(error):
+            if error.reason == "AlreadyExists" or not is_told(error):
                 raise
             text = f"create Pod {pod_name} in StatefulSet {name} failed error: {error.message}"
             self.event(owner, "FailedCreate", text, warning=True)

@@ -12,7 +12,7 @@ from resilience.sandbox.controllers.job.completion_indexes import needed, parse,
 from resilience.sandbox.controllers.job.completion_plan import back_off
 from resilience.sandbox.controllers.job.cronjob_starts import due
 from resilience.sandbox.host.sandbox_clock import stamp
-from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.api import ApiError, NoAnswerYet, Obj
 from resilience.sandbox.kube.object_edits import condition
 from tests.sandbox.controllers.world import World, template
 
@@ -285,6 +285,15 @@ def test_jobs_start_on_schedule_under_the_minutes_name(world: World) -> None:
     found = world.get("cronjobs.batch", "tick")
     assert [a["name"] for a in found["status"]["active"]] == [f"tick-{minute}"]
     assert found["status"]["lastScheduleTime"] == stamp(minute * 60)
+
+
+def test_a_webhook_that_is_asked_about_a_job_has_refused_nothing(world: World) -> None:
+    denied = ApiError(403, "Forbidden", "denied by the webhook")
+    world.refuse("jobs", NoAnswerYet(503, "ServiceUnavailable", "waiting for webhook"), denied)
+    world.create("cronjobs.batch", a_cronjob())
+    world.run(305)
+    assert len(jobs(world)) == 1
+    assert world.events("FailedCreate", "tick") == [f"Error creating job: {denied.message}"]
 
 
 def test_forbid_does_not_start_beside_a_running_job(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.sandbox.controllers.podsets.pod_creation import slow_start
-from resilience.sandbox.kube.api import ApiError, Obj
+from resilience.sandbox.kube.api import ApiError, NoAnswerYet, Obj
 from tests.sandbox.controllers.world import World, pod, replicaset
 
 SETS = "replicasets.apps"
@@ -150,6 +150,34 @@ def test_a_refused_creation_is_a_condition_and_an_event_and_is_retried(world: Wo
     world.run(5)
     assert len(world.pods()) == 3
     assert "conditions" not in world.get(SETS, "web")["status"]
+
+
+ASKING = NoAnswerYet(503, "ServiceUnavailable", "waiting for webhook")
+DENIED = ApiError(403, "Forbidden", "denied by the webhook")
+
+
+ENDING = ApiError(403, "Forbidden", "it ends", details={
+    "causes": [{"reason": "NamespaceTerminating"}]})  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [ASKING, ENDING])
+def test_a_webhook_that_is_being_asked_or_a_namespace_that_ends_is_not_told(
+    world: World, answer: ApiError
+) -> None:
+    world.refuse("pods", answer)
+    world.create(SETS, replicaset(replicas=1))
+    world.run(3)
+    assert world.events("FailedCreate", "web") == []
+    assert world.pods() or answer is ENDING
+
+
+def test_what_it_answered_stays_told_while_it_is_asked_again(world: World) -> None:
+    world.refuse("pods", ASKING, DENIED, *[ASKING] * 20)
+    world.create(SETS, replicaset(replicas=1))
+    world.run(3)
+    [condition] = world.get(SETS, "web")["status"]["conditions"]
+    assert condition["message"] == DENIED.message
+    assert world.events("FailedCreate", "web") == [f"Error creating: {DENIED.message}"]
 
 
 def test_a_replicaset_in_deletion_makes_no_more_pods(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.kube.api import Obj
+from resilience.sandbox.kube.api import ApiError, NoAnswerYet, Obj
 from tests.sandbox.controllers.world import World, template
 
 KIND = "statefulsets.apps"
@@ -258,3 +258,11 @@ def test_creations_are_told_in_events(world: World) -> None:
     assert world.events("SuccessfulCreate", "db") == [
         "create Pod db-0 in StatefulSet db successful"
     ]
+
+
+def test_a_webhook_that_is_being_asked_has_refused_nothing(world: World) -> None:
+    denied = ApiError(403, "Forbidden", "denied by the webhook")
+    world.refuse("pods", NoAnswerYet(503, "ServiceUnavailable", "waiting for webhook"), denied)
+    running(world, 1)
+    said = f"create Pod db-0 in StatefulSet db failed error: {denied.message}"
+    assert world.events("FailedCreate", "db") == [said]
