@@ -56,6 +56,8 @@ class Recovery:
     restarted: float | None = None
     """When a container of a Pod that serves now was last started again, not counting the action's
     own crash; None if none was."""
+    idle: bool = False
+    """Whether none of the victims served at the time of the action, so that it took nothing."""
 
     @property
     def vain(self) -> bool:
@@ -86,8 +88,11 @@ class Recovery:
             return f"{self.workload} is bound to a node that is down: none has to come back"
         if self.vain:
             return f"{self.workload} had no serving Pod before: none has to come back"
+        kept = f"{self.workload} kept its {many(self.due, 'serving Pod')}"
         if self.seconds == 0:
-            return f"{self.workload} kept its {many(self.due, 'serving Pod')}"
+            return kept
+        if self.idle:
+            return f"{kept}: no victim served"
         if self.doubtful:
             span = f"between {self.fewest:.2f}s and {self.seconds:.2f}s"
             return f"{self.workload} recovered after {span} (the API server did not answer then)"
@@ -192,6 +197,7 @@ class _Harm:
             stranded=len(self._stranded & self._served),
             unready=tuple(pod for pod in self._mine() if not readiness.serves(pod)),
             restarted=max(self._restarts(), default=None),
+            idle=not any(victim.uid in self._served for victim in self._victims),
         )
 
     def _due(self, before: int, moment: float) -> int:

@@ -18,6 +18,9 @@ from resilience.report.tones import tone
 WIDTH = 100
 """Columns, if the terminal does not report any."""
 
+NORMAL, REAL_TIME = "normal", "real time"
+"""Priorities of a prober, as `resilience.probes.agent.privilege` calls them."""
+
 LEAST = 40
 """With fewer columns than this nothing is wrapped: the terminal's own wrapping is as readable."""
 
@@ -106,5 +109,31 @@ def _advice(records: Sequence[RunRecord]) -> str:
     text = f"{' and '.join(where)} {were} too busy to measure {many(len(busy), 'scenario')}. "
     return (
         f"{text[0].upper()}{text[1:]}This says nothing about the service: run again with fewer "
-        "other processes there (--lf), or lower `rate`."
+        f"other processes there (--lf), or lower `rate`{_real_time(busy)}."
     )
+
+
+def _real_time(busy: Sequence[RunRecord]) -> str:
+    """What the target can do, or could not, for the priority of a late prober in a Pod."""
+    taken = {each for record in busy if _in_pod(record) for each in _priorities(record)}
+    if NORMAL in taken:
+        return ", or set `real_time_prober = true` in the target"
+    if taken - {REAL_TIME}:
+        return (
+            ". `real_time_prober` was not granted: the kernel there gives Pods no real time "
+            "(RT_GROUP_SCHED)"
+        )
+    return ""
+
+
+def _in_pod(record: RunRecord) -> bool:
+    return any(finding.evidence and finding.evidence.where for finding in record.findings)
+
+
+def _priorities(record: RunRecord) -> Iterator[str]:
+    """What the probers say, each of several agents for itself."""
+    for probe in record.probes:
+        prober = probe.facts.get("prober") or {}
+        for each in (prober, *prober.get("agents", ())):
+            if taken := each.get("priority"):
+                yield taken

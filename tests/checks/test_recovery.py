@@ -232,6 +232,16 @@ def test_where_none_served_before_none_has_to_come_back() -> None:
     assert found.text == "deployment/web had no serving Pod before: none has to come back"
 
 
+def test_victims_that_did_not_serve_took_nothing_that_had_to_come_back() -> None:
+    sick, dying = change(9.0, pod("a", ready=False)), change(10.1, pod("a", dying=True))
+    assert recovery([sick, dying], victim("a")).text == (
+        "deployment/web kept its 2 serving Pods: no victim served"
+    )
+    both = [sick, dying, change(10.1, pod("b", dying=True)), change(11.0, pod("n"))]
+    both = [*both, change(11.0, pod("m"))]
+    assert recovery(both, victim("a"), victim("b")).text == "deployment/web recovered in 1.00s"
+
+
 def test_a_sick_victim_beside_healthy_ones_leaves_those_to_be_counted() -> None:
     sick = WatchEvent("ADDED", pod("s", ready=False), 1.0)
     struck = victim("s", fate=Fate.RESTARTED)

@@ -94,10 +94,12 @@ def test_pages_follow_each_other_and_say_what_remains(cluster: Cluster) -> None:
 
 
 def test_a_full_list_counts_what_a_page_leaves_out(cluster: Cluster) -> None:
+    """Besides these five there are ConfigMaps that controllers publish in every namespace."""
     some_maps(cluster, 5)
-    cluster.until("configmaps", lambda found: "kube-root-ca.crt" in found)
-    answer = cluster.request("GET", cluster.path("configmaps"), limit=2)
-    assert answer.body["metadata"]["remainingItemCount"] == 4
+    page = cluster.request("GET", cluster.path("configmaps"), limit=2).body
+    token = page["metadata"]["continue"]
+    rest = cluster.request("GET", cluster.path("configmaps"), **{"continue": token}).body
+    assert page["metadata"]["remainingItemCount"] == len(rest["items"]) >= 3
 
 
 def test_a_merge_patch_removes_with_null(cluster: Cluster) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from resilience.model.report import RunRecord
 from resilience.model.samples import Answer
 from resilience.model.scenario import Objective
 from resilience.model.values import Availability
 from resilience.model.verdict import Finding, Outcome, Reason, Result
+from resilience.probes.agent import privilege
 from resilience.probes.judge import Observed, judge
 from resilience.report import summary
 from tests.report.made import INTERVAL, record, samples
@@ -79,6 +82,33 @@ def test_a_machine_that_was_too_busy_is_told_once_for_all_scenarios() -> None:
     *_, advice = text(late, replace(late, findings=[apart]))
     assert advice.startswith("Node n-2 and this host were too busy to measure 2 scenarios")
     assert not any("too busy" in line for line in text(record()))
+
+
+IN_TARGET = "lower `rate`, or set `real_time_prober = true` in the target."
+NOT_GRANTED = (
+    "or lower `rate`. `real_time_prober` was not granted: the kernel there gives Pods no real time "
+    "(RT_GROUP_SCHED)."
+)
+
+
+@pytest.mark.parametrize(("where", "prober", "told"), [
+    ("node n-2", {"priority": privilege.NORMAL}, IN_TARGET),
+    ("node n-2", {"priority": "nice -10"}, NOT_GRANTED),
+    ("node n-2", {"priority": privilege.REAL_TIME}, "or lower `rate`."),
+    ("node n-2", {}, "or lower `rate`."),
+    ("nodes", {"agents": [{"priority": privilege.REAL_TIME}, {"priority": "normal"}]}, IN_TARGET),
+    ("", {"priority": privilege.NORMAL}, "or lower `rate`."),
+])  # fmt: skip
+def test_the_advice_knows_the_priority_of_a_late_prober_in_a_pod(
+    where: str, prober: dict[str, object], told: str
+) -> None:
+    late = busy(record(broken=False))
+    (finding,) = late.findings
+    assert finding.evidence is not None
+    apart = replace(finding, evidence=replace(finding.evidence, where=where))
+    probes = [replace(each, facts={**each.facts, "prober": prober}) for each in late.probes]
+    *_, advice = text(replace(late, findings=[apart], probes=probes))
+    assert advice.endswith(told)
 
 
 def test_pods_that_waited_for_a_cpu_are_the_same_advice() -> None:

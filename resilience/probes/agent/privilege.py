@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 NICE = -10
+NORMAL, REAL_TIME = "normal", "real time"
 REAL_TIME_RATE = 1000  # requests a second, a fifth of one processor
 
 
@@ -21,11 +22,11 @@ def take_priority(rate: float) -> str:
         except OSError:
             pass  # this needs CAP_SYS_NICE or RLIMIT_RTPRIO
         else:
-            return "real time"
+            return REAL_TIME
     try:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     except OSError:
-        return "normal"  # this needs CAP_SYS_NICE or RLIMIT_NICE
+        return NORMAL  # this needs CAP_SYS_NICE or RLIMIT_NICE
     return f"nice {NICE}"
 
 

@@ -126,10 +126,12 @@ class Fleet:
 
     @property
     def where(self) -> str:
-        """The nodes of the agents."""
+        """The nodes of the agents; one of them was late."""
         nodes = sorted({agent.node for agent in self._log.agents})
+        if len(nodes) == 1:
+            return f"node {nodes[0]}"
         named = f"Job {self._site.namespace}/{self._site.name}"
-        return f"nodes {', '.join(nodes)}" if nodes else f"the nodes of {named}"
+        return f"one of the nodes {', '.join(nodes) or f'of {named}'}"
 
     @property
     def waiting(self) -> str:
