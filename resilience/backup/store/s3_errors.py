@@ -47,7 +47,8 @@ _CHECKSUM = re.compile(r"checksum|sha256mismatch|x-amz-trailer|MissingContentLen
 """Words of stores that do not know the checksums which newer clients add, or their form as a
 trailer after the body."""
 WITHOUT = "checksums=when_required"
-_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge"}
+_FULL = {"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage"}
+_TOO_LARGE = {"EntityTooLarge", "RequestEntityTooLarge", "MaxMessageLengthExceeded"}
 CONTENDED = frozenset({"ConditionalRequestConflict", "OperationAborted"})
 """Codes of a write that another one to the same key prevented: whether the key exists is open."""
 
@@ -120,6 +121,11 @@ def _translated(url: str, key: str, answer: dict[str, Any], operation: str = "")
         return Missing(f"{url}: {key} does not exist")
     if code in _FULL or status == 507:
         return StoreFull(f"{url}: no space left while writing {key}; nothing of it is visible")
+    if code in _TOO_LARGE or status == 413:
+        return StoreRefused(
+            f"{url}: {_at(key)}the store, or a proxy before it, accepts no request of this size "
+            f"({words or code}); allow 64 MiB (nginx: client_max_body_size)"
+        )
     if "Content-MD5" in words:
         return StoreRefused(f"{url}: {_at(key)}a bucket with Object Lock requires a checksum for "
                             f"each write ({words})")  # fmt: skip

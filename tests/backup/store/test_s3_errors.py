@@ -100,6 +100,15 @@ def test_a_refusal_that_is_about_one_object_says_nothing_about_others(
     assert words in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(413, "413"), (400, "EntityTooLarge"), (413, "RequestEntityTooLarge")]
+)
+def test_a_body_that_is_too_large_for_a_proxy_is_no_full_disk(status: int, code: str) -> None:
+    problem = raised(status, code, "Request Entity Too Large", operation="UploadPart")
+    assert isinstance(problem, StoreRefused)
+    assert "accepts no request of this size (Request Entity Too Large)" in str(problem)
+
+
 def test_an_upload_that_the_store_removed_meanwhile_is_not_called_a_missing_file() -> None:
     problem = raised(404, "NoSuchUpload", "The specified multipart upload does not exist.")
     assert isinstance(problem, Missing)
