@@ -7,11 +7,12 @@ reader.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from yaml.nodes import MappingNode, Node
 
+from resilience.language.shape import hints
 from resilience.language.shape.reading import WRONG, Entry, Reading, what
 from resilience.language.shape.scalars import SCALARS
 from resilience.language.shape.shapes import Shape
@@ -79,10 +80,13 @@ def _objective(values: dict[str, Any]) -> Objective:
     )
 
 
+_LATENCY = replace(SCALARS[Duration], hint=hints.latency)
+
+
 def _read(entry: Entry, reading: Reading, label: str) -> Any:
     shape: Shape | None = KEYS.get(entry.key)
     if re.fullmatch(PERCENTILE, entry.key) and float(entry.key[1:]) < 100:
-        shape = SCALARS[Duration]
+        shape = _LATENCY
     if shape is None:
         message = f"unknown key {quoted(entry.key)} in {quoted(label)}"
         expected = f"{', '.join(map(quoted, KEYS))}, or a percentile of latency such as `p99`"

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import SCALERS, Object
 from resilience.kube import objects
+from resilience.kube.readiness import NEVER_ROLLED
 from resilience.model.timeline import What
 from resilience.model.values import Reference
 from resilience.model.verb import Right
@@ -45,7 +46,9 @@ def keepers(workload: Object) -> Iterator[str]:
 
 
 def rollouts(workload: Object) -> Iterator[str]:
-    """A rollout in progress."""
+    """A rollout in progress; kinds that replace no Pod have none."""
+    if workload.get("kind") in NEVER_ROLLED:
+        return
     spec, status = workload.get("spec") or {}, workload.get("status") or {}
     # A DaemonSet has its own counters, in its status alone.
     wanted = spec.get("replicas", status.get("desiredNumberScheduled"))

@@ -20,7 +20,7 @@ from resilience.model.verb import Complaint, Family, Phase, Right, Verb, paramet
 from resilience.model.words import many
 from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
 
-KINDS = ("deployment", "statefulset", "replicaset")
+KINDS = ("deployment", "statefulset", "replicaset", "replicationcontroller")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,8 @@ class Scale:
     """Parameters of `scale`."""
 
     workload: Reference = parameter(
-        "A Deployment, StatefulSet or ReplicaSet.", example="deployment/checkout"
+        "A Deployment, StatefulSet, ReplicaSet or ReplicationController.",
+        example="deployment/checkout",
     )
     replicas: int = parameter("The number of replicas.", at_least=0, example="5")
 
@@ -86,8 +87,9 @@ def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
 
 
 def _rights(scale: Scale, namespace: str) -> Sequence[Right]:
-    plural = RESOURCES[scale.workload.kind].plural
-    wanted = [("apps", plural, "get"), ("apps", f"{plural}/scale", "patch"),
+    scaled = RESOURCES[scale.workload.kind]
+    wanted = [(scaled.group, scaled.plural, "get"),
+              (scaled.group, f"{scaled.plural}/scale", "patch"),
               ("", PODS.plural, "list"), ("", PODS.plural, "watch"),
               ("apps", REPLICASETS.plural, "list"), ("apps", REPLICASETS.plural, "watch"),
               ]  # fmt: skip

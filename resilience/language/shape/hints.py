@@ -44,6 +44,11 @@ def duration(text: str) -> str:
     return f"{number}{unit}" if unit else f"{number}s" if not word else ""
 
 
+def latency(text: str) -> str:
+    """`300`: other tools state percentiles in milliseconds."""
+    return f"{text.strip()}ms" if re.fullmatch(r"\s*[0-9]{2,9}\s*", text) else duration(text)
+
+
 def availability(text: str) -> str:
     """`99`, `0.99`, `99.9 %`."""
     if not (found := _amount(text)) or found[1] not in ("", "%"):

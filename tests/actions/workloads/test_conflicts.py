@@ -109,3 +109,22 @@ def test_a_daemon_sets_rollout_is_told_by_its_own_counts(
     }
     found = list(rollouts(workload))
     assert [text.partition("(")[2].partition(")")[0] for text in found] == told
+
+
+@pytest.mark.parametrize("kind", ["ReplicaSet", "ReplicationController"])
+def test_what_replaces_no_pod_has_no_rollout(kind: str) -> None:
+    assert list(rollouts({"kind": kind, "spec": {"replicas": 3}, "status": {"replicas": 3}})) == []
+
+
+@pytest.mark.parametrize(
+    ("workload", "group", "plural"),
+    [("rc/web", "", "replicationcontrollers"), ("deployment/web", "apps", "deployments")],
+)
+def test_a_scale_needs_the_permission_of_its_own_group(
+    workload: str, group: str, plural: str
+) -> None:
+    scale = SCALE.parameters(workload=Reference.parse(workload), replicas=4)
+    assert SCALE.check is not None
+    assert not SCALE.check(scale)
+    asked = {(each.verb, each.group, each.resource) for each in SCALE.rights(scale, "shop")}
+    assert {("get", group, plural), ("patch", group, f"{plural}/scale")} <= asked
