@@ -12,7 +12,8 @@ from resilience.actions.objects.delete import VERB as DELETE
 from resilience.actions.workloads.restart import VERB as RESTART
 from resilience.actions.workloads.scale import VERB as SCALE
 from resilience.actions.workloads.set_image import VERB as SET_IMAGE
-from resilience.cluster.interface import DEPLOYMENTS, PODS
+from resilience.actions.workloads.suspend import VERB as SUSPEND
+from resilience.cluster.interface import DEPLOYMENTS, JOBS, PODS, Object, Resource
 from resilience.engine.base.run_guard import RunGuard
 from resilience.kube import objects
 from resilience.model.scenario import Step
@@ -106,3 +107,54 @@ def test_a_deleted_pod_counts_toward_the_limit(here: World) -> None:
 def test_scaling_up_harms_no_pod_and_passes_a_limit_of_zero(here: World) -> None:
     record = here.run(when=[step(SCALE, Phase.WHEN, workload=WEB, replicas=5)], guard=Limited(0))
     assert record.outcome is Outcome.PASSED, record.message
+
+
+def job(here: World) -> None:
+    """A Job with two running Pods and one that has finished."""
+    made = here.cluster.put(JOBS, {"metadata": {"name": "long", "namespace": "shop"}, "spec": {}})
+    owner = {"kind": "Job", "name": "long", "uid": objects.uid(made), "controller": True}
+    for name, phase in (("a", "Running"), ("b", "Running"), ("c", "Succeeded")):
+        about = {"name": f"long-{name}", "namespace": "shop", "ownerReferences": [owner]}
+        here.cluster.put(PODS, {"metadata": about, "spec": {}, "status": {"phase": phase}})
+
+
+SUSPENDED = step(SUSPEND, Phase.WHEN, workload=Reference.parse("job/long"), within=5.0)
+
+
+def test_the_pods_of_a_suspended_job_count(here: World) -> None:
+    job(here)
+    limited = Limited(1)
+    record = here.run(when=[SUSPENDED], guard=limited)
+    assert record.outcome is Outcome.REFUSED, record.message
+    assert "2 Pods are too many" in record.message
+    [after] = here.cluster.find(JOBS, "shop")
+    assert not after["spec"]
+
+
+@pytest.mark.parametrize("is_run", [True, False])
+def test_a_suspended_job_has_no_pods_when_the_step_ends(here: World, is_run: bool) -> None:
+    """`ready` right after it found them all there, and passed."""
+    job(here)
+
+    def end() -> None:
+        for name in "ab":
+            here.cluster.remove(PODS, "shop", f"long-{name}")
+
+    def controller(resource: Resource, kind: str, obj: Object) -> None:
+        if resource == JOBS and obj["spec"].get("suspend") and is_run:
+            here.clock.after(2.0, end)
+
+    here.cluster.hooks.append(controller)
+    began = here.clock.now
+    record = here.run(when=[SUSPENDED])
+    assert (record.outcome is Outcome.PASSED) is is_run, record.message
+    assert here.clock.now - began >= 2.0
+    if not is_run:
+        assert "within 5s it kept 2 Pods" in record.message
+
+
+@pytest.mark.parametrize(("workload", "asks"), [("job/long", True), ("cronjob/long", False)])
+def test_only_a_suspended_job_needs_to_see_pods(workload: str, asks: bool) -> None:
+    suspend = SUSPEND.parameters(workload=Reference.parse(workload))
+    asked = {each.resource for each in SUSPEND.rights(suspend, "shop")}
+    assert (PODS.plural in asked) is asks

@@ -19,3 +19,9 @@ def pods_of(workload: Object, context: Context) -> list[Object]:
         }
     pods = context.view(PODS, context.namespace).objects()
     return [pod for pod in pods if objects.controller_uid(pod) in owners]
+
+
+def living(workload: Object, context: Context) -> list[Object]:
+    """Those that neither leave nor have finished."""
+    return [pod for pod in pods_of(workload, context)
+            if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip

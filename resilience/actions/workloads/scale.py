@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resilience.actions.pods.members import pods_of
+from resilience.actions.pods import members
 from resilience.actions.shared.workload import RESOURCES, only, read
 from resilience.actions.undo import reverting
 from resilience.actions.workloads import conflicts, new_pods
@@ -50,9 +50,9 @@ def run(scale: Scale, context: ActionContext) -> None:
         raise NothingToDo(f"{scale.workload} already has {prior} replicas")
     conflicts.refuse_autoscaled(scale.workload, scale.replicas, context)
     conflicts.note(scale.workload, workload, context)
-    living = _living(workload, context)
-    if fewer := len(living) - scale.replicas > 0:
-        context.may_harm_some(living, len(living) - scale.replicas)
+    there = members.living(workload, context)
+    if fewer := len(there) - scale.replicas > 0:
+        context.may_harm_some(there, len(there) - scale.replicas)
     context.affected(workload, f"{scale.workload} goes from {prior} to {scale.replicas} replicas")
     reverting.change(
         context,
@@ -64,18 +64,13 @@ def run(scale: Scale, context: ActionContext) -> None:
     )
     _prove(scale, workload, context)
     if fewer:
-        kept = {objects.uid(pod) for pod in _living(workload, context)}
-        context.were_chosen([pod for pod in living if objects.uid(pod) not in kept])
-
-
-def _living(workload: Object, context: ActionContext) -> list[Object]:
-    return [pod for pod in pods_of(workload, context)
-            if not objects.is_terminating(pod) and not objects.is_finished(pod)]  # fmt: skip
+        kept = {objects.uid(pod) for pod in members.living(workload, context)}
+        context.were_chosen([pod for pod in there if objects.uid(pod) not in kept])
 
 
 def _prove(scale: Scale, workload: Object, context: ActionContext) -> None:
     def living() -> list[Object]:
-        return _living(workload, context)
+        return members.living(workload, context)
 
     if not new_pods.shown(scale.workload, lambda: len(living()) == scale.replicas, context):
         raise ActionFailed(

@@ -1,5 +1,7 @@
 """`suspend`: suspends a CronJob or a Job for the time of the scenario.
 
+A suspended Job loses its Pods: they count as harmed, and the step ends when they are gone.
+
 A CronJob that missed its time while suspended may run at once when it is resumed, if its
 `startingDeadlineSeconds` still allows it: this was observed on real clusters and is declared as a
 residue.
@@ -10,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resilience.actions.pods import members
 from resilience.actions.shared.workload import RESOURCES, only, read
 from resilience.actions.undo import reverting
 from resilience.actions.workloads import conflicts
+from resilience.cluster.interface import PODS
 from resilience.kube import objects
 from resilience.model.values import Reference
 from resilience.model.verb import Complaint, Family, Phase, Residue, Right, Verb, parameter
-from resilience.verbs.context import ActionContext, NothingToDo
+from resilience.model.words import many
+from resilience.verbs.context import ActionContext, ActionFailed, NothingToDo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +42,31 @@ def run(suspend: Suspend, context: ActionContext) -> None:
     if (there.get("spec") or {}).get("suspend"):
         raise NothingToDo(f"{reference} is already suspended; it stays suspended")
     conflicts.note(reference, there, context)
+    pods = members.living(there, context) if reference.kind == "job" else []
+    context.may_harm(pods)
     context.affected(there, f"{reference} is suspended")
     after = reverting.change(
         context, resource, there, lambda now: now["spec"].update(suspend=True),
         f"resume {reference}")  # fmt: skip
+    if pods and not context.clock.until(
+        lambda: not members.living(there, context), context.deadline
+    ):
+        left = many(len(members.living(there, context)), "Pod")
+        raise ActionFailed(
+            f"{reference} was suspended, but within {context.step.within} it kept {left}; another "
+            "controller may manage it (`spec.managedBy`)"
+        )
     if (after.get("spec") or {}).get("suspend"):
         context.proof(f"{reference} has suspend: true", {"uid": objects.uid(after)})
 
 
 def _rights(suspend: Suspend, namespace: str) -> Sequence[Right]:
     plural = RESOURCES[suspend.workload.kind].plural
-    return [Right(verb=verb, group="batch", resource=plural, namespace=namespace)
-            for verb in ("get", "patch")]  # fmt: skip
+    wanted = [("batch", plural, "get"), ("batch", plural, "patch")]
+    if suspend.workload.kind == "job":
+        wanted += [("", PODS.plural, "list"), ("", PODS.plural, "watch")]
+    return [Right(verb=verb, group=group, resource=resource, namespace=namespace)
+            for group, resource, verb in wanted]  # fmt: skip
 
 
 VERB = Verb(
@@ -68,6 +86,6 @@ VERB = Verb(
     "since.",
     residue=Residue.NAMED,
     residue_text="a missed run of the CronJob may start at once",
-    proof="The API server's answer contains suspend: true.",
+    proof="The API server's answer contains suspend: true; a Job has no Pod left.",
     example="suspend: cronjob/report",
 )
