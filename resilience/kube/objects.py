@@ -11,6 +11,10 @@ from typing import Any
 Object = dict[str, Any]
 """One API object as the server sent it: raw JSON."""
 
+ROOT_CERTIFICATES = frozenset({"kube-root-ca.crt", "openshift-service-ca.crt"})
+"""ConfigMaps that the cluster publishes into each namespace, and mounts into Pods with their token
+(pkg/controller/certificates/rootcacertpublisher; OpenShift adds the second)."""
+
 
 def metadata(obj: Object) -> Mapping[str, Any]:
     """`metadata`, {} if there is none."""

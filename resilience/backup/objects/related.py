@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.mapping import OLD_CLASS, account_of
 from resilience.cluster.interface import Object
+from resilience.kube.objects import ROOT_CERTIFICATES
 from resilience.model.words import one_line
 
 
@@ -130,7 +131,7 @@ def _source(source: Mapping[str, Any] | None, kind: str, namespace: str) -> Iter
 
 
 def _named(kind: str, namespace: str, name: Any) -> Iterator[Need]:
-    if name and (kind, name) != ("configmaps", "kube-root-ca.crt"):
+    if name and not (kind == "configmaps" and name in ROOT_CERTIFICATES):
         yield Need(kind, namespace, name)
 
 

@@ -13,7 +13,7 @@ from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.rules import is_generated_name
 from resilience.backup.objects.written_fields import LAST_APPLIED
 from resilience.cluster.interface import Object
-from resilience.kube.objects import OURS
+from resilience.kube.objects import OURS, ROOT_CERTIFICATES
 
 _GROWN_BY = {
     "Pod": {
@@ -95,9 +95,8 @@ def account_token(obj: Object) -> str:
 
 
 def root_certificate(obj: Object) -> str:
-    """Published into each namespace (pkg/controller/certificates/rootcacertpublisher)."""
-    name = obj["metadata"]["name"]
-    ours = identity(obj) == "ConfigMap" and name in ("kube-root-ca.crt", "openshift-service-ca.crt")
+    """Published into each namespace."""
+    ours = identity(obj) == "ConfigMap" and obj["metadata"]["name"] in ROOT_CERTIFICATES
     return "published by the cluster itself" if ours else ""
 
 

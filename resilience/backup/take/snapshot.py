@@ -39,6 +39,7 @@ from resilience.backup.take.snapshot_warnings import (
 )
 from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
+from resilience.kube.objects import ROOT_CERTIFICATES
 from resilience.model.heap import only_new_collected
 from resilience.model.progress import track
 
@@ -320,11 +321,8 @@ def cluster_uid(cluster: Cluster) -> str:
     return str(metadata.get("uid", ""))
 
 
-_ROOT_CERTIFICATES = ("kube-root-ca.crt", "openshift-service-ca.crt")
-
-
 def is_of_the_cluster(kind: str, name: str) -> bool:
     """Whether every namespace has such an object, so that it says nothing about an application."""
     if kind == "serviceaccounts":
         return name == "default"
-    return kind == "namespaces" or (kind == "configmaps" and name in _ROOT_CERTIFICATES)
+    return kind == "namespaces" or (kind == "configmaps" and name in ROOT_CERTIFICATES)

@@ -52,3 +52,17 @@ def test_classes_come_along_wherever_they_are_named(obj: Any, wanted: set[Any]) 
 
 def test_a_need_is_one_line_whatever_its_name_holds() -> None:
     assert str(Need("roles", "shop", "a\nb")) == "roles shop/a\ufffdb"
+
+
+@pytest.mark.parametrize(("name", "kind", "wanted"), [
+    ("kube-root-ca.crt", "configMap", []),
+    ("openshift-service-ca.crt", "configMap", []),
+    ("settings", "configMap", [Need("configmaps", "shop", "settings")]),
+    ("kube-root-ca.crt", "secret", [Need("secrets", "shop", "kube-root-ca.crt")]),
+])  # fmt: skip
+def test_what_the_cluster_mounts_with_a_token_is_no_need(
+    name: str, kind: str, wanted: list[Need]
+) -> None:
+    """Each namespace has it anyway, and a snapshot by labels would miss it."""
+    volume = {"name": "kube-api-access-x", "projected": {"sources": [{kind: {"name": name}}]}}
+    assert list(needs(made("v1", "Pod", {"volumes": [volume]}))) == wanted

@@ -35,7 +35,7 @@ def _elsewhere(obj: Object) -> bool:
         meta.get("ownerReferences")
         or objects.labels(obj)
         or objects.annotation(obj, "control-plane.alpha.kubernetes.io/leader")
-        or objects.name(obj) in ("kube-root-ca.crt", "openshift-service-ca.crt")
+        or objects.name(obj) in objects.ROOT_CERTIFICATES
         or objects.namespace(obj).startswith("kube-")
         or mapping(obj).get("type") in BY_OTHERS
     )

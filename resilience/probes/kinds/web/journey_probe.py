@@ -126,9 +126,8 @@ class _Stops:
         bad = Counter(each.answer.value for each in mine if each.answer is not Answer.GOOD)
         good = sorted(each.seconds for each in mine if each.answer is Answer.GOOD)
         result = self._result(len(mine), len(good), own)
-        text = (
-            f"{sum(bad.values())} of {len(mine)} failed" if mine else "no journey reached this step"
-        )
+        text = f"{sum(bad.values())} of {len(mine)} failed" if mine else "no journey reached it"
+        text = f"`{name}`: {text}"
         text += f" ({counts(bad)})" if bad else ""
         text += f", half of the others within {span(good[len(good) // 2])}" if good else ""
         return Finding(

@@ -72,5 +72,5 @@ def test_a_step_passes_only_by_what_was_measured(
     assert found.result is result
     assert found.reason is (Reason.UNOBSERVED if result is N else None)
     assert found.measured.startswith(
-        f"{lost} of {users} failed" if users else "no journey reached this step"
+        f"`look`: {lost} of {users} failed" if users else "`look`: no journey reached it"
     )
