@@ -6,6 +6,9 @@ them. `pre.hook.backup.velero.io/{container,command,on-error,timeout}` and `post
 hook that fails fails the snapshot unless its `on-error` is `Continue`; Velero documents the same
 default but behaves differently (its handler does not treat an empty value as `Fail`). Post hooks
 always run, because frozen applications must be thawed.
+
+A Pod may leave (an eviction, a rollout) before its command has run. Then nothing has failed: the
+commands run in the Pods that came instead, and a Pod that is gone need not be thawed.
 """
 
 from __future__ import annotations
@@ -15,23 +18,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from resilience.backup.data.command_pods import READY_WITHIN, TRIES, living
 from resilience.backup.data.command_pods import container as container_of
-from resilience.backup.data.command_pods import living
 from resilience.backup.data.container_stream import Exec, last_words
+from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import BadRequest, HookFailed
+from resilience.cluster.errors import ApiError
 from resilience.cluster.interface import PODS, Cluster, Object
+from resilience.kube import objects
 from resilience.model.inside import PlanHook
 from resilience.model.values import Duration
 
 _DEFAULT_TIMEOUT = 30.0
+_PAUSE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """One command in one container."""
+    """One command in one container. `uid` is its Pod's."""
 
     namespace: str
     pod: str
+    uid: str
     container: str
     command: tuple[str, ...]
     required: bool
@@ -63,6 +71,7 @@ def hook(pod: Object, when: str) -> Hook | None:
     return Hook(
         namespace=metadata["namespace"],
         pod=metadata["name"],
+        uid=objects.uid(pod),
         container=container,
         command=_command(text),
         required=on_error == "Fail",
@@ -94,23 +103,116 @@ def around(
     exec_: Exec,
     tell: Callable[[str], None],
     planned: Sequence[PlanHook] = (),
+    *,
+    clock: Clock,
 ) -> Callable[[], AbstractContextManager[None]]:
     """For `Request.hooks`. `tell` receives the failures that may be ignored."""
+    return _Hooks(cluster=cluster, namespaces=sorted(namespaces), exec=exec_, tell=tell,
+                  planned=planned, clock=clock).around  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hooks:
+    cluster: Cluster
+    namespaces: Sequence[str]
+    exec: Exec
+    tell: Callable[[str], None]
+    planned: Sequence[PlanHook]
+    clock: Clock
 
     @contextmanager
-    def hooks() -> Iterator[None]:
-        pods = [pod for name in sorted(namespaces) for pod in living(cluster, name)]
-        before, after = _of_plan(planned, cluster, namespaces)
-        before += [found for pod in pods if (found := hook(pod, "pre"))]
-        after[:0] = [found for pod in pods if (found := hook(pod, "post"))]
+    def around(self) -> Iterator[None]:
+        """The commands before and after a block."""
+        before, after = self._listed()
         try:
-            for each in before:
-                _run(each, exec_, tell)
+            ran = set[Hook]()
+            for _ in range(TRIES):
+                lost = self._run_new(before, ran)
+                if not lost:
+                    break
+                before, more = self._listed_again()
+                after = [*(each for each in more if each not in after), *after]
+            else:
+                raise lost
             yield
         finally:
-            _run_all(after, exec_, tell)
+            self._run_all(after)
 
-    return hooks
+    def _listed(self) -> tuple[list[Hook], list[Hook]]:
+        pods = [pod for name in self.namespaces for pod in living(self.cluster, name)]
+        before, after = _of_plan(self.planned, self.cluster, self.namespaces)
+        before += [found for pod in pods if (found := hook(pod, "pre"))]
+        after[:0] = [found for pod in pods if (found := hook(pod, "post"))]
+        return before, after
+
+    def _listed_again(self) -> tuple[list[Hook], list[Hook]]:
+        """Once the Pods that come instead of others run: until then they have no hook."""
+        until = self.clock.monotonic() + READY_WITHIN
+        while self._are_changing() and self.clock.monotonic() < until:
+            self.clock.wait(_PAUSE)
+        return self._listed()
+
+    def _are_changing(self) -> bool:
+        pods = (pod for name in self.namespaces for pod in self.cluster.list(PODS, name))
+        return any(
+            objects.is_terminating(pod) or objects.phase(pod) in ("", "Pending")
+            for pod in pods
+            if not objects.is_ours(pod)
+        )
+
+    def _run_new(self, hooks: Sequence[Hook], ran: set[Hook]) -> HookFailed | None:
+        """Run those that have not run yet; the failure of one whose Pod has left is returned."""
+        lost = None
+        for each in hooks:
+            if each in ran:
+                continue
+            try:
+                self._run(each)
+            except HookFailed as problem:
+                if not self._has_left(each):
+                    raise
+                lost = problem
+            else:
+                ran.add(each)
+        return lost
+
+    def _run_all(self, hooks: Sequence[Hook]) -> None:
+        """Run all post hooks: a failing one must not keep other applications frozen."""
+        failed: list[HookFailed] = []
+        for each in hooks:
+            try:
+                self._run(each)
+            except HookFailed as problem:
+                if self._has_left(each):
+                    self.tell(f"{problem}; its Pod has left meanwhile")
+                else:
+                    failed.append(problem)
+        if failed:
+            raise failed[0]
+
+    def _has_left(self, each: Hook) -> bool:
+        now = living(self.cluster, each.namespace)
+        return all(objects.uid(pod) != each.uid for pod in now)
+
+    def _run(self, each: Hook) -> None:
+        problem = self._problem(each)
+        if problem and each.required:
+            raise HookFailed(f"{each} {problem}")
+        if problem:
+            self.tell(f"{each} {problem}")
+
+    def _problem(self, each: Hook) -> str:
+        """What went wrong; "" if nothing did."""
+        try:
+            ended = self.exec.run(
+                each.namespace, each.pod, each.container, each.command, timeout=each.timeout
+            )
+        except ApiError as error:
+            return f"could not run: {error}"
+        if ended.status == 0:
+            return ""
+        how = "never ended" if ended.status is None else f"ended with {ended.status}"
+        return f"{how}: {last_words(ended)}"
 
 
 def wants_hooks(cluster: Cluster, namespace: str) -> bool:
@@ -139,31 +241,9 @@ def _planned(each: PlanHook, pod: Object, command: Sequence[str]) -> Hook:
     return Hook(
         namespace=pod["metadata"]["namespace"],
         pod=pod["metadata"]["name"],
+        uid=objects.uid(pod),
         container=container_of(pod, each.container, "a hook of the plan"),
         command=tuple(command),
         required=not each.optional,
         timeout=each.timeout.seconds,
     )
-
-
-def _run_all(hooks: Sequence[Hook], exec_: Exec, tell: Callable[[str], None]) -> None:
-    """Run all post hooks: a failing one must not keep other applications frozen."""
-    failed: list[HookFailed] = []
-    for each in hooks:
-        try:
-            _run(each, exec_, tell)
-        except HookFailed as problem:
-            failed.append(problem)
-    if failed:
-        raise failed[0]
-
-
-def _run(each: Hook, exec_: Exec, tell: Callable[[str], None]) -> None:
-    ended = exec_.run(each.namespace, each.pod, each.container, each.command, timeout=each.timeout)
-    if ended.status == 0:
-        return
-    how = "never ended" if ended.status is None else f"ended with {ended.status}"
-    text = f"{each} {how}: {last_words(ended)}"
-    if each.required:
-        raise HookFailed(text)
-    tell(text)

@@ -87,7 +87,7 @@ def with_data(
     hooks run, since they may freeze its destination."""
     listed = cluster.list(NAMESPACES, labels=request.scope.namespace_labels)
     namespaces = request.scope.chosen(listed)
-    hooks = around(cluster, namespaces, exec_, tell, inside.hooks)
+    hooks = around(cluster, namespaces, exec_, tell, inside.hooks, clock=clock)
     planted = homes(inside.sentinel, cluster, namespaces, clock) if inside.sentinel else ()
 
     @contextmanager
