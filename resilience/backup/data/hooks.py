@@ -125,15 +125,13 @@ class _Hooks:
         """The commands before and after a block."""
         before, after = self._listed()
         try:
-            ran = set[Hook]()
-            for _ in range(TRIES):
-                lost = self._run_new(before, ran)
-                if not lost:
-                    break
+            ran, tries = set[Hook](), 1
+            while lost := self._run_new(before, ran):
+                if tries == TRIES:
+                    raise lost
+                tries += 1
                 before, more = self._listed_again()
                 after = [*(each for each in more if each not in after), *after]
-            else:
-                raise lost
             yield
         finally:
             self._run_all(after)

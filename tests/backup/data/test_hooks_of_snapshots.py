@@ -129,7 +129,7 @@ class Refusing(Told):
         if f"{pod} {command[0]}" == self.refused:
             self.first()
             raise NOT_RUNNING
-        return super().run(*where, **options)  # type: ignore[arg-type]
+        return super().run(*where, **options)
 
 
 def comes(cluster: FakeCluster, name: str, old: str = "db-0", *, stays: bool = False) -> None:
@@ -246,7 +246,7 @@ def test_pods_that_leave_again_and_again_fail_the_snapshot() -> None:
     tried: list[str] = []
 
     class Never(Told):
-        def run(self, *where: Any, **options: Any) -> Ended:  # type: ignore[override]
+        def run(self, *where: Any, **options: Any) -> Ended:
             _, pod, _, command = where
             if command[0] == "freeze":
                 tried.append(pod)
