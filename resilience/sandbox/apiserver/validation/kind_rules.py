@@ -62,7 +62,9 @@ def check(request: Request) -> None:
     causes = metadata_names.metadata(
         request.obj["metadata"],
         metadata_names.rule_for(*request.key),
-        is_custom=not request.kind.model,
+        any_finalizer=metadata_names.takes_any_finalizer(
+            request.key[0], is_custom=not request.kind.model
+        ),
     )
     if request.kind.model:
         if request.key in _WITH_SPEC:

@@ -96,13 +96,20 @@ def rule_for(group: str, plural: str) -> Callable[[str], list[str]]:
 
 
 _STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_EXTENSIONS = ("apiextensions.k8s.io", "apiregistration.k8s.io", "admissionregistration.k8s.io")
+"""Groups whose objects are validated by apimachinery alone, as custom resources are."""
+
+
+def takes_any_finalizer(group: str, *, is_custom: bool) -> bool:
+    """Whether finalizers of such objects need no domain: validateKubeFinalizerName of
+    pkg/apis/core/validation asks for one only of Kubernetes' own kinds."""
+    return is_custom or group in _EXTENSIONS
 
 
 def metadata(
-    value: dict[str, Any], rule: Callable[[str], list[str]], *, is_custom: bool = False
+    value: dict[str, Any], rule: Callable[[str], list[str]], *, any_finalizer: bool = False
 ) -> list[Cause]:
-    """Causes in an object's own metadata. Only custom resources may have finalizers without a
-    domain (validateKubeFinalizerName in pkg/apis/core/validation)."""
+    """Causes in an object's own metadata. With `any_finalizer` they need no domain."""
     name = value.get("name", "")
     causes = [refusals.value_invalid("metadata.name", name, why) for why in rule(name)]
     causes += pairs(value.get("labels"), "metadata.labels")
@@ -110,7 +117,7 @@ def metadata(
     for at, finalizer in enumerate(value.get("finalizers") or ()):
         if not labels.is_name(finalizer):
             causes.append(refusals.value_invalid("metadata.finalizers", finalizer, _KEY_TEXT))
-        elif not is_custom and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        elif not any_finalizer and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
             why = "name is neither a standard finalizer name nor is it fully qualified"
             where = f"metadata.finalizers[{at}]"
             causes.append(refusals.value_invalid(where, finalizer, why))

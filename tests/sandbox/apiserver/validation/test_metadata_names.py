@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from resilience.sandbox.apiserver.validation.metadata_names import metadata, rule_for
+from resilience.sandbox.apiserver.validation.metadata_names import (
+    metadata,
+    rule_for,
+    takes_any_finalizer,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,20 +26,26 @@ def test_an_ipaddress_is_named_by_its_address(name: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("finalizer", "is_custom", "is_refused"),
+    ("finalizer", "group", "is_custom", "is_refused"),
     [
-        ("hold", False, True),
-        ("hold", True, False),
-        ("example.com/hold", False, False),
-        ("foregroundDeletion", False, False),
-        ("orphan", False, False),
-        ("kubernetes", False, False),
-        ("a/b/c", True, True),
+        ("hold", "", False, True),
+        ("hold", "apps", False, True),
+        ("hold", "networking.k8s.io", False, True),
+        ("hold", "shop.example.com", True, False),
+        ("customresourcecleanup.apiextensions.k8s.io", "apiextensions.k8s.io", False, False),
+        ("hold", "admissionregistration.k8s.io", False, False),
+        ("hold", "apiregistration.k8s.io", False, False),
+        ("example.com/hold", "", False, False),
+        ("foregroundDeletion", "", False, False),
+        ("orphan", "", False, False),
+        ("kubernetes", "", False, False),
+        ("a/b/c", "shop.example.com", True, True),
     ],
 )
-def test_only_custom_resources_have_finalizers_without_a_domain(
-    finalizer: str, is_custom: bool, is_refused: bool
+def test_only_extensions_have_finalizers_without_a_domain(
+    finalizer: str, group: str, is_custom: bool, is_refused: bool
 ) -> None:
     value = {"name": "a", "finalizers": ["example.com/first", finalizer]}
-    causes = metadata(value, rule_for("", "pods"), is_custom=is_custom)
+    anything = takes_any_finalizer(group, is_custom=is_custom)
+    causes = metadata(value, rule_for("", "pods"), any_finalizer=anything)
     assert bool(causes) is is_refused
