@@ -139,6 +139,25 @@ def test_damage_that_verify_finds_is_recorded(
     archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert shell.run("backup", "verify", "a", *words)[0] == 1
     assert (recorded(opened(shell.store, "a")) is not None) is stands
+    code, out, err = shell.run("backup", "list")
+    assert (code, "never" in out[1], "damaged" in out[1]) == (not stands, not stands, not stands)
+    assert [line.startswith("error: snapshot a was found damaged at ") for line in err] == (
+        [] if stands else [True]
+    )
+
+
+def test_a_snapshot_that_was_repaired_is_listed_as_good_again(shell: Shell) -> None:
+    shell.make("a")
+    archive = shell.root / layout.archive("a")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert shell.run("backup", "verify", "a")[0] == 1
+    assert shell.run("backup", "list")[0] == 1
+    archive.write_bytes(whole)  # from another copy
+    assert shell.run("backup", "verify", "a")[0] == 0
+    code, out, err = shell.run("backup", "list")
+    assert (code, err) == (0, [])
+    assert out[1].split()[-2:] == ["ours", "Completed"]
 
 
 def test_velero_s_phase_is_a_column(shell: Shell) -> None:

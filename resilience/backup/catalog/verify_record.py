@@ -111,9 +111,14 @@ def understood(data: bytes) -> Record | None:
         return None
 
 
+def newest(snapshot: Snapshot) -> Record | None:
+    """The newest record of this very snapshot, good or not."""
+    return next(_records(snapshot), None)
+
+
 def latest(snapshot: Snapshot) -> Record | None:
-    """The newest record of this very snapshot; None if it says that the snapshot is damaged."""
-    found = next(_records(snapshot), None)
+    """The same; None if it says that the snapshot is damaged."""
+    found = newest(snapshot)
     return None if found is None or found.damaged else found
 
 

@@ -12,7 +12,7 @@ from resilience.backup.catalog.listed_files import require_files
 from resilience.backup.catalog.velero_check import Whole, resource_list
 from resilience.backup.catalog.velero_volumes import unread
 from resilience.backup.catalog.verify import Verification
-from resilience.backup.catalog.verify_record import recorded
+from resilience.backup.catalog.verify_record import newest
 from resilience.backup.data.snapshot_clones import LOCAL
 from resilience.backup.format.errors import UNREADABLE
 from resilience.backup.format.manifest import DUMP, Manifest, VolumeRecord
@@ -25,7 +25,8 @@ from resilience.model.words import many, one_line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One snapshot in a list. `damage` says why it cannot be read; `phase` is Velero's word."""
+    """One snapshot in a list. `damage` says why it cannot be read, or that its newest verification
+    found damage; `phase` is Velero's word."""
 
     name: str
     started: datetime
@@ -48,20 +49,30 @@ def row(snapshot: Snapshot) -> Row:
         manifest = snapshot.manifest
         require_files(snapshot)
         kind = "Velero" if not manifest else "encrypted" if manifest.encryption else "ours"
+        last = newest(snapshot)
+        bad = last is not None and last.damaged
         return Row(
             name=name,
             started=snapshot.started,
             size=size_,
             objects=manifest.objects if manifest else None,
-            verified=recorded(snapshot),
-            kind=kind,
+            verified=last.verified if last and not bad else None,
+            kind="damaged" if bad else kind,
             phase="Completed" if manifest else snapshot.velero.phase,
             plan=manifest.plan if manifest else "",
             namespaces=manifest.namespaces if manifest else (),
             cluster=manifest.context if manifest else "",
+            damage=_found_damaged(name, last.verified) if last and bad else "",
         )
     except UNREADABLE as problem:
         return Row(name=name, started=snapshot.listed.newest, size=size_, damage=str(problem))
+
+
+def _found_damaged(name: str, moment: datetime) -> str:
+    return (
+        f"snapshot {name} was found damaged at {moment:%Y-%m-%d %H:%M} UTC; "
+        f"`resilience backup verify {name}` says where"
+    )
 
 
 _WIDE = ("PLAN", "NAMESPACES", "CLUSTER")
