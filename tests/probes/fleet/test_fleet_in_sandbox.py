@@ -115,4 +115,4 @@ def test_every_kind_that_asks_over_the_network_does_so_from_several_nodes(
         [record] = told[kind]["probes"]
         assert len(record["facts"]["prober"]["agents"]) == 3
         assert told[kind]["leftovers"] == []
-    assert found(told["journey"])["probe.log_in"]["measured"].startswith("0 of ")
+    assert found(told["journey"])["probe.log_in"]["measured"].startswith("`log in`: 0 of ")

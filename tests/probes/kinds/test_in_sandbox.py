@@ -174,7 +174,7 @@ def test_users_get_through_while_one_pod_is_lost_and_not_while_the_only_one_is(
     run("--resilience-report=report").assert_outcomes(passed=1, failed=1)
     told = runs(pytester.path)
     assert outcomes(told) == {"right": "passed", "wrong": "service failed"}
-    assert found(told["right"])["probe.pay"]["measured"].startswith("0 of ")
+    assert found(told["right"])["probe.pay"]["measured"].startswith("`pay`: 0 of ")
     assert found(told["wrong"])["probe.log_in"]["result"] == "failed"
 
 
@@ -197,4 +197,4 @@ def test_probers_that_need_a_library_ask_from_a_pod_and_leave_nothing(
     told = runs(pytester.path)
     assert outcomes(told) == dict.fromkeys(INSIDE, "passed")
     assert all(each["leftovers"] == [] for each in told.values())
-    assert found(told["journey"])["probe.log_in"]["measured"].startswith("0 of ")
+    assert found(told["journey"])["probe.log_in"]["measured"].startswith("`log in`: 0 of ")

@@ -140,7 +140,7 @@ def test_it_is_judged_as_one_and_step_by_step() -> None:
             found = {each.name: each for each in probe.judge(whole(samples))}
     assert found["checkout.availability"].result is Result.FAILED
     assert found["checkout.log_in"].result is Result.PASSED
-    assert found["checkout.log_in"].measured.startswith("0 of ")
+    assert found["checkout.log_in"].measured.startswith("`log in`: 0 of ")
     assert found["checkout.pay"].result is Result.FAILED
     assert "wrong status)" in found["checkout.pay"].measured
 
