@@ -17,6 +17,7 @@ from resilience.backup.plans.lifecycle import make
 from resilience.backup.plans.plan_judge import fresh, intact
 from resilience.backup.plans.plan_snapshots import of_plan
 from resilience.backup.plans.pruning import prune, sweep
+from resilience.backup.store import Store
 from resilience.backup.store.base import Entry
 from resilience.backup.store.memory import MemoryStore
 from resilience.model.scenario import Keep
@@ -149,6 +150,28 @@ def test_credentials_that_may_not_delete_take_every_snapshot_that_is_due() -> No
     store.privileged = True
     assert not prune(PLAN, store, clock=clock).refused
     assert len(of_plan(store, "shop")) == 2
+
+
+def test_data_of_an_engine_goes_with_the_snapshots_that_went(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, store = FakeClock(), AppendOnly()
+    store._now = clock.now
+    for _ in range(4):
+        clock.wait(86400)
+        assert due_run(shop(), store, clock).made
+    old = {each.name for each in of_plan(store, "shop")[:2]}
+    freed: list[set[str]] = []
+
+    def swept(store: Store, gone: list[str], *more: object, **options: object) -> list[str]:
+        freed.append(set(gone))
+        return []
+
+    monkeypatch.setattr("resilience.backup.plans.pruning.swept", swept)
+    prune(PLAN, store, clock=clock)
+    store.privileged = True
+    prune(PLAN, store, clock=clock)
+    assert freed == [set(), old]
 
 
 def test_a_snapshot_that_was_found_damaged_is_no_reason_to_delete_a_good_one() -> None:
