@@ -39,7 +39,7 @@ ROOMS = (
         name="objects",
         mutated=(
             "resilience/actions/objects/manifest_reach.py",
-            "resilience/actions/objects/node_power.py",
+            "resilience/backup/restore/node_power.py",
             "resilience/actions/objects/replaced_pods.py",
         ),
         tests=("tests/actions/objects",),

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from resilience.backup.data.helper.helper_holder import HOLDER, holder, runs_here
-from resilience.backup.data.helper.helper_pod import RUN, helper, in_place_of, uses
+from resilience.backup.data.helper.helper_pod import RUN, helper, in_place_of, name_of, uses
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import HelperLost, VolumeFailed
 from resilience.cluster import helper_pods
@@ -46,15 +46,31 @@ class ClaimMounts:
 
         `HelperLost` when the Pod was removed meanwhile (an eviction, a node that died).
         """
-        pod = self._running(namespace, claim, writing=writing)
+        with self._none_left(namespace, claim):
+            pod = self._running(namespace, claim, writing=writing)
+            try:
+                yield objects.name(pod)
+            except (VolumeFailed, ClusterError) as problem:
+                if self._is_there(pod):
+                    raise
+                text = f"{problem}; its helper Pod was deleted in the meantime"
+                raise HelperLost(text) from problem
+            finally:
+                helper_pods.remove(self.cluster, pod)
+
+    @contextmanager
+    def _none_left(self, namespace: str, claim: str) -> Iterator[None]:
+        """A signal may come before the answer to the helper's creation has been read: the Pod is
+        there, and nothing else knows of it."""
         try:
-            yield objects.name(pod)
-        except (VolumeFailed, ClusterError) as problem:
-            if self._is_there(pod):
-                raise
-            raise HelperLost(f"{problem}; its helper Pod was deleted in the meantime") from problem
-        finally:
-            helper_pods.remove(self.cluster, pod)
+            yield
+        except BaseException:
+            with suppress(ClusterError):
+                pod = self.cluster.get(PODS, name_of(claim), namespace)
+                made = (objects.annotation(pod, HOLDER), objects.annotation(pod, RUN))
+                if made == (holder(), self.run):
+                    helper_pods.remove(self.cluster, pod)
+            raise
 
     def _running(self, namespace: str, claim: str, *, writing: bool) -> Object:
         """A running helper. If the volume's user moves to another node, so does the helper."""

@@ -30,7 +30,7 @@ def helper(
     snapshot or the restore."""
     source = {"persistentVolumeClaim": {"claimName": claim, "readOnly": not writing}}
     return HelperPod(
-        name=layout.short(PREFIX + claim, 253),
+        name=name_of(claim),
         namespace=namespace,
         purpose="volume",
         command=["python", "-c", _SLEEP],
@@ -43,6 +43,11 @@ def helper(
         stands_in=stands_in,
         access=access,
     ).body()
+
+
+def name_of(claim: str) -> str:
+    """The name of a claim's helper."""
+    return layout.short(PREFIX + claim, 253)
 
 
 RUN = "resilience/run"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from resilience.backup.format.errors import (
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.snapshot import Request, create
 from resilience.cluster.helper_pods import marks
-from resilience.cluster.interface import Object
+from resilience.cluster.interface import Object, Resource
 from tests.backup.data.local_volumes import (
     SCOPE,
     LocalExec,
@@ -204,6 +205,37 @@ def test_the_helper_of_a_run_that_lives_is_not_touched(volume: Path) -> None:
             taken(cluster, exec_)
         living.kill()
     assert verify(opened(taken(cluster, exec_), "one")).intact
+
+
+class Interrupted(FakeCluster):
+    """A signal arrives before the answer to the helper's creation has been read."""
+
+    def create(self, resource: Resource, body: Object, *more: Any, **options: Any) -> Object:
+        made = super().create(resource, body, *more, **options)
+        if body["metadata"]["name"].startswith("resilience-volume"):
+            raise KeyboardInterrupt
+        return made
+
+
+@pytest.mark.parametrize(
+    ("made", "stays"), [({}, False), ({HOLDER: "x"}, True), ({RUN: "x"}, True)]
+)
+def test_a_signal_before_the_answer_leaves_no_helper_of_this_run(
+    volume: Path, made: dict[str, str], stays: bool
+) -> None:
+    cluster = claimed()
+    cluster.__class__ = Interrupted
+    on_create = cluster.on_create
+
+    def marked(obj: Object) -> None:
+        on_create(obj)
+        if obj["metadata"]["name"].startswith("resilience-volume"):
+            obj["metadata"]["annotations"] |= made
+
+    cluster.on_create = marked
+    with pytest.raises(KeyboardInterrupt):
+        taken(cluster, LocalExec({"shop/resilience-volume-data": volume}))
+    assert (("pods", "shop", "resilience-volume-data") in cluster.objects) is stays
 
 
 def test_a_pod_that_no_run_made_is_not_touched(volume: Path) -> None:
