@@ -21,8 +21,9 @@ from typing import Any
 from resilience.backup.format.backup_clock import Clock
 from resilience.backup.format.errors import VolumeFailed
 from resilience.backup.format.manifest import VolumeRecord
-from resilience.cluster.errors import Invalid, NotFound
+from resilience.cluster.errors import ApiError, ClusterError, Invalid, NotFound
 from resilience.cluster.interface import CLAIMS, Cluster, Object, Resource
+from resilience.kube import objects
 from resilience.model.inside import Volumes
 
 SNAPSHOTS = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
@@ -124,7 +125,7 @@ class StandIns:
             "spec": spec,
         }
         try:
-            made = self.cluster.create(SNAPSHOTS, body, namespace)
+            made = self._created(SNAPSHOTS, body)
         except (NotFound, Invalid) as problem:
             raise VolumeFailed(
                 f"volume {namespace}/{claim}: the cluster takes no VolumeSnapshot of it "
@@ -168,11 +169,23 @@ class StandIns:
                 **{key: spec[key] for key in ("storageClassName", "volumeMode") if spec.get(key)},
             },
         }
-        made = self.cluster.create(CLAIMS, body, namespace)
+        made = self._created(CLAIMS, body)
         try:
             yield made["metadata"]["name"]
         finally:
             self._delete(CLAIMS, made)
+
+    def _created(self, resource: Resource, body: Object) -> Object:
+        """A signal may come before the answer has been read. The name is nobody else's."""
+        name, namespace = objects.name(body), objects.namespace(body)
+        try:
+            return self.cluster.create(resource, body, namespace)
+        except ApiError:
+            raise
+        except BaseException:
+            with suppress(ClusterError):
+                self.cluster.delete(resource, name, namespace)
+            raise
 
     def _metadata(self, namespace: str, claim: str, role: str) -> dict[str, Any]:
         stamp = f"{self.clock.now():%Y%m%d%H%M%S%f}"

@@ -21,8 +21,8 @@ from resilience.backup.objects.mapping import Targets
 from resilience.backup.store.memory import MemoryStore
 from resilience.backup.take.data_request import Inside, with_data
 from resilience.backup.take.snapshot import Request, create
-from resilience.cluster.errors import Invalid
-from resilience.cluster.interface import CLAIMS, Object
+from resilience.cluster.errors import Conflict, Invalid
+from resilience.cluster.interface import CLAIMS, Object, Resource
 from resilience.model.inside import Volumes
 from tests.backup.data.local_volumes import SCOPE, LocalExec, claimed
 from tests.backup.fakes import FakeClock, FakeCluster
@@ -262,3 +262,39 @@ def test_what_is_gone_or_elsewhere_is_said_before_anything_is_created(root: Path
         LocalLayer(taken(driven(), root, Volumes()), Targets(), cluster)
     with pytest.raises(RestoreRefused, match="is gone; restore without --local"):
         LocalLayer(found, Targets(), driven())
+
+
+class Interrupted(FakeCluster):
+    """A signal arrives before the answer to a creation has been read."""
+
+    kind = ""
+
+    def create(self, resource: Resource, body: Object, *more: Any, **options: Any) -> Object:
+        made = super().create(resource, body, *more, **options)
+        if resource.kind == self.kind:
+            raise KeyboardInterrupt
+        return made
+
+
+@pytest.mark.parametrize("kind", ["PersistentVolumeClaim", "VolumeSnapshot"])
+def test_a_signal_before_an_answer_leaves_no_clone(volume: Path, kind: str) -> None:
+    cluster: Any = driven()
+    cluster.__class__, cluster.kind = Interrupted, kind
+    before = set(cluster.objects)
+    with pytest.raises(KeyboardInterrupt):
+        taken(cluster, volume, Volumes(from_="snapshot"))
+    assert set(cluster.objects) == before
+
+
+def test_a_name_that_is_taken_is_somebody_elses(volume: Path) -> None:
+    cluster = driven()
+    refused = Conflict(409, "already exists", reason="AlreadyExists")
+
+    def taken_name(verb: str, kind: str, namespace: str, name: str) -> None:
+        if verb == "create" and kind.startswith("volumesnapshots"):
+            raise refused
+
+    cluster.faults.append(taken_name)
+    with pytest.raises(Conflict):
+        taken(cluster, volume, Volumes(from_="snapshot"))
+    assert not [each for each in cluster.requests if each[0] == "delete"]
