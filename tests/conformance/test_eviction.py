@@ -165,8 +165,10 @@ def test_the_budget_opens_again_when_the_replacement_is_ready(cluster: Cluster) 
     first, *_ = guarded(cluster, maxUnavailable=1)
     evict(cluster, first)
     cluster.until_gone("pods", first)
-    found = cluster.until_one("poddisruptionbudgets", "web", lambda b: counted(b) == 3)
-    assert found["status"]["disruptionsAllowed"] == 1
+    found = cluster.until_one(
+        "poddisruptionbudgets", "web", lambda b: b["status"]["disruptionsAllowed"] == 1
+    )
+    assert counted(found) == 3
 
 
 def test_a_delete_ignores_the_budget(cluster: Cluster) -> None:

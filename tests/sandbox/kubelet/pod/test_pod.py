@@ -100,6 +100,7 @@ def test_containers_of_a_pod_share_a_volume_and_an_address(pods: Pods) -> None:
             },
         }
     )  # fmt: skip
+    pods.until_ready("two")
     pods.until("two", lambda _: "from a" in pods.logs("two", "-c", "b"), "b read what a wrote")
 
 
