@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Object = dict[str, Any]
@@ -58,6 +58,11 @@ def is_ours(obj: Object) -> bool:
 def title(obj: Object) -> str:
     """Its name in messages: `shop/web-1`, or `node-2` where there is no namespace."""
     return "/".join(part for part in (namespace(obj), name(obj)) if part)
+
+
+def owners(obj: Object) -> Sequence[Mapping[str, Any]]:
+    """Its `ownerReferences`."""
+    return metadata(obj).get("ownerReferences") or ()
 
 
 def controller(obj: Object) -> Mapping[str, Any] | None:

@@ -17,9 +17,6 @@ from resilience.actions.undo.reverted_fields import value_at
 from resilience.cluster.interface import Object
 from resilience.kube import objects
 
-OURS = "pytest-resilience"
-"""The manager of all writes of this project."""
-
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -51,7 +48,7 @@ def _is_value(change: Change) -> bool:
 def _managers(there: Object, path: tuple[Step, ...]) -> Iterator[str]:
     for entry in objects.metadata(there).get("managedFields") or ():
         manager = str(entry.get("manager"))
-        if manager != OURS and _owns(entry.get("fieldsV1"), path):
+        if manager != objects.OURS and _owns(entry.get("fieldsV1"), path):
             yield manager
 
 

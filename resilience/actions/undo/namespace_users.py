@@ -10,7 +10,7 @@ deleted, and the message names the missing permission."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from resilience.actions.undo.reverting import RUN
@@ -39,7 +39,7 @@ def of(cluster: Cluster, namespace: Object) -> list[str]:
     alone = [
         f"{resource.kind} {objects.name(each)}"
         for resource, each in there
-        if not _owners(each) and not _is_run_s(each)
+        if not objects.owners(each) and not _is_run_s(each)
         and (resource in WORKLOADS or _by_people(each))
     ]  # fmt: skip
     found = list(dict.fromkeys([*alone, *_owning(cluster, there)]))
@@ -80,7 +80,11 @@ class _Tops:
 
     def of(self, obj: Object) -> list[tuple[Resource, Object]]:
         """The owners that nothing owns."""
-        return [top for owner in _owners(obj) for top in self._above(owner, objects.namespace(obj))]
+        return [
+            top
+            for owner in objects.owners(obj)
+            for top in self._above(owner, objects.namespace(obj))
+        ]
 
     def _above(self, owner: Mapping[str, Any], namespace: str) -> list[tuple[Resource, Object]]:
         uid = str(owner.get("uid"))
@@ -97,11 +101,7 @@ class _Tops:
             there = self._cluster.get(resource, str(owner.get("name")), namespace)
         except ApiError:
             return []
-        return self.of(there) if _owners(there) else [(resource, there)]
-
-
-def _owners(obj: Object) -> Sequence[Mapping[str, Any]]:
-    return objects.metadata(obj).get("ownerReferences") or ()
+        return self.of(there) if objects.owners(there) else [(resource, there)]
 
 
 def _is_run_s(obj: Object) -> bool:

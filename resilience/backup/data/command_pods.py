@@ -22,7 +22,6 @@ TRIES = 3
 """How often a command is started at most, if its Pods leave."""
 
 _PAUSE = 0.5
-_OURS = "app.kubernetes.io/managed-by"
 
 
 def living(cluster: Cluster, namespace: str, selector: Selector | None = None) -> list[Object]:
@@ -34,7 +33,7 @@ def living(cluster: Cluster, namespace: str, selector: Selector | None = None) -
             if (pod.get("status") or {}).get("phase") == "Running"
             and not is_terminating(pod)
             and not is_finished(pod)
-            and (pod["metadata"].get("labels") or {}).get(_OURS) != "pytest-resilience"
+            and not objects.is_ours(pod)
         ),
         key=lambda pod: str(pod["metadata"]["name"]),
     )

@@ -126,7 +126,7 @@ class _Owners:
     def of(self, obj: Object) -> frozenset[str]:
         """uids of all that own it, directly or not."""
         found: set[str] = set()
-        for owner in _owners(obj):
+        for owner in objects.owners(obj):
             uid = str(owner.get("uid"))
             if uid not in self._above:
                 self._above[uid] = frozenset()  # an owner that owns itself ends here
@@ -142,7 +142,3 @@ class _Owners:
             self._context,
         )
         return self.of(there) if there is not None else ()
-
-
-def _owners(obj: Object) -> Sequence[Mapping[str, Any]]:
-    return objects.metadata(obj).get("ownerReferences") or ()
