@@ -53,15 +53,19 @@ def _after(stuck: Stuck, context: CheckContext) -> float:
 
 
 def _of_pods(pods: Sequence[Object], context: CheckContext) -> list[tuple[Stuck, float]]:
-    """(what, since when) of each that is stuck now."""
-    uids = {objects.uid(pod) for pod in pods}
+    """(what, since when) of each that is stuck in the state that `pods` shows: a later one belongs
+    to the next answer, which also says why."""
+    shown = {objects.uid(pod): objects.resource_version(pod) for pod in pods}
+    passed: set[str] = set()
     states: dict[str, tuple[Stuck, float]] = {}
-    for event in context.history(PODS) if uids else ():
+    for event in context.history(PODS) if shown else ():
         uid = objects.uid(event.object)
-        if uid in uids:
+        if uid in shown and uid not in passed:
             before = states.pop(uid, None)
             now = prospects.of_pod(event.object, before[0] if before else None)
             _keep(states, uid, now, before, event)
+            if objects.resource_version(event.object) == shown[uid]:
+                passed.add(uid)
     mounts = _by_events({objects.uid(pod) for pod in pods if not _is_mounted(pod)}, context)
     for uid, state in mounts.items():
         states.setdefault(uid, state)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from resilience.cluster.interface import Object, WatchEvent
+from resilience.kube import objects
 
 Name = tuple[str, str]
 
@@ -43,7 +44,7 @@ class Copy:
             return self._gone(event)
         before = self._objects.get(_name(event.object))
         if before is not None and _uid(before) == _uid(event.object):
-            if _version(before) == _version(event.object):
+            if objects.resource_version(before) == objects.resource_version(event.object):
                 return ()
             self._put(event.object)
             return (WatchEvent("MODIFIED", event.object, event.received),)
@@ -51,9 +52,9 @@ class Copy:
         self._put(event.object)
         return (*told, WatchEvent("ADDED", event.object, event.received))
 
-    def replace(self, objects: Iterable[Object], received: float) -> Sequence[WatchEvent]:
+    def replace(self, listed: Iterable[Object], received: float) -> Sequence[WatchEvent]:
         """Apply a whole new list; returns the events between the old state and it."""
-        fresh = {_uid(obj): obj for obj in objects}
+        fresh = {_uid(obj): obj for obj in listed}
         told: list[WatchEvent] = []
         for obj in self.objects():
             if _uid(obj) not in fresh:
@@ -85,7 +86,3 @@ def _uid(obj: Object) -> str:
     # Objects without a uid exist only in tests, where the name identifies them.
     metadata = obj["metadata"]
     return str(metadata.get("uid") or "/".join(_name(obj)))
-
-
-def _version(obj: Object) -> str:
-    return str(obj["metadata"].get("resourceVersion", ""))

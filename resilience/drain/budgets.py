@@ -187,7 +187,7 @@ class Allowance:
 
 def _is_older(budget: Object, known: Object) -> bool:
     """Resource versions of one resource compare as numbers."""
-    one, other = (str(each["metadata"].get("resourceVersion", "")) for each in (budget, known))
+    one, other = (objects.resource_version(each) for each in (budget, known))
     return one.isdecimal() and other.isdecimal() and int(one) < int(other)
 
 

@@ -26,6 +26,11 @@ def uid(obj: Object) -> str:
     return str(metadata(obj).get("uid", ""))
 
 
+def resource_version(obj: Object) -> str:
+    """metadata.resourceVersion, "" if the object has none."""
+    return str(metadata(obj).get("resourceVersion", ""))
+
+
 def name(obj: Object) -> str:
     """`metadata.name`."""
     return str(metadata(obj).get("name", ""))

@@ -160,7 +160,7 @@ class _Application:
             now = reverting.merge(context, resource, there, body, "" if self._keep else text)
         except ApiError as error:
             raise ActionFailed(self._said(manifest, error)) from error
-        if _version(now) == _version(
+        if objects.resource_version(now) == objects.resource_version(
             there
         ):  # written differently, but the same object for the server
             self._unchanged(resource, there)
@@ -174,10 +174,6 @@ class _Application:
     def _unchanged(self, resource: Resource, there: Object) -> None:
         text = f"{resource.kind} {objects.title(there)} is unchanged"
         self._context.note(What.NOTE, text)
-
-
-def _version(obj: Object) -> str:
-    return str(objects.metadata(obj).get("resourceVersion", ""))
 
 
 def _marked(body: Object, run: str) -> Object:

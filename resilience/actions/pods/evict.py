@@ -142,7 +142,7 @@ def rehearse(evict: Evict, context: ActionContext) -> None:
 def _state(pod: Object, budgets: Sequence[Object]) -> Sequence[tuple[str, int]]:
     """Version and allowed disruptions of each budget that covers the Pod."""
     return [
-        (str(objects.metadata(budget).get("resourceVersion", "")),
+        (objects.resource_version(budget),
          int((budget.get("status") or {}).get("disruptionsAllowed", 0)))
         for budget in budgets if selects(budget, pod)
     ]  # fmt: skip

@@ -203,7 +203,7 @@ def _shows(event: WatchEvent, write: Write) -> bool:
         if _key(event.object) != (write.address.namespace, write.address.name):
             return False
         return event.type == "DELETED" or _is_gone(event.object, write)
-    return _reached(str(objects.metadata(event.object).get("resourceVersion", "")), write)
+    return _reached(objects.resource_version(event.object), write)
 
 
 def _is_gone(there: Object, write: Write) -> bool:

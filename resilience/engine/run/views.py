@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import RLock
 
-from resilience.cluster.interface import Cluster, Object, Resource, View, WatchEvent
+from resilience.cluster.interface import Cluster, Resource, View, WatchEvent
 from resilience.engine.base.real_clock import EngineClock
 from resilience.kube import objects
 
@@ -94,9 +94,9 @@ class Views:
                 resource, history, WatchEvent("ADDED", obj, self._clock.monotonic()), news=False
             )
         listed = True
-        versions = {(objects.uid(obj), _version(obj)) for obj in present}
+        versions = {(objects.uid(obj), objects.resource_version(obj)) for obj in present}
         for event in early:
-            if (objects.uid(event.object), _version(event.object)) not in versions:
+            if (objects.uid(event.object), objects.resource_version(event.object)) not in versions:
                 self._add(resource, history, event, news=True)
         return view
 
@@ -109,7 +109,3 @@ class Views:
         for listener in self._listeners:
             listener(resource, event, news)
         self._clock.poke()
-
-
-def _version(obj: Object) -> str:
-    return str(objects.metadata(obj).get("resourceVersion", ""))

@@ -140,7 +140,7 @@ class BudgetProbe:
         """Each version of each watched budget once: several views may have shown it."""
         found: dict[tuple[str, str, bool], WatchEvent] = {}
         for event in self._context.history(BUDGETS):
-            version = str(objects.metadata(event.object).get("resourceVersion", ""))
+            version = objects.resource_version(event.object)
             key = objects.uid(event.object), version, event.type == "DELETED"
             if self._watched(event.object):
                 found.setdefault(key, event)
