@@ -9,6 +9,7 @@ import signal
 import time
 
 from resilience.sandbox.images.text.command_line import options
+from resilience.sandbox.inside import awake
 
 
 def id_(argv: list[str]) -> int:
@@ -110,5 +111,5 @@ def which_(argv: list[str]) -> int:
 
 def usleep_(argv: list[str]) -> int:
     """Sleep for microseconds."""
-    time.sleep(int(argv[1]) / 1e6)
+    awake.sleep(int(argv[1]) / 1e6)
     return 0

@@ -16,6 +16,7 @@ import time
 from resilience.sandbox.images.sh.shell import converse, run_file, run_line
 from resilience.sandbox.images.sh.shell_test import check
 from resilience.sandbox.images.text.printing import unescaped
+from resilience.sandbox.inside import awake
 
 PIECE = 1 << 16
 
@@ -173,14 +174,14 @@ def test_(argv: list[str]) -> int:
 
 
 def sleep_(argv: list[str]) -> int:
-    """Sleep the sum of its arguments: 5, 0.5, 2s, 1m."""
+    """Sleep the sum of its arguments: 5, 0.5, 2s, 1m, infinity."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
     try:
         seconds = sum(float(word.rstrip("smhd")) * units.get(word[-1:], 1) for word in argv[1:])
     except ValueError:
         print(f"sleep: invalid time interval '{argv[1]}'", file=sys.stderr)
         return 1
-    time.sleep(seconds)
+    awake.sleep(seconds)
     return 0
 
 

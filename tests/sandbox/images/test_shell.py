@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from resilience.sandbox.images.sh import shell_parser
+from resilience.sandbox.images.sh.shell import Shell
+from resilience.sandbox.images.sh.shell_builtins import BUILTINS
 from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
 
 RUN = """
@@ -177,3 +180,13 @@ def test_what_is_no_script_runs_not_at_all(script: str) -> None:
     with pytest.raises(ShellSyntaxError):
         shell_parser.parse(script)
     assert sh("-c", f"echo before\n{script}") == ("", 2)
+
+
+def test_a_trapped_signal_that_came_just_before_wait_ends_it() -> None:
+    shell = Shell()
+    shell.hear(signal.SIGUSR1, None)
+    assert BUILTINS["wait"](shell, ["wait"]) == 128 + signal.SIGUSR1
+
+
+def test_sleep_infinity_sleeps() -> None:
+    assert sh("-c", "timeout 0.2 sleep infinity; echo $?") == ("143\n", 0)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import NoReturn
@@ -65,7 +66,7 @@ class Shell:
         self.functions: dict[str, Node] = {}
         self.traps: dict[str, str] = {}
         self.jobs: list[int] = []
-        self.waiting = False
+        self._waiting = False
         self._due: list[str] = []
         self._tested = 0
         self._expansion = Expansion(self)
@@ -387,8 +388,19 @@ class Shell:
     def hear(self, number: int, _frame: FrameType | None) -> None:
         """A trapped signal: its action runs after the present command."""
         self._due.append(signal.Signals(number).name.removeprefix("SIG"))
-        if self.waiting:
+        if self._waiting:
             raise Interrupted(number)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """A trapped signal ends what is done here with Interrupted, also if it came just before."""
+        self._waiting = True
+        try:
+            if self._due:
+                raise Interrupted(signal.Signals[f"SIG{self._due[0]}"])
+            yield
+        finally:
+            self._waiting = False
 
     def _run_traps(self) -> None:
         while self._due:

@@ -193,16 +193,14 @@ def _signal_name(word: str) -> str | None:
 def _wait(shell: Shell, words: list[str]) -> int:
     wanted = [int(word) for word in words[1:] if word.isdigit()] or list(shell.jobs)
     code = 0
-    shell.waiting = True
     try:
-        for child in wanted:
-            code = wait_for(child)
-            if child in shell.jobs[:-1]:
-                shell.jobs.remove(child)
+        with shell.listening():
+            for child in wanted:
+                code = wait_for(child)
+                if child in shell.jobs[:-1]:
+                    shell.jobs.remove(child)
     except Interrupted as heard:
         return 128 + heard.number
-    finally:
-        shell.waiting = False
     return code if words[1:] else 0
 
 

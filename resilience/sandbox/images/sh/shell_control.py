@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from resilience.sandbox.inside import awake
+
 NOT_FOUND = 127
 
 
@@ -32,7 +34,7 @@ class Interrupted(Exception):
 def wait_for(child: int) -> int:
     """The exit code of a child; 128 plus the signal if one ended it."""
     try:
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code = os.waitstatus_to_exitcode(awake.wait_for_end(child))
     except ChildProcessError:
         return NOT_FOUND
     return code if code >= 0 else 128 - code
