@@ -24,7 +24,7 @@ from resilience.sandbox.apiserver.admission import (
     workload_defaults,
 )
 from resilience.sandbox.apiserver.admission.quota_plugin import Quotas
-from resilience.sandbox.apiserver.admission.service_addresses import ServiceAddresses
+from resilience.sandbox.apiserver.admission.services.service_addresses import ServiceAddresses
 from resilience.sandbox.apiserver.custom import definition_rules
 from resilience.sandbox.apiserver.kinds.crds import Definitions
 from resilience.sandbox.apiserver.policies import (

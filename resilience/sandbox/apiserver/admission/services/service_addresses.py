@@ -1,6 +1,6 @@
 """Cluster IPs and node ports of Services: allocated, checked, kept over updates, released.
 
-Source: pkg/registry/core/service/storage/{alloc,storage}.go, IPv4 only. The range is the upper half
+Source: pkg/registry/core/service/storage/{alloc,storage}.go. The range is the upper half
 of the sandbox's own /16; 127.SLOT.128.1 goes to `kubernetes` in `default`, as the first address of
 the range does in a real cluster.
 """
@@ -12,15 +12,13 @@ import random
 from typing import Any
 
 from resilience.sandbox.apiserver.admission.pod_defaults import Spec, mappings
+from resilience.sandbox.apiserver.admission.services import service_families
 from resilience.sandbox.apiserver.validation.admission_request import Request
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.api import ApiError, Change, Obj
 from resilience.sandbox.patch.fieldset import key_of
 
 _PORTS = range(30000, 32768)
-_WITH_IP = ("ClusterIP", "NodePort", "LoadBalancer")
-_ADDRESSED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")
-"""Fields that a Service without its own address does not have."""
 _WITH_PORTS = ("NodePort", "LoadBalancer")
 
 
@@ -55,8 +53,10 @@ class ServiceAddresses:
         if request.old is not None:
             self._keep(request, spec, old)
         given = set(spec)
+        if causes := service_families.settle(spec, old):
+            raise refusals.invalid(request.resource, request.name, causes)
         self._address(request, spec)
-        filled = set(_ADDRESSED[:4]) - given
+        filled = set(service_families.FIELDS) - given
         request.unowned.update(("f:spec", f"f:{field}") for field in filled)
         self._node_port_numbers(request, spec, old)
         self._health_check_port(request, spec, old)
@@ -64,7 +64,8 @@ class ServiceAddresses:
     def _keep(self, request: Request, spec: Spec, old: Spec) -> None:
         """An update without an address keeps the current one; it may not request a different
         one."""
-        same = spec.get("type") in _WITH_IP and old.get("type") in _WITH_IP
+        kinds = service_families.WITH_IP
+        same = spec.get("type") in kinds and old.get("type") in kinds
         if same and not spec.get("clusterIP"):
             for field in ("clusterIP", "clusterIPs"):
                 if field in old:
@@ -83,27 +84,17 @@ class ServiceAddresses:
             )
 
     def _address(self, request: Request, spec: Spec) -> None:
-        if spec.get("type") not in _WITH_IP:
-            for field in _ADDRESSED:
-                spec.pop(field, None)
+        if spec.get("type") not in service_families.WITH_IP:
+            spec.pop("internalTrafficPolicy", None)
             return
-        listed = spec.get("clusterIPs")
-        if not spec.get("clusterIP") and isinstance(listed, list) and listed:
-            spec["clusterIP"] = listed[0]
         wanted = spec.get("clusterIP")
         if not wanted:
             spec["clusterIP"] = self._free(request)
         elif wanted != "None":
             self._check(request, str(wanted))
         spec["clusterIPs"] = [spec["clusterIP"]]
-        if wanted == "None" and not spec.get("selector"):
-            # Endpoints written by others may be of either family.
-            spec.setdefault("ipFamilies", ["IPv4", "IPv6"])
-            spec.setdefault("ipFamilyPolicy", "RequireDualStack")
         if wanted == "None" and spec.get("sessionAffinity") == "ClientIP":
             request.call.warnings.append("spec.SessionAffinity is ignored for headless services")
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
 
     def _free(self, request: Request) -> str:
         if (request.namespace, request.name) == ("default", "kubernetes"):
@@ -130,15 +121,11 @@ class ServiceAddresses:
         if owner == (request.namespace, request.name):
             return
         why = "provided IP is already allocated" if owner else ""
-        try:
-            number = int(ipaddress.IPv4Address(wanted))
-            if not self._first <= number <= self._last:
-                why = (
-                    "failed to allocate IP " + wanted + ": the provided IP is not in the valid"
-                    f" range. The range of valid IPs is {self._range()}"
-                )
-        except ipaddress.AddressValueError:
-            why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+        if not self._first <= int(ipaddress.IPv4Address(wanted)) <= self._last:
+            why = (
+                "failed to allocate IP " + wanted + ": the provided IP is not in the valid"
+                f" range. The range of valid IPs is {self._range()}"
+            )
         if why:
             raise refusals.invalid(
                 request.resource,

@@ -1,0 +1,1 @@
+"""Services: their address families, their cluster IPs and node ports."""
