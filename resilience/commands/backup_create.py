@@ -165,6 +165,7 @@ def by_schedule(options: argparse.Namespace) -> int:
                 for line in report.started_over:
                     caution(line)
                 _warn_of_untaken(plan, report)
+                failed |= report.failed
     answers.end()
     return failed
 

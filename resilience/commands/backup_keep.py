@@ -15,7 +15,7 @@ from resilience.backup.format.errors import BackupError, BadRequest
 from resilience.backup.plans import cli_output
 from resilience.backup.plans.copying import copy
 from resilience.backup.plans.lifecycle import plan_store
-from resilience.backup.plans.pruning import UNFINISHED_FOR, prune, remove, stays
+from resilience.backup.plans.pruning import UNFINISHED_FOR, prune, remove_all, stays
 from resilience.backup.store import open_store
 from resilience.commands.backup_means import existing, failed_plan, plans_in
 from resilience.commands.outputs import Answers, answer
@@ -39,7 +39,7 @@ def by_retention(options: argparse.Namespace) -> int:
             continue
         data = {"plan": plan.id, "dryRun": options.dry_run, "done": done.lines}
         answers.add(data, done.lines or [f"{plan.id}: nothing to delete"])
-        failed |= done.damaged or done.refused
+        failed |= done.damaged or done.refused or done.failed
     answers.end()
     return int(failed)
 
@@ -79,7 +79,7 @@ def by_name(options: argparse.Namespace) -> int:
     if not options.dry_run and not options.confirm and not _confirmed(options.name, store.url):
         say("nothing was deleted")
         return 1
-    done = {name: remove(store, name, options.dry_run) for name in options.name}
+    done = remove_all(store, options.name, options.dry_run)
     gone = [name for name, what in done.items() if what == "deleted"]
     more = swept(store, gone, CLOCK.now(), after=UNFINISHED_FOR, dry_run=options.dry_run)
     lines = [*(f"{name}: {what}" for name, what in done.items()), *more]

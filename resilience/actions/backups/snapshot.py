@@ -104,7 +104,7 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
     from resilience.backup.plans.keys import from_environment
     from resilience.backup.plans.lifecycle import make, plan_store
     from resilience.backup.plans.naming import under_free_name
-    from resilience.backup.plans.pruning import StartedOver, prune
+    from resilience.backup.plans.pruning import StartedOver, pruned_after
     from resilience.backup.take.data_request import Inside
 
     plan, clock = context.plan(snapshot.plan), BorrowedClock(context.clock)
@@ -123,7 +123,7 @@ def _of_plan(snapshot: Snapshot, context: ActionContext) -> tuple[Manifest, str]
 
     stamped, started_over = stamped_name(plan.id, clock.now()), StartedOver(store)
     made = named(snapshot.name) if snapshot.name else under_free_name(store, stamped, named)
-    for line in prune(plan, store, clock=clock).lines:
+    for line in pruned_after(plan, store, clock).lines:
         context.note(What.NOTE, f"retention: {line}")
     for line in started_over.lines(made.name):
         context.note(What.NOTE, line)

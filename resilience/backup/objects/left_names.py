@@ -13,6 +13,8 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zlib import decompressobj
+from zlib import error as ZlibError
 
 from resilience.backup.objects.kind_identity import identity
 from resilience.backup.objects.written_fields import LAST_APPLIED
@@ -25,8 +27,10 @@ _NOT_READ = frozenset({"metadata", "status"})
 _KEY = re.compile(r"(namespaces?|matchNames)$", re.IGNORECASE)
 _SAID = re.compile(r"namespace", re.IGNORECASE)
 _WORD = re.compile(r"[\w.-]+")
-_OF_HELM = "meta.helm.sh/release-namespace"
-"""Where Helm looks for its own record: every object of a release says the same."""
+_RELEASE = "helm.sh/release.v1"
+"""The type of the Secrets in which Helm records its releases: JSON, compressed and encoded."""
+
+_LARGEST_RELEASE = 64 << 20
 
 
 class LeftNames:
@@ -71,8 +75,11 @@ def _texts(obj: Object) -> Iterator[tuple[str, str, str]]:
     """Each text with its place, such as `spec.externalName`, and the key that says what it is."""
     secret = identity(obj) == "Secret"
     annotations = objects.metadata(obj).get("annotations") or {}
-    told = {k: v for k, v in annotations.items() if k not in (LAST_APPLIED, _OF_HELM)}
+    told = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     yield from _inside("metadata.annotations", "", told)
+    yield from _inside("metadata.labels", "", objects.metadata(obj).get("labels") or {})
+    if secret and obj.get("type") == _RELEASE:
+        yield "data.release", "", _release(objects.mapping(obj.get("data")).get("release"))
     for key, value in obj.items():
         if key in _NOT_READ:
             continue
@@ -93,6 +100,15 @@ def _inside(place: str, named: str, value: Any) -> Iterator[tuple[str, str, str]
         for at, inner in enumerate(value):
             yield from _inside(f"{place}[{at}]", option or named, inner)
             option = inner if isinstance(inner, str) and inner.startswith("-") else ""
+
+
+def _release(recorded: Any) -> str:
+    """What Helm recorded of a release, "" if that cannot be read (helm, storage/driver/util.go)."""
+    try:
+        packed = b64decode(b64decode(str(recorded)))
+        return decompressobj(31).decompress(packed, _LARGEST_RELEASE).decode("utf-8", "replace")
+    except (ValueError, ZlibError):
+        return ""
 
 
 def _decoded(text: str) -> str:

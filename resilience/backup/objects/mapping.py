@@ -46,6 +46,10 @@ _CA_FROM = frozenset({"cert-manager.io/inject-ca-from", "cert-manager.io/inject-
 """Annotations of webhooks, definitions and API services: NAMESPACE/NAME, whose certificate
 cert-manager writes into them."""
 
+OF_RELEASE = "meta.helm.sh/release-namespace"
+"""The namespace of the Helm release that an object belongs to. A cluster-scoped object stays with
+the original's release."""
+
 _CLASSES = ("StorageClass.storage.k8s.io", "VolumeSnapshotClass.snapshot.storage.k8s.io")
 _SECRET = re.compile(r".*secret-namespace|secretNamespace|adminSecretNamespace|userSecretNamespace")
 
@@ -156,6 +160,8 @@ class Targets:
             namespace, slash, rest = str(annotations[name]).partition("/")
             annotations[name] = self.namespace(namespace) + slash + rest
         kind = identity(obj)
+        if OF_RELEASE in annotations and (obj["metadata"].get("namespace") or kind == "Namespace"):
+            annotations[OF_RELEASE] = self.namespace(str(annotations[OF_RELEASE]))
         places: list[Any] = [obj.get("parameters")] if kind in _CLASSES else []
         if kind == "PersistentVolume":
             places += _holders(obj, ("spec", "azureFile"))

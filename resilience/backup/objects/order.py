@@ -24,6 +24,10 @@ _WAVES: tuple[frozenset[str], ...] = tuple(
                 "runtimeclasses.node.k8s.io",
                 "ingressclasses.networking.k8s.io",
                 "volumesnapshotclasses.snapshot.storage.k8s.io",
+                "volumeattributesclasses.storage.k8s.io",
+                "csidrivers.storage.k8s.io",
+                "deviceclasses.resource.k8s.io",
+                "servicecidrs.networking.k8s.io",
                 "clusterroles.rbac.authorization.k8s.io",
             ),
             (
@@ -31,6 +35,7 @@ _WAVES: tuple[frozenset[str], ...] = tuple(
                 "serviceaccounts",
                 "networkpolicies.networking.k8s.io",
                 "limitranges",
+                "ipaddresses.networking.k8s.io",
             ),
             (
                 "persistentvolumeclaims",
@@ -42,6 +47,10 @@ _WAVES: tuple[frozenset[str], ...] = tuple(
                 "rolebindings.rbac.authorization.k8s.io",
             ),
             ("endpoints", "endpointslices.discovery.k8s.io", "services"),
+            (
+                "resourceclaims.resource.k8s.io",
+                "resourceclaimtemplates.resource.k8s.io",
+            ),
             ("pods", "replicasets.apps", "replicationcontrollers", "controllerrevisions.apps"),
             ("deployments.apps", "statefulsets.apps", "daemonsets.apps", "jobs.batch"),
         ),

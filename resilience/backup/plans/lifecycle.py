@@ -33,7 +33,7 @@ from resilience.backup.plans.own_snapshots import (
     own,
 )
 from resilience.backup.plans.plan_snapshots import belongs, named_for, of_plan
-from resilience.backup.plans.pruning import StartedOver, is_this_programs, prune, unfinished
+from resilience.backup.plans.pruning import StartedOver, is_this_programs, pruned_after, unfinished
 from resilience.backup.store import Store, open_store
 from resilience.backup.store.store_lock import Lock
 from resilience.backup.store.unfinished.saved_volumes import begun_on
@@ -137,13 +137,15 @@ def missed(
 @dataclass(slots=True)
 class RunReport:
     """The result of `run_due`. `made` is None if nothing was due. `started_over` has a line for
-    each unfinished snapshot that it does not continue."""
+    each unfinished snapshot that it does not continue. `failed`: the store did not answer once the
+    snapshot was taken."""
 
     plan: str
     made: Manifest | None = None
     verified: bool = False
     pruned: list[str] = field(default_factory=list)
     started_over: list[str] = field(default_factory=list)
+    failed: bool = False
 
 
 Extend = Callable[[Request], Request]
@@ -195,8 +197,10 @@ def run_due(
             holder=holder,
         )
         report.verified = True
-        report.pruned = prune(plan, store, clock=clock).lines
-        report.started_over = started_over.lines(report.made.name)
+        pruned = pruned_after(plan, store, clock)
+        report.pruned, report.failed = pruned.lines, pruned.failed
+        if not report.failed:
+            report.started_over = started_over.lines(report.made.name)
     return report
 
 

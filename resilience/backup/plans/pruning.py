@@ -1,7 +1,11 @@
-"""Deletes the snapshots of a plan that its retention no longer keeps, and leftovers."""
+"""Deletes the snapshots of a plan that its retention no longer keeps, and leftovers.
+
+Nobody can ask afterwards what was deleted. So it is reported, even if the store fails then.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,7 +18,13 @@ from resilience.backup.data.external_data import swept
 from resilience.backup.format import layout
 from resilience.backup.format.archive_reader import begun_here
 from resilience.backup.format.backup_clock import Clock
-from resilience.backup.format.errors import UNREADABLE, Retained, StoreRefused, Undeletable
+from resilience.backup.format.errors import (
+    UNREADABLE,
+    Retained,
+    StoreError,
+    StoreRefused,
+    Undeletable,
+)
 from resilience.backup.plans.own_snapshots import TOLERANCE, is_early
 from resilience.backup.plans.plan_snapshots import named_for
 from resilience.backup.store import Store
@@ -22,6 +32,7 @@ from resilience.backup.store.store_clock import store_now
 from resilience.model.scenario import Plan
 
 _KEPT, _REFUSED = "kept", "not deleted"
+_IN_PART = ", or only in part (prune again)"
 UNFINISHED_FOR = timedelta(days=1)
 """Files without a marker are deleted when nothing was written to them for this long."""
 
@@ -65,29 +76,69 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """What `prune` did, a line for each snapshot. `damaged` says that some snapshots cannot be read
-    and stay, `refused` that the store does not let these credentials delete."""
+    and stay, `refused` that the store does not let these credentials delete, `failed` that the
+    store did not answer."""
 
     lines: list[str]
     damaged: bool
     refused: bool
+    failed: bool = False
 
 
 def prune(plan: Plan, store: Store, *, clock: Clock, dry_run: bool = False) -> Pruned:
     """Delete snapshots that retention no longer keeps, and leftovers older than a day."""
     decided = decisions(plan, store, clock.now())
     names = [each.candidate.name for each in decided.made if not each.keep]
-    done = {name: remove(store, name, dry_run) for name in names}
-    gone = [name for name, what in done.items() if not stays(what)]
-    now = clock.now()
+    done = remove_all(store, names, dry_run)
     stay = decided.kept | decided.damaged
     lines = [
         *(f"{name}: kept: {reason}" for name, reason in stay.items()),
         *(f"{name}: {what}" for name, what in done.items()),
-        *sweep(store, now, dry_run=dry_run),
-        *swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run),
     ]
     refused = any(what.startswith(_REFUSED) for what in done.values())
-    return Pruned(lines, bool(decided.damaged), refused)
+    failed = any(map(_in_part, done.values()))
+    if not failed:
+        gone = [name for name, what in done.items() if not stays(what)]
+        try:
+            for line in _leftovers(store, gone, clock.now(), dry_run):
+                lines.append(line)
+        except StoreError as problem:
+            lines.append(f"other leftovers stay: {problem}")
+            failed = True
+    return Pruned(lines, bool(decided.damaged), refused, failed)
+
+
+def pruned_after(plan: Plan, store: Store, clock: Clock) -> Pruned:
+    """The same after a snapshot was taken, which no failure may hide."""
+    try:
+        return prune(plan, store, clock=clock)
+    except StoreError as problem:
+        return Pruned([f"old snapshots stay: {problem}"], damaged=False, refused=False, failed=True)
+
+
+def _leftovers(store: Store, gone: list[str], now: datetime, dry_run: bool) -> Iterator[str]:
+    yield from sweep(store, now, dry_run=dry_run)
+    yield from swept(store, gone, now, after=UNFINISHED_FOR, dry_run=dry_run)
+
+
+def remove_all(store: Store, names: Iterable[str], dry_run: bool = False) -> dict[str, str]:
+    """What became of each snapshot. After a failure of the store the others are not tried."""
+    done: dict[str, str] = {}
+    problem: StoreError | None = None
+    for name in names:
+        if problem is not None:
+            done[name] = f"{_REFUSED}: the store failed before"
+            continue
+        try:
+            done[name] = remove(store, name, dry_run)
+        except StoreError as failure:
+            problem = failure
+            done[name] = f"{_REFUSED}{_IN_PART}: {failure}"
+    return done
+
+
+def _in_part(what: str) -> bool:
+    return what.startswith(_REFUSED + _IN_PART)
 
 
 def unfinished(store: Store, until: datetime | None = None) -> list[Listed]:
@@ -102,25 +153,24 @@ def unfinished(store: Store, until: datetime | None = None) -> list[Listed]:
     ]
 
 
-def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> list[str]:
+def sweep(store: Store, now: datetime, *, dry_run: bool = False) -> Iterator[str]:
     """Leftovers of interrupted snapshots. Only directories of this program, recognized by their
     files; others are left alone. Their age counts by the clock that dated them, the store's."""
-    told = []
     if not dry_run:
         stored = store_now(store)
         if stored is None:
-            return ["leftovers stay: the store does not list yet what was just written"]
+            yield "leftovers stay: the store does not list yet what was just written"
+            return
         if abs(stored - now) > TOLERANCE:
-            told.append(
+            yield (
                 f"the store's clock differs from this machine's: {stored:%Y-%m-%d %H:%M:%S} and "
                 f"{now:%Y-%m-%d %H:%M:%S} UTC; correct the wrong one"
             )
         now = min(now, stored)
     for each in unfinished(store, now - UNFINISHED_FOR):
-        told.append(f"{each.name}: unfinished, {remove(store, each.name, dry_run)}")
+        yield f"{each.name}: unfinished, {remove(store, each.name, dry_run)}"
     if not dry_run:
-        told += _unfinished_uploads(store, now)
-    return told
+        yield from _unfinished_uploads(store, now)
 
 
 def _unfinished_uploads(store: Store, now: datetime) -> list[str]:

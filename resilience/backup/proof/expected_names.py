@@ -94,14 +94,17 @@ def expected(recorded: Object, namespaces: Mapping[str, str]) -> Object:
 
 
 def _worded(mine: Object, namespaces: Mapping[str, str]) -> None:
-    """Texts with a namespace in them: where cert-manager takes a certificate from, the Secrets of a
-    class of volumes, and a role's right to a namespace by its name."""
+    """Texts with a namespace in them: where cert-manager takes a certificate from, the release that
+    an object belongs to, the Secrets of a class of volumes, and a role's right to a namespace by
+    its name."""
     notes = mine["metadata"].get("annotations") or {}
     for key in ("cert-manager.io/inject-ca-from", "cert-manager.io/inject-ca-from-secret"):
         if key in notes:
             first, *rest = str(notes[key]).split("/")
             notes[key] = "/".join([namespaces.get(first, first), *rest])
-    kind = identity(mine)
+    kind, helm = identity(mine), "meta.helm.sh/release-namespace"
+    if (kind == "Namespace" or mine["metadata"].get("namespace")) and notes.get(helm) in namespaces:
+        notes[helm] = namespaces[notes[helm]]
     if kind.endswith(".monitoring.coreos.com"):
         for place in (["spec"], ["spec", "targets", "ingress"]):
             for selector in _at(mine, [*place, "namespaceSelector"]):

@@ -343,7 +343,7 @@ def test_prune_sweep_and_due_leave_velero_s_alone() -> None:
     clock.wait(10 * 86400)
     told = prune(plan, store, clock=clock).lines
     assert f"{NAME}: kept: Velero's" in told
-    assert sweep(store, clock.now()) == []
+    assert [*sweep(store, clock.now())] == []
     assert set(mine) <= set(store.files)
     assert newest(store, plan).name == "shop-20260301020000"
 
@@ -366,7 +366,7 @@ def test_the_remains_of_ours_are_still_swept() -> None:
     compressor.close()
     store.put("backups/cut/cut.tar.gz", b"".join(written))
     clock.wait(2 * 86400)
-    assert sweep(store, clock.now()) == ["cut: unfinished, deleted"]
+    assert [*sweep(store, clock.now())] == ["cut: unfinished, deleted"]
 
 
 def test_a_whole_backup_of_velero_s_is_recorded_and_makes_fresh_and_intact_pass() -> None:
@@ -464,7 +464,7 @@ def test_what_an_upload_that_failed_leaves_is_no_snapshot_and_is_left_alone() ->
     with pytest.raises(NoSnapshot, match="is unfinished"):
         opened(store, NAME)
     clock.wait(3 * 86400)
-    assert sweep(store, clock.now()) == []
+    assert [*sweep(store, clock.now())] == []
 
 
 def test_bytes_after_the_end_of_the_gzip_stream_are_refused() -> None:

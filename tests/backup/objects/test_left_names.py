@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from base64 import b64encode
 from typing import Any
 
@@ -13,6 +15,12 @@ from tests.backup.fakes import FakeCluster, config_map, shop
 from tests.backup.restore.restoring import brought_back, stored
 
 COPY = {"shop": "copy"}
+
+
+def release(namespace: str) -> str:
+    """A release as Helm's Secret holds it: the text is encoded once more than the Secret's data."""
+    record = json.dumps({"name": "web", "namespace": namespace, "version": 3})
+    return b64encode(b64encode(gzip.compress(record.encode()))).decode()
 
 
 def told(obj: dict[str, Any], mapped: dict[str, str] = COPY) -> list[str]:
@@ -56,6 +64,16 @@ def told(obj: dict[str, Any], mapped: dict[str, str] = COPY) -> list[str]:
         ({"data": {"config.yaml": "a: 1\nwatchNamespace: 'shop'\n"}}, "data.config.yaml"),
         ({"data": {"x.json": '{"namespace": "shop"}'}}, "data.x.json"),
         ({"data": {"url": "/api/v1/namespaces/shop/pods"}}, "data.url"),
+        (
+            {"metadata": {"name": "a", "namespace": "copy",
+                          "labels": {"crossplane.io/claim-namespace": "shop"}}},
+            "metadata.labels.crossplane.io/claim-namespace",
+        ),
+        (
+            {"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+             "data": {"release": release("shop")}},
+            "data.release",
+        ),
     ],
 )  # fmt: skip
 def test_a_name_of_the_old_namespace_is_told(obj: dict[str, Any], place: str) -> None:
@@ -86,9 +104,18 @@ def test_other_texts_are_not(text: str) -> None:
                 "z": "the namespace shop",
             }
         },
-        {"metadata": {"name": "a", "annotations": {"meta.helm.sh/release-namespace": "shop"}}},
+        {"metadata": {"name": "a", "labels": {"app": "shop", "namespaced": "shop"}}},
+        {"apiVersion": "v1", "kind": "Secret", "data": {"release": release("shop")}},
+        {"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+         "data": {"release": release("other")}},
+        *(
+            {"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "data": data}
+            for data in (
+                None, {}, *({"release": each} for each in (7, "Ym05MElIQmhZMnRsWkE9PQ==", "abc"))
+            )
+        ),
     ],
-)
+)  # fmt: skip
 def test_words_that_are_no_namespaces_are_not(obj: dict[str, Any]) -> None:
     assert told(obj) == []
 
@@ -102,6 +129,18 @@ def test_the_record_of_an_apply_is_no_text_of_its_own() -> None:
 @pytest.mark.parametrize("mapped", [{}, {"shop": "shop"}, {"other": "copy"}])
 def test_nothing_is_told_of_a_namespace_that_stays(mapped: dict[str, str]) -> None:
     assert told({"data": {"x": "db.shop.svc"}}, mapped) == []
+
+
+def test_an_object_of_the_whole_cluster_stays_with_the_release_of_the_original() -> None:
+    annotations = {"meta.helm.sh/release-namespace": "shop"}
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "a", "annotations": annotations},
+    }
+    Targets(namespaces=COPY).apply(role)
+    at = "metadata.annotations.meta.helm.sh/release-namespace"
+    assert told(role) == [f"things a: {at} still leads to namespace shop"]
 
 
 def test_a_secret_that_is_no_text_is_passed_over() -> None:

@@ -273,6 +273,22 @@ def test_the_certificate_of_a_webhook_is_taken_from_the_copy(
     assert mine == {f"cert-manager.io/{name}": "copy/webhook", "note": "other/x"}
 
 
+@pytest.mark.parametrize("kind", ["ConfigMap", "Namespace", "ClusterRole"])
+@pytest.mark.parametrize("release", ["shop", "other"])
+def test_a_copy_belongs_to_the_release_of_its_own_namespace(kind: str, release: str) -> None:
+    """Helm adopts only what names its release and namespace. The whole cluster's objects are the
+    original's."""
+    about = {"name": "shop", "annotations": {"meta.helm.sh/release-namespace": release}}
+    mine: Object = {"apiVersion": "v1", "kind": kind, "metadata": about, "spec": {}}
+    if kind == "ConfigMap":
+        about["namespace"] = "shop"
+    wanted = expected(mine, MOVED)
+    Targets(namespaces=MOVED).apply(mine)
+    assert mine == wanted
+    named = release if kind == "ClusterRole" else MOVED.get(release, release)
+    assert mine["metadata"]["annotations"] == {"meta.helm.sh/release-namespace": named}
+
+
 def test_names_of_other_things_are_no_namespaces() -> None:
     account = "system:serviceaccount:shop:worker"
     rules = [{"resources": ["secrets", "namespaces"], "resourceNames": ["shop"]},

@@ -73,10 +73,10 @@ def test_a_whole_snapshot_whose_marker_is_not_listed_is_never_swept(kind: type[L
     store.unseen = frozenset({layout.marker("one")})
     before = dict(store.files)
     store.wait_a_year()
-    assert sweep(store, NEXT_YEAR) == []
+    assert [*sweep(store, NEXT_YEAR)] == []
     assert store.files == before
     del store.files[layout.marker("one")]
-    assert sweep(store, NEXT_YEAR) == ["one: unfinished, deleted"]
+    assert [*sweep(store, NEXT_YEAR)] == ["one: unfinished, deleted"]
 
 
 def test_a_snapshot_whose_marker_is_not_listed_is_not_called_interrupted() -> None:
@@ -141,4 +141,4 @@ def test_remains_without_a_marker_are_still_recognized() -> None:
     store = Late()
     store.put(layout.archive("cut"), begun())
     store.wait_a_year()
-    assert sweep(store, NEXT_YEAR) == ["cut: unfinished, deleted"]
+    assert [*sweep(store, NEXT_YEAR)] == ["cut: unfinished, deleted"]

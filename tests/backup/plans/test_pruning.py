@@ -11,14 +11,14 @@ import pytest
 
 from resilience.backup.catalog.catalog import Snapshot, listed
 from resilience.backup.format import layout
-from resilience.backup.format.errors import StoreRefused, Undeletable, Withheld
+from resilience.backup.format.errors import StoreRefused, StoreUnreachable, Undeletable, Withheld
 from resilience.backup.plans.cli_output import row
 from resilience.backup.plans.lifecycle import make
 from resilience.backup.plans.plan_judge import fresh, intact
 from resilience.backup.plans.plan_snapshots import of_plan
-from resilience.backup.plans.pruning import prune, sweep
+from resilience.backup.plans.pruning import prune, remove_all, stays, sweep
 from resilience.backup.store import Store
-from resilience.backup.store.base import Entry
+from resilience.backup.store.base import Entry, Stored
 from resilience.backup.store.memory import MemoryStore
 from resilience.model.scenario import Keep
 from resilience.model.verdict import Result
@@ -114,6 +114,104 @@ def test_a_snapshot_that_the_store_does_not_give_out_hides_no_other() -> None:
     )
 
 
+class Going(MemoryStore):
+    """It answers no request once `left` deletions were made; None: it stays."""
+
+    left: int | None = None
+    ends: int | None = None
+
+    def put(self, key: str, data: bytes, *, retain_until: datetime | None = None) -> Stored:
+        """It goes away after `ends` deletions once a verification was recorded."""
+        stored = super().put(key, data, retain_until=retain_until)
+        if layout.is_verification(key):
+            self.left = self.ends
+        return stored
+
+    def _ask(self) -> None:
+        if self.left is not None and self.left <= 0:
+            raise StoreUnreachable(f"{self.url}: connection refused")
+
+    def delete(self, key: str) -> None:
+        self._ask()
+        super().delete(key)
+        if self.left is not None:
+            self.left -= 1
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        self._ask()
+        return super().list(prefix)
+
+
+@pytest.mark.parametrize("files", [0, 1])
+def test_what_was_deleted_is_told_when_the_store_goes_away_in_the_middle(files: int) -> None:
+    """The second one loses no file, or its marker."""
+    clock, store, names = three()
+    first = len(list(store.list(layout.directory(names[1]))))
+    store.__class__ = Going
+    assert isinstance(store, Going)
+    store.left = first + files
+    pruned = prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock)
+    assert (pruned.failed, pruned.damaged) == (True, False)
+    assert pruned.lines == [
+        f"{names[1]}: deleted",
+        f"{names[0]}: not deleted, or only in part (prune again): {store.url}: connection refused",
+    ]
+    store.left = None
+    clock.wait(86401)
+    prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock)
+    assert [each.name for each in listed(store)] == names[2:]
+
+
+def test_the_snapshots_after_the_one_at_which_the_store_went_are_named() -> None:
+    store = Going()
+    store.put("backups/a/a.tar.gz", b"")
+    store.put("backups/b/b.tar.gz", b"")
+    store.left = 0
+    done = remove_all(store, ["a", "b"])
+    assert done["b"] == "not deleted: the store failed before"
+    assert all(map(stays, done.values()))
+
+
+def test_leftovers_that_were_deleted_are_told_when_the_store_goes_away() -> None:
+    clock, store, _ = three()
+    store.put(layout.archive("cut"), begun())
+    store.put(layout.archive("cut-2"), begun())
+    clock.wait(100000)
+    store.__class__ = Going
+    assert isinstance(store, Going)
+    store._now = clock.now
+    store.left = 2  # the probe of its clock is one
+    pruned = prune(replace(PLAN, keep=Keep(last=3)), store, clock=clock)
+    assert (pruned.failed, pruned.lines) == (
+        True,
+        [
+            "cut-2: unfinished, deleted",
+            f"other leftovers stay: {store.url}: connection refused",
+        ],
+    )
+
+
+@pytest.mark.parametrize("files", [0, 1])
+def test_a_snapshot_that_was_due_is_told_although_the_store_goes_away_after_it(files: int) -> None:
+    """Before it can even be asked what there is, and while old ones are deleted."""
+    clock, store, names = three()
+    store.put(layout.archive("cut"), begun())
+    store.__class__ = Going
+    assert isinstance(store, Going)
+    store.ends = files
+    report = due_run(shop(), store, clock)
+    assert report.made is not None
+    assert report.failed
+    lines = [f"old snapshots stay: {store.url}: connection refused"]
+    if files:
+        lines = [
+            f"{names[1]}: not deleted, or only in part (prune again): {store.url}: "
+            "connection refused",
+            f"{names[0]}: not deleted: the store failed before",
+        ]
+    assert report.pruned == lines
+
+
 class AppendOnly(MemoryStore):
     """Its credentials may write and read, until they are `privileged`."""
 
@@ -199,9 +297,9 @@ def test_remains_older_than_a_day_are_swept_and_foreign_ones_are_not() -> None:
     store.put("backups/velero2/velero2-logs.gz", b"")
     clock.wait(80000)
     store.put("backups/young/young.tar.gz", b"half")
-    assert sweep(store, clock.now()) == []
+    assert [*sweep(store, clock.now())] == []
     clock.wait(10000)
-    assert sweep(store, clock.now()) == ["cut: unfinished, deleted"]
+    assert [*sweep(store, clock.now())] == ["cut: unfinished, deleted"]
     assert "backups/cut/cut.tar.gz" not in store.files
     assert len(store.files) == 4
 
@@ -210,21 +308,21 @@ def test_the_files_of_a_run_at_work_do_not_age_by_the_difference_of_two_clocks()
     clock = FakeClock()
     behind = MemoryStore(now=lambda: clock.now() - timedelta(days=2))
     behind.put(layout.archive("young"), begun())
-    told = sweep(behind, clock.now())
+    told = [*sweep(behind, clock.now())]
     assert told == [
         "the store's clock differs from this machine's: 2026-02-27 02:00:00 and 2026-03-01 "
         "02:00:00 UTC; correct the wrong one"
     ]
     assert list(behind.files) == [layout.archive("young")]
     clock.wait(86401)
-    assert sweep(behind, clock.now())[1:] == ["young: unfinished, deleted"]
+    assert [*sweep(behind, clock.now())][1:] == ["young: unfinished, deleted"]
 
 
 def test_leftovers_of_a_store_whose_clock_is_ahead_stay_until_they_are_a_day_old_here() -> None:
     clock = FakeClock()
     ahead = MemoryStore(now=lambda: clock.now() + timedelta(days=2))
     ahead.put(layout.archive("young"), begun())
-    assert len(sweep(ahead, clock.now())) == 1
+    assert len([*sweep(ahead, clock.now())]) == 1
     assert list(ahead.files) == [layout.archive("young")]
 
 
@@ -237,6 +335,6 @@ def test_nothing_is_swept_while_the_store_does_not_show_what_was_just_written() 
     store = Blind(now=clock.now)
     store.put(layout.archive("old"), begun())
     clock.wait(90000)
-    assert sweep(store, clock.now()) == [
+    assert [*sweep(store, clock.now())] == [
         "leftovers stay: the store does not list yet what was just written"
     ]

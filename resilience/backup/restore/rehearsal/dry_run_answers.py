@@ -17,6 +17,7 @@ from resilience.backup.restore.rehearsal import pod_templates
 from resilience.backup.restore.rehearsal.cluster_needs import STORAGE_CLASSES, ClusterNeeds
 from resilience.backup.restore.rehearsal.quotas import Quotas
 from resilience.backup.restore.rehearsal.recorded_roles import RecordedRoles
+from resilience.backup.restore.rehearsal.service_ranges import ServiceRanges
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.writes.server_refusals import GRANTING
 from resilience.backup.restore.writes.writing import Written
@@ -41,6 +42,7 @@ class DryRunAnswers:
         self._coming: set[Need] = set()
         self._needs = ClusterNeeds(cluster)
         self._quotas = Quotas(cluster)
+        self._ranges = ServiceRanges()
         self._rights = HeldRights(cluster)
         self._roles = RecordedRoles(snapshot, request.targets, chosen.holds)
 
@@ -64,6 +66,7 @@ class DryRunAnswers:
         if coming:
             metadata = obj["metadata"]
             self._coming.add(Need(kind, metadata.get("namespace", ""), metadata["name"]))
+            self._ranges.add(obj)
         if written.outcome is Outcome.WOULD_CREATE:
             self._quotas.add(kind, obj)
             if why := pod_templates.refusal(obj, self._cluster, self._coming):
@@ -72,6 +75,8 @@ class DryRunAnswers:
         if unasked and (why := self._rights.why_not(obj, self._roles.rules)):
             return Written(Outcome.REJECTED, f"it {why}; {GRANTING}")
         if written.outcome is Outcome.REJECTED:
+            if self._ranges.explain(obj, written.reason):
+                return Written(Outcome.UNASKED, f"its range is restored first: {written.reason}")
             for need in needs(obj):  # a refusal for another reason remains a refusal
                 if need in self._coming and need.name in written.reason:
                     return Written(Outcome.UNASKED, f"{need} is restored first: {written.reason}")

@@ -41,6 +41,18 @@ NO_DRY_RUN = "does not support dry run"
 """The text for a webhook with side effects (apiserver, admission/plugin/webhook/generic)."""
 
 
+NO_ADDRESS = "failed to allocate IP"
+"""The text for a Service's address that is in no range of addresses, or taken."""
+
+_NO_RANGE = "the provided network does not match the current range"
+"""The text while no ServiceCIDR holds the address, or one does that is not ready yet."""
+
+
+def is_range_away(problem: ClusterError) -> bool:
+    """Whether the range of a Service's address does not exist, or was created a moment ago."""
+    return _NO_RANGE in str(problem)
+
+
 def is_hook_away(text: str) -> bool:
     """Whether the webhook has no server now; its server may be part of the restore."""
     return bool(_HOOK_AWAY.search(text))

@@ -28,6 +28,7 @@ from resilience.backup.restore.writes.server_refusals import (
     NO_DRY_RUN,
     Going,
     is_hook_away,
+    is_range_away,
     of_admission,
     pause_before_retry,
     said,
@@ -86,7 +87,7 @@ class ObjectWriter:
             try:
                 return self._create(resource, obj, existing)
             except ClusterError as problem:
-                wait = pause_before_retry(problem, pause)
+                wait = pause if is_range_away(problem) else pause_before_retry(problem, pause)
                 patience = self.patience
                 if hooks is not None and is_hook_away(str(problem)):
                     patience = hooks
