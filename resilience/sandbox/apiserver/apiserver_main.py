@@ -15,6 +15,7 @@ from resilience.sandbox.apiserver.garbage_tuning import Pauses, attend
 from resilience.sandbox.apiserver.http.listener import listen
 from resilience.sandbox.apiserver.http.server import Server
 from resilience.sandbox.apiserver.registry.registry import Registry
+from resilience.sandbox.host.certificate_authority import CertificateAuthority
 from resilience.sandbox.host.health import Health
 from resilience.sandbox.host.linux import use_all_descriptors
 from resilience.sandbox.host.sandbox_clock import LoopClock
@@ -47,8 +48,9 @@ async def _main(arguments: ProcessArguments) -> None:
     runner = await listen(server, arguments.listener, config, told)
     from resilience.sandbox import controllers
 
+    authority = CertificateAuthority.take(config.ca_file, config.ca_key_file)
     end_controllers = controllers.start(
-        registry, clock, root_ca=config.ca_file.read_text(), directory=config.directory
+        registry, clock, root_ca=authority.pem, issue=authority.issue, directory=config.directory
     )
     end_sweeping = registry.recorder.keep_swept()
     server_bootstrap.roles(registry)

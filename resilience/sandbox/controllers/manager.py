@@ -18,6 +18,7 @@ from resilience.sandbox.controllers.endpoints.slice_mirroring import SliceMirror
 from resilience.sandbox.controllers.job.cronjob import CronJobController
 from resilience.sandbox.controllers.job.job import JobController
 from resilience.sandbox.controllers.lifecycle.autoscalers import HorizontalController
+from resilience.sandbox.controllers.lifecycle.certificate_signing import CertificateSigning
 from resilience.sandbox.controllers.lifecycle.cluster_bootstrap import bootstrap
 from resilience.sandbox.controllers.lifecycle.garbage_collector import GarbageCollector
 from resilience.sandbox.controllers.lifecycle.lasting_objects import LastingObjects
@@ -37,7 +38,7 @@ from resilience.sandbox.controllers.volumes.volume_binder import VolumeBinder
 from resilience.sandbox.controllers.volumes.volume_protection import VolumeProtection
 from resilience.sandbox.controllers.volumes.volume_snapshots import SnapshotController
 from resilience.sandbox.kube.api import Api, Clock
-from resilience.sandbox.reconcile.controller_context import Context, Controller
+from resilience.sandbox.reconcile.controller_context import Context, Controller, Issue
 from resilience.sandbox.reconcile.runner import Runner
 from resilience.sandbox.reconcile.volume_directories import Directories, NoDirectories
 from resilience.sandbox.scheduler.scheduler import Scheduler
@@ -62,6 +63,7 @@ CONTROLLERS: Sequence[type[Controller]] = (
     SnapshotController,
     QuotaController,
     HorizontalController,
+    CertificateSigning,
     LastingObjects,
     EndpointSliceController,
     EndpointsController,
@@ -82,11 +84,12 @@ class Manager:
         controllers: Sequence[type[Controller]] = CONTROLLERS,
         timer: Callable[[], float] = time.perf_counter,
         root_ca: str = "",
+        issue: Issue | None = None,
         directories: Directories | None = None,
     ) -> None:
         """`timer` measures real time spent; tests pass a constant one to be deterministic."""
         places = directories or NoDirectories()
-        self.context = Context(api, clock, Runner(clock, timer), root_ca, places)
+        self.context = Context(api, clock, Runner(clock, timer), root_ca, issue, places)
         self.controllers = [controller(self.context) for controller in controllers]
 
     def start(self) -> None:

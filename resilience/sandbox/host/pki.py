@@ -1,7 +1,7 @@
 """The sandbox's own certificate authority and the API server's certificate.
 
 EC P-256 keys, generated in a few milliseconds and discarded with the sandbox. Nothing outside the
-sandbox ever trusts them; the authority's key is never written to disk.
+sandbox ever trusts them. The authority's key waits on disk for the API server, which takes it away.
 """
 
 from __future__ import annotations
@@ -27,8 +27,15 @@ NAMES = (
 )
 
 
-def write(ca_file: Path, certificate_file: Path, key_file: Path, addresses: list[str]) -> None:
-    """Make authority and server certificate for `NAMES` and `addresses`; the key gets mode 0600."""
+def write(
+    ca_file: Path,
+    certificate_file: Path,
+    key_file: Path,
+    addresses: list[str],
+    ca_key_file: Path | None = None,
+) -> None:
+    """Make authority and server certificate for `NAMES` and `addresses`; keys get mode 0600. The
+    authority's is discarded unless there is a file for it."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca = _authority(ca_key, now)
@@ -37,6 +44,8 @@ def write(ca_file: Path, certificate_file: Path, key_file: Path, addresses: list
     ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     _write_key(key_file, key)
+    if ca_key_file is not None:
+        _write_key(ca_key_file, ca_key)
 
 
 def write_self_signed(certificate_file: Path, key_file: Path, names: Sequence[str]) -> None:

@@ -51,6 +51,11 @@ class SandboxConfig:
         return self.directory / "pki" / "ca.crt"
 
     @property
+    def ca_key_file(self) -> Path:
+        """PEM key of the authority, mode 0600, until the API server has taken it away."""
+        return self.directory / "pki" / "ca.key"
+
+    @property
     def certificate_file(self) -> Path:
         """PEM certificate of the API server: 127.0.0.1, localhost, kubernetes.default.svc."""
         return self.directory / "pki" / "apiserver.crt"

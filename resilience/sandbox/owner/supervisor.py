@@ -197,7 +197,9 @@ def _write_keys(
     from resilience.sandbox.host import image_files, pki
 
     addresses = ["127.0.0.1", f"{config.network}.128.1"]
-    pki.write(config.ca_file, config.certificate_file, config.key_file, addresses)
+    pki.write(
+        config.ca_file, config.certificate_file, config.key_file, addresses, config.ca_key_file
+    )
     image_files.write(config.directory / "images")
     token = next(token for token, identity in config.tokens.items() if identity == ADMIN)
     path = config.directory / "kubeconfig" if wanted is None else wanted.absolute()

@@ -6,7 +6,7 @@ past and the future. No object can vanish unwatched: the store is in this proces
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from resilience.sandbox.kube.api import Api, ApiError, Change, Clock, Obj, Resource
@@ -15,6 +15,9 @@ from resilience.sandbox.kube.selector_index import Key
 from resilience.sandbox.reconcile.pod_index import PodIndex
 from resilience.sandbox.reconcile.runner import Reconciler, Runner
 from resilience.sandbox.reconcile.volume_directories import Directories, NoDirectories
+
+Issue = Callable[[bytes, Sequence[str], float], str]
+"""A certificate, as PEM, for a request (PEM), its usages and its seconds; ValueError."""
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class Context:
     clock: Clock
     runner: Runner
     root_ca: str = ""
+    issue: Issue | None = None
     directories: Directories = field(default_factory=NoDirectories)
     pods: PodIndex = field(default_factory=PodIndex)
     _kinds: dict[tuple[str, str], Resource] = field(default_factory=dict)

@@ -73,7 +73,9 @@ def server(time_scale: float = 1.0, inside: Callable[[], None] = lambda: None) -
     """Start a server in a child process, which first calls `inside`; it ends with the block."""
     directory = Path(tempfile.mkdtemp(prefix="resilience-test-"))
     config = configuration(directory, time_scale)
-    pki.write(config.ca_file, config.certificate_file, config.key_file, ["127.0.0.1"])
+    pki.write(
+        config.ca_file, config.certificate_file, config.key_file, ["127.0.0.1"], config.ca_key_file
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     file = directory / "kubeconfig"

@@ -16,7 +16,7 @@ from resilience.sandbox.apiserver.registry.registry import Registry
 from resilience.sandbox.controllers.manager import CONTROLLERS, Manager
 from resilience.sandbox.host.sandbox_clock import VirtualClock, stamp, stamp_micro
 from resilience.sandbox.kube.api import ApiError, Change, Obj, Resource
-from resilience.sandbox.reconcile.controller_context import Controller
+from resilience.sandbox.reconcile.controller_context import Controller, Issue
 
 CONDITIONS = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -31,6 +31,7 @@ class World:
         start: float = 0.5,
         stop: float = 1.0,
         controllers: Sequence[type[Controller]] = CONTROLLERS,
+        issue: Issue | None = None,
     ) -> None:
         self.clock = VirtualClock()
         numbers = itertools.count(1)
@@ -47,6 +48,7 @@ class World:
             controllers=controllers,
             timer=lambda: 0.0,
             root_ca="CERTIFICATE",
+            issue=issue,
             directories=self.directories,
         )
         self.manager.start()

@@ -1,4 +1,4 @@
-"""The identity behind a bearer token.
+"""The identity behind a client's certificate or a bearer token.
 
 Source: k8s.io/apiserver/pkg/authentication. Anonymous requests are refused (the sandbox runs with
 `--anonymous-auth=false`), except on the few paths that need no identity.
@@ -7,6 +7,7 @@ Source: k8s.io/apiserver/pkg/authentication. Anonymous requests are refused (the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from resilience.sandbox.host.sandbox_config import Identity
 from resilience.sandbox.kube.api import ApiError
@@ -25,8 +26,11 @@ class Authenticator:
         self._tokens = dict(tokens)
         self._issued = issued
 
-    def identify(self, header: str) -> Identity:
-        """The identity of an Authorization header; ApiError 401."""
+    def identify(self, header: str, certificate: Mapping[str, Any] | None = None) -> Identity:
+        """The identity of a verified certificate, or else of an Authorization header; ApiError
+        401."""
+        if certificate and (user := of_certificate(certificate)) is not None:
+            return user
         scheme, _, token = header.partition(" ")
         known = self.token(token.strip()) if scheme.lower() == "bearer" else None
         if known is None:
@@ -39,3 +43,12 @@ class Authenticator:
         if known is not None and _AUTHENTICATED not in known.groups:
             return Identity(known.user, (*known.groups, _AUTHENTICATED))
         return known
+
+
+def of_certificate(certificate: Mapping[str, Any]) -> Identity | None:
+    """Common name and organizations of a certificate, as the `ssl` module reads it, are a user and
+    their groups (k8s.io/apiserver/pkg/authentication/request/x509, CommonNameUserConversion)."""
+    pairs = [pair for part in certificate.get("subject") or () for pair in part]
+    name = next((value for key, value in pairs if key == "commonName"), "")
+    groups = [value for key, value in pairs if key == "organizationName"]
+    return Identity(name, (*groups, _AUTHENTICATED)) if name else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from resilience.sandbox.apiserver.access import escalation
 from resilience.sandbox.apiserver.admission import (
+    certificate_requests,
     cluster_plugins,
     defaults,
     limit_ranges,
@@ -82,6 +83,7 @@ class Chain:
             ),
             ("", "persistentvolumes"): (cluster_plugins.protect,),
             ("batch", "jobs"): (_job_selector,),
+            ("certificates.k8s.io", "certificatesigningrequests"): (certificate_requests.admit,),
             ("apps", "daemonsets"): (_template_generation,),
         }
         self._quotas = Quotas(registry)

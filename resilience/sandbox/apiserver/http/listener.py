@@ -53,18 +53,21 @@ async def listen(
     runner = web.ServerRunner(low, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     if listener is not None:
-        context = tls(config.certificate_file, config.key_file)
+        context = tls(config.certificate_file, config.key_file, config.ca_file)
         await web.SockSite(runner, listener, ssl_context=context, backlog=_BACKLOG).start()
     await web.UnixSite(runner, str(config.api_socket), backlog=_BACKLOG).start()
     os.chmod(config.api_socket, 0o600)
     return runner
 
 
-def tls(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 and up with the sandbox's certificate; HTTP/1.1 only."""
+def tls(certificate: Path, key: Path, authority: Path) -> ssl.SSLContext:
+    """TLS 1.2 and up with the sandbox's certificate; HTTP/1.1 only. Clients may have certificates
+    of its authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
+    context.load_verify_locations(authority)
+    context.verify_mode = ssl.CERT_OPTIONAL
     context.set_alpn_protocols(["http/1.1"])
     return context
 

@@ -188,8 +188,10 @@ class Server:
         self.hub.end_all()
 
     def _identity(self, request: web.BaseRequest) -> Identity:
-        """The token's owner, or the user they impersonate."""
-        user = self._authenticator.identify(request.headers.get("Authorization", ""))
+        """The owner of certificate or token, or the user they impersonate."""
+        transport = request.transport
+        certificate = None if transport is None else transport.get_extra_info("peercert")
+        user = self._authenticator.identify(request.headers.get("Authorization", ""), certificate)
         return impersonated(
             self._authorizer,
             user,

@@ -24,6 +24,11 @@ NAMESPACE = (_NAME, *_text("Status"), _AGE)
 CONFIG_MAP = (_NAME, *_text("Data"), _AGE)
 SECRET = (_NAME, *_text("Type", "Data"), _AGE)
 LEASE = (_NAME, *_text("Holder"), _AGE)
+CERTIFICATE_REQUEST = (
+    _NAME,
+    _AGE,
+    *_text("SignerName", "Requestor", "RequestedDuration", "Condition"),
+)
 NODE = (
     _NAME,
     *_text("Status", "Roles"),
@@ -106,6 +111,23 @@ def lease(obj: dict[str, Any], now: float) -> Row:
         _name(obj),
         (obj.get("spec") or {}).get("holderIdentity") or "",
         cell_texts.age(obj, now),
+    ]
+
+
+def certificate_request(obj: dict[str, Any], now: float) -> Row:
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    seconds = spec.get("expirationSeconds")
+    found = {entry.get("type") for entry in status.get("conditions") or ()}
+    first = next((each for each in ("Denied", "Approved") if each in found), "Pending")
+    also = [each for each in ("Failed",) if each in found]
+    also += ["Issued"] if status.get("certificate") else []
+    return [
+        _name(obj),
+        cell_texts.age(obj, now),
+        spec.get("signerName") or "<none>",
+        spec.get("username") or "",
+        "<none>" if seconds is None else cell_texts.duration(seconds),
+        ",".join([first, *also]),
     ]
 
 

@@ -66,6 +66,9 @@ _PRINTERS: dict[tuple[str, str], Printer] = {
     ),
     ("networking.k8s.io", "ingresses"): Printer(network_tables.INGRESS, network_tables.ingress),
     ("networking.k8s.io", "networkpolicies"): Printer(network_tables.POLICY, network_tables.policy),
+    ("certificates.k8s.io", "certificatesigningrequests"): Printer(
+        core_tables.CERTIFICATE_REQUEST, core_tables.certificate_request
+    ),
     ("coordination.k8s.io", "leases"): Printer(core_tables.LEASE, core_tables.lease),
     ("storage.k8s.io", "storageclasses"): Printer(
         core_tables.STORAGE_CLASS, core_tables.storage_class
