@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import sys
 import time
 
+from resilience.sandbox.images.sh.builtins.kill import kill
 from resilience.sandbox.images.sh.shell import converse, run_file, run_line
 from resilience.sandbox.images.sh.shell_test import check
 from resilience.sandbox.images.text.printing import unescaped
@@ -186,34 +186,8 @@ def sleep_(argv: list[str]) -> int:
 
 
 def kill_(argv: list[str]) -> int:
-    """`kill [-SIGNAL] 1`: to the container's process 1, with the rules that apply inside.
-
-    No other process can be named: process ids of the host have no meaning in a container.
-    """
-    name = argv[1][1:] if argv[1:] and argv[1].startswith("-") else "TERM"
-    targets = [word for word in argv[1:] if not word.startswith("-")]
-    main = os.environ.get("RESILIENCE_MAIN", "")
-    try:
-        bare = name.removeprefix("SIG")
-        number = signal.Signals(int(bare) if bare.isdigit() else signal.Signals[f"SIG{bare}"])
-    except (KeyError, ValueError):
-        print(f"kill: {name}: invalid signal specification", file=sys.stderr)
-        return 1
-    code = 0
-    for target in targets:
-        if target != "1" or not main:
-            print(f"kill: ({target}) - No such process", file=sys.stderr)
-            code = 1
-        else:
-            _signal_main(int(main), number)
-    return code
-
-
-def _signal_main(main: int, number: signal.Signals) -> None:
-    from resilience.sandbox.inside import pid1
-
-    if number not in pid1.FORCED and pid1.would_feel(main, number):
-        os.kill(main, number)
+    """`kill [-SIGNAL] PID`: what runs in the container, with the rules of its process 1."""
+    return kill(argv)
 
 
 def sh_(argv: list[str]) -> int:

@@ -12,6 +12,7 @@ import os
 import signal
 
 FORCED = (signal.SIGKILL, signal.SIGSTOP)
+_main: list[int] = []
 
 
 def would_feel(pid: int, number: signal.Signals) -> bool:
@@ -30,10 +31,16 @@ def caught(pid: int) -> int:
     return int(line.split()[1], 16)
 
 
+def main() -> int | None:
+    """The process 1 of the container that this process is in; None outside of any."""
+    return _main[0] if _main else None
+
+
 def shield(main: int) -> None:
     """Inside a container whose process 1 is `main`: make `os.kill` of that behave as in a real one.
     Its children, and what `exec` starts, can kill themselves."""
     real_kill = os.kill
+    _main[:] = [main]
 
     def kill(pid: int, number: int) -> None:
         if pid not in (1, main) or number == 0:

@@ -155,7 +155,7 @@ def test_kill_knows_no_process_but_the_containers_first(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RESILIENCE_MAIN", raising=False)
-    assert toolbox.kill_(["kill", "-9", "1234"]) == 1
+    assert toolbox.kill_(["kill", "-9", "999999"]) == 1
     assert toolbox.kill_(["kill", "1"]) == 1
     assert toolbox.kill_(["kill", "-NOTHERE", "1"]) == 1
     assert "No such process" in capsys.readouterr().err

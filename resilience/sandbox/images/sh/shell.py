@@ -42,12 +42,14 @@ from resilience.sandbox.images.sh.shell_tree import (
     Simple,
 )
 from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
+from resilience.sandbox.inside import pid1
 
 USAGE = 2
 CANNOT_RUN = 126
 NOT_FOUND = 127
 INTERRUPTED = 130
 PIECE = 1 << 16
+_SHELLS = ("ash", "bash", "sh")
 
 
 class Shell:
@@ -55,6 +57,8 @@ class Shell:
 
     def __init__(self, name: str = "sh", arguments: list[str] | None = None) -> None:
         self.name = name
+        self.pid = os.getpid()
+        """Of this shell, also in its subshells."""
         self.arguments = arguments or []
         self.status = 0
         self.strict = self.stops = self.traces = self.pipefail = False
@@ -63,10 +67,13 @@ class Shell:
         """Variables that are not exported; the others are the environment."""
         self.locals: list[dict[str, str | None]] = []
         """For each function that is running: the values that its `local` variables had before."""
+        self.constants: set[str] = set()
+        self.option_at = 1
+        """Where in a word `getopts` continues."""
         self.functions: dict[str, Node] = {}
         self.traps: dict[str, str] = {}
         self.jobs: list[int] = []
-        self._waiting = False
+        self._waiting = self._replaced = False
         self._due: list[str] = []
         self._tested = 0
         self._expansion = Expansion(self)
@@ -85,7 +92,7 @@ class Shell:
             "#": lambda: str(len(self.arguments)),
             "@": lambda: " ".join(self.arguments) if self.arguments else None,
             "*": lambda: " ".join(self.arguments) if self.arguments else None,
-            "$": lambda: "1" if os.environ.get("RESILIENCE_MAIN") is None else str(os.getpid()),
+            "$": lambda: "1" if self.pid == pid1.main() else str(self.pid),
             "!": lambda: str(self.jobs[-1]) if self.jobs else None,
             "-": lambda: "e" * self.stops + "u" * self.strict + "x" * self.traces,
         }
@@ -93,8 +100,24 @@ class Shell:
             return special[name]()
         return self.own.get(name, os.environ.get(name))
 
+    def may_change(self, name: str) -> None:
+        """ExpansionError if the name is read-only."""
+        if name in self.constants:
+            raise ExpansionError(f"{name}: is read only")
+
+    def export(self, name: str, value: str) -> None:
+        """Set a variable of this shell and of what it starts."""
+        self.may_change(name)
+        os.environ[name] = value
+        self.own.pop(name, None)
+
+    def separators(self) -> tuple[str, str]:
+        """IFS: an expression for what separates fields, and its blanks."""
+        return self._expansion.separators(), self._expansion.blanks()
+
     def assign(self, name: str, value: str) -> None:
-        """Set a variable; an exported one stays exported."""
+        """Set a variable; an exported one stays exported. ExpansionError if it is read-only."""
+        self.may_change(name)
         if name in os.environ:
             os.environ[name] = value
         else:
@@ -242,6 +265,7 @@ class Shell:
             if words[0] == "exec":
                 shell_redirect.for_good(node.redirections, self._expansion.text)
                 if words[1:]:
+                    self._replaced = True
                     raise SystemExit(self._with(values, words[1:]))
                 return 0
             with shell_redirect.applied(node.redirections, self._expansion.text):
@@ -292,7 +316,13 @@ class Shell:
                 self.own.pop(name, None) if value is None else self.assign(name, value)
 
     def program(self, words: list[str]) -> int:
-        """A program of the image, or a script that is a file."""
+        """A program of the image, or a script that is a file. Another shell is a process of its
+        own: it may set traps, and kill itself."""
+        if os.path.basename(words[0]) in _SHELLS and not self._replaced:
+            return wait_for(self.fork(lambda: self._program(words)))
+        return self._program(words)
+
+    def _program(self, words: list[str]) -> int:
         from resilience.sandbox.images import catalogue
 
         image = catalogue.here()
@@ -337,9 +367,13 @@ class Shell:
         shell's input."""
         sys.stdout.flush()
         parent = os.getpid()
+        trapped = self._trapped()
+        # One that comes before the child has left the traps behind must end it all the same.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, trapped)
         child = os.fork()
         if child == 0:
-            self._become(body, source, target, close, parent, quiet=quiet)
+            self._become(body, source, target, close, parent, before, quiet=quiet)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child
 
     def _become(
@@ -349,13 +383,15 @@ class Shell:
         target: int,
         close: int,
         parent: int,
+        mask: set[signal.Signals | int],
         *,
         quiet: bool,
     ) -> NoReturn:
         code = 1
         try:
             linux.die_with_parent(parent)
-            self.traps.clear()
+            self._untrap()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             if quiet:
                 source = os.open(os.devnull, os.O_RDONLY)
             if close > 2:
@@ -372,6 +408,20 @@ class Shell:
             except OSError:
                 pass  # nothing reads it any more
             os._exit(code & 0xFF)
+
+    def _untrap(self) -> None:
+        """Trapped signals end a child, as they do before any `trap`; ignored ones stay so."""
+        for number in self._trapped():
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
+        self.traps.clear()
+
+    def _trapped(self) -> list[signal.Signals]:
+        return [
+            signal.Signals[f"SIG{condition}"]
+            for condition, action in self.traps.items()
+            if action and condition != "EXIT"
+        ]
 
     def _guarded(self, body: Callable[[], int]) -> int:
         try:
@@ -451,7 +501,9 @@ def _whole(shell: Shell, text: str) -> int:
         code = shell.script(text)
     except SystemExit as leaving:
         code = exit_code(leaving)
-    except (Return, Jump):
+    except Return as leaving:
+        code = leaving.code
+    except Jump:
         code = shell.status
     return shell.at_exit(code)
 

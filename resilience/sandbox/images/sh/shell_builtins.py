@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from resilience.sandbox.images.sh.builtins import limits, reading
+from resilience.sandbox.images.sh.builtins.kill import kill, signal_named
+from resilience.sandbox.images.sh.shell_arithmetic import evaluate
 from resilience.sandbox.images.sh.shell_control import Interrupted, Jump, Return, wait_for
 from resilience.sandbox.images.sh.shell_test import check
 
@@ -88,8 +91,7 @@ def _export(shell: Shell, words: list[str]) -> int:
     for word in words[1:]:
         name, equals, value = word.partition("=")
         if not name.startswith("-"):
-            os.environ[name] = value if equals else shell.own.get(name, os.environ.get(name, ""))
-            shell.own.pop(name, None)
+            shell.export(name, value if equals else shell.variable(name) or "")
     return 0
 
 
@@ -106,36 +108,11 @@ def _local(shell: Shell, words: list[str]) -> int:
 
 def _unset(shell: Shell, words: list[str]) -> int:
     for name in words[1:]:
+        shell.may_change(name)
         shell.own.pop(name, None)
         os.environ.pop(name, None)
         shell.functions.pop(name, None)
     return 0
-
-
-def _read(shell: Shell, words: list[str]) -> int:
-    """One line of stdin, a character at a time: the rest belongs to the next reader."""
-    names = [word for word in words[1:] if not word.startswith("-")] or ["REPLY"]
-    raw = any(word.startswith("-") and "r" in word for word in words[1:])
-    line, ended = _line(raw=raw)
-    ifs = shell.variable("IFS")
-    parts = line.strip(" \t").split(None if ifs is None or ifs.isspace() else ifs, len(names) - 1)
-    if ifs == "":
-        parts = [line]
-    for number, name in enumerate(names):
-        shell.assign(name, parts[number] if number < len(parts) else "")
-    return int(not ended)
-
-
-def _line(*, raw: bool) -> tuple[str, bool]:
-    """A line and whether it was terminated; a backslash joins it with the next."""
-    out = b""
-    while char := os.read(0, 1):
-        if char == b"\n":
-            return out.decode(errors="replace"), True
-        if char == b"\\" and not raw:
-            char = os.read(0, 1).replace(b"\n", b"")
-        out += char
-    return out.decode(errors="replace"), False
 
 
 def _eval(shell: Shell, words: list[str]) -> int:
@@ -182,12 +159,10 @@ def _set_trap(shell: Shell, condition: str, action: str) -> None:
 
 
 def _signal_name(word: str) -> str | None:
-    bare = word.upper().removeprefix("SIG")
-    if bare in ("0", "EXIT"):
+    if word.upper() in ("0", "EXIT"):
         return "EXIT"
-    if bare.isdigit() and int(bare) in {int(known) for known in signal.Signals}:
-        return signal.Signals(int(bare)).name.removeprefix("SIG")
-    return bare if f"SIG{bare}" in signal.Signals.__members__ else None
+    found = signal_named(word)
+    return None if found is None else found.name.removeprefix("SIG")
 
 
 def _wait(shell: Shell, words: list[str]) -> int:
@@ -205,21 +180,7 @@ def _wait(shell: Shell, words: list[str]) -> int:
 
 
 def _kill(shell: Shell, words: list[str]) -> int:
-    """Children of this shell by number; the program handles everything else."""
-    ours = {*shell.jobs, os.getpid()}
-    targets = [word for word in words[1:] if word.isdigit() and int(word) in ours]
-    if not targets:
-        return shell.program(words)
-    given = [word[1:] for word in words[1:] if word.startswith("-")]
-    name = _signal_name(given[0]) if given and given[0] != "0" else "TERM"
-    number = 0 if given == ["0"] else int(signal.Signals[f"SIG{name}"])
-    for target in targets:
-        try:
-            os.kill(int(target), number)
-        except ProcessLookupError:
-            print(f"{shell.name}: can't kill pid {target}: No such process", file=sys.stderr)
-            return 1
-    return 0
+    return kill(words, shell.jobs, shell.pid)
 
 
 def _command(shell: Shell, words: list[str]) -> int:
@@ -252,13 +213,25 @@ def _pwd(shell: Shell, words: list[str]) -> int:
     return 0
 
 
-def _umask(shell: Shell, words: list[str]) -> int:
-    if len(words) > 1:
-        os.umask(int(words[1], 8))
-        return 0
-    before = os.umask(0)
-    os.umask(before)
-    print(f"{before:04o}")
+def _let(shell: Shell, words: list[str]) -> int:
+    """Arithmetic; 1 if the last value is 0."""
+    value = 0
+    for word in words[1:]:
+        value = evaluate(word, shell)
+    return int(value == 0)
+
+
+def _readonly(shell: Shell, words: list[str]) -> int:
+    """Names that keep the value they have now."""
+    names = [word for word in words[1:] if not word.startswith("-")]
+    for word in names:
+        name, equals, value = word.partition("=")
+        if equals:
+            shell.assign(name, value)
+        shell.constants.add(name)
+    if not names:
+        for name in sorted(shell.constants):
+            print(f"readonly {name}='{shell.variable(name) or ''}'")
     return 0
 
 
@@ -276,17 +249,22 @@ BUILTINS: dict[str, Builtin] = {
     "eval": _eval,
     "exit": _exit,
     "export": _export,
+    "getopts": reading.getopts,
+    "hash": lambda shell, words: 0,
     "kill": _kill,
+    "let": _let,
     "local": _local,
     "pwd": _pwd,
-    "read": _read,
-    "readonly": _export,
+    "read": reading.read,
+    "readonly": _readonly,
     "return": _return,
     "set": _set,
     "shift": _shift,
     "trap": _trap,
     "type": _type,
-    "umask": _umask,
+    "times": lambda shell, words: limits.times(),
+    "ulimit": lambda shell, words: limits.ulimit(words),
+    "umask": lambda shell, words: limits.umask(words),
     "unset": _unset,
     "wait": _wait,
 }

@@ -68,7 +68,7 @@ class Expansion:
                 if kind != BROUGHT or text == "":
                     current.append((text, kind))
                     continue
-                parts = re.split(self._separators(), text)
+                parts = re.split(self.separators(), text)
                 for number, part in enumerate(parts):
                     if number and current:
                         fields.append(current)
@@ -79,12 +79,19 @@ class Expansion:
                 fields.append(current)
         return fields
 
-    def _separators(self) -> str:
-        """Separators: runs of blanks and single other characters of IFS."""
+    def _ifs(self) -> str:
         ifs = self._shell.variable("IFS")
-        ifs = " \t\n" if ifs is None else ifs
+        return " \t\n" if ifs is None else ifs
+
+    def blanks(self) -> str:
+        """The blanks of IFS: they separate nothing at the ends of a line."""
+        return "".join(char for char in self._ifs() if char.isspace())
+
+    def separators(self) -> str:
+        """Separators: runs of blanks and single other characters of IFS."""
+        ifs = self._ifs()
         others = "".join(re.escape(char) for char in ifs if not char.isspace())
-        blank = "".join(re.escape(char) for char in ifs if char.isspace())
+        blank = "".join(re.escape(char) for char in self.blanks())
         if not ifs:
             return r"(?!x)x"
         runs = f"[{blank}]+" if blank else r"(?!x)x"

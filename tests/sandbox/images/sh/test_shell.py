@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,25 +11,7 @@ from resilience.sandbox.images.sh import shell_parser
 from resilience.sandbox.images.sh.shell import Shell
 from resilience.sandbox.images.sh.shell_builtins import BUILTINS
 from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
-
-RUN = """
-import sys
-from resilience.sandbox.images.toolbox import sh_
-code = sh_(["sh", *sys.argv[1:]])
-sys.stdout.flush()
-sys.exit(code)
-"""
-
-
-def sh(*arguments: str, stdin: str = "", cwd: Path | None = None) -> tuple[str, int]:
-    """Standard output and exit code of one shell, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, *arguments], input=stdin, capture_output=True, text=True,
-        env={**os.environ, "RESILIENCE_IMAGE": "busybox"}, cwd=cwd, check=False, timeout=60,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout, done.returncode
-
+from tests.sandbox.images.sh.running import sh
 
 SCRIPTS = [
     ("echo hello | cat", "hello\n", 0),
