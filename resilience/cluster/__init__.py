@@ -28,23 +28,21 @@ def open_context(
     gate: Gate | None = None,
     around: Middleware | None = None,
 ) -> HttpCluster:
-    """The cluster of a kubeconfig context; `around` is wrapped around every request. A sandbox that
-    someone else started is recognised by what it answers, since a context's name proves nothing."""
+    """The cluster of a kubeconfig context; `around` is wrapped around every request: a short
+    patience, unless the caller has its own. A sandbox that someone else started is recognised by
+    what it answers, since a context's name proves nothing."""
     from dataclasses import replace
     from urllib.parse import urlsplit
 
     from resilience.cluster.access.access import load
+    from resilience.cluster.connection.patience import short
 
-    access = load(context, kubeconfig)
-    cluster = _through(around, connect(access, gate=gate))
+    access, around = load(context, kubeconfig), around or short()
+    cluster = connect(access, gate=gate).through(around)
     if urlsplit(access.server).hostname == "127.0.0.1" and _is_sandbox(cluster):
         cluster.close()
-        cluster = _through(around, connect(replace(access, sandbox=True), gate=gate))
+        cluster = connect(replace(access, sandbox=True), gate=gate).through(around)
     return cluster
-
-
-def _through(around: Middleware | None, cluster: HttpCluster) -> HttpCluster:
-    return cluster.through(around) if around else cluster
 
 
 def _is_sandbox(cluster: HttpCluster) -> bool:

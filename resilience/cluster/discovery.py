@@ -18,6 +18,8 @@ from resilience.model.nearest import did_you_mean
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
+ROOTS = ("/api", "/apis")
+
 Get = Callable[[str, str], dict[str, Any]]
 """(path, Accept header) to JSON."""
 
@@ -40,32 +42,31 @@ class Answer:
 
 
 class Discovery:
-    """Cached; safe to use from several threads."""
+    """Cached; safe to use from several threads. Each caller reads with its own patience."""
 
-    def __init__(self, get: Get) -> None:
-        self._get = get
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answer: Answer | None = None
 
-    def resources(self) -> Sequence[Resource]:
+    def resources(self, get: Get) -> Sequence[Resource]:
         """Preferred versions of all listable resources, sorted."""
-        served = self._current().served
+        served = self._current(get).served
         return sorted(one.resource for one in served if one.preferred and one.listable)
 
-    def resource(self, api_version: str, kind: str) -> Resource:
+    def resource(self, api_version: str, kind: str, get: Get) -> Resource:
         """Invalid names the nearest kinds when that version and kind do not exist."""
         cached = self._answer is not None
-        found = _find(self._current(), api_version, kind)
+        found = _find(self._current(get), api_version, kind)
         if found is None and cached:
-            found = _find(self._current(again=True), api_version, kind)
+            found = _find(self._current(get, again=True), api_version, kind)
         if found is None:
-            raise _not_served(self._current(), api_version, kind)
+            raise _not_served(self._current(get), api_version, kind)
         return found
 
-    def _current(self, *, again: bool = False) -> Answer:
+    def _current(self, get: Get, *, again: bool = False) -> Answer:
         with self._lock:
             if self._answer is None or again:
-                self._answer = read(self._get)
+                self._answer = read(get)
             return self._answer
 
 
@@ -73,7 +74,7 @@ def read(get: Get) -> Answer:
     """Query the server."""
     served: list[Served] = []
     silent: list[str] = []
-    for root in ("/api", "/apis"):
+    for root in ROOTS:
         document = get(root, AGGREGATED)
         if document.get("kind") == "APIGroupDiscoveryList":
             served += _aggregated(document, silent)

@@ -2,7 +2,8 @@
 
 ClusterError
 ├── Unreachable          no answer: timed out, connection broken, TLS failed. Try again later
-│   └── NeverSent        no connection was made, so the request was certainly not carried out
+│   ├── NeverSent        no connection was made, so the request was certainly not carried out
+│   └── NotTrusted       its certificate is not trusted: trying again changes nothing
 ├── Behind               a watch does not show yet what was written: what it says is out of date
 ├── ClusterEnded         the embedded cluster is gone, and all that was in it
 └── ApiError             an answer that says no
@@ -24,6 +25,10 @@ from typing import Any
 class ClusterError(Exception):
     """Base of everything this room raises."""
 
+    def tried(self, times: int, seconds: float) -> None:
+        """Add to its text how often the request was sent in vain, and for how long."""
+        self.args = (f"{self}; tried {times} times in {seconds:.0f} s",)
+
 
 class Unreachable(ClusterError):
     """No usable answer. The request may or may not have been carried out."""
@@ -31,6 +36,10 @@ class Unreachable(ClusterError):
 
 class NeverSent(Unreachable):
     """No connection was made: refused, no route, no such name. Safe to send again, even a POST."""
+
+
+class NotTrusted(Unreachable):
+    """Its certificate was refused, so the request was not sent."""
 
 
 class Behind(ClusterError):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from resilience.cluster.connection.wire import Wire
 from resilience.cluster.errors import ClusterError
 from resilience.cluster.interface import Resource, View
+from resilience.cluster.requests.request import Send
 from resilience.cluster.watch import LiveView
 from resilience.cluster.watching.written import Write
 
@@ -31,12 +32,11 @@ class Shared:
         self._closed = False
 
     @contextmanager
-    def view(self, resource: Resource, namespace: str, labels: str, fields: str) -> Iterator[View]:
-        """The view of that key, listed at least once."""
-        key = (resource, namespace, labels, fields)
+    def view(self, key: Key, send: Send) -> Iterator[View]:
+        """The view of that key, listed at least once: with `send` when it is the first time."""
         view = self._enter(key)
         try:
-            view.start()
+            view.start(send)
             yield view
         finally:
             self._leave(key)

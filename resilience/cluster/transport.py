@@ -17,7 +17,7 @@ from resilience.cluster.access.access import Access
 from resilience.cluster.capabilities.means import SANDBOX, Means
 from resilience.cluster.connection.log_lines import opened
 from resilience.cluster.connection.wire import Gate, Wire
-from resilience.cluster.discovery import Discovery
+from resilience.cluster.discovery import ROOTS, Discovery
 from resilience.cluster.errors import (
     ApiError,
     ClusterError,
@@ -62,7 +62,7 @@ class HttpCluster:
         self._agent = f"run {run}" if run else ""
         self._wire = Wire(access, gate)
         self._door = Door(peek=self._live, free=access.sandbox)
-        self._discovery = Discovery(self._get)
+        self._discovery = Discovery()
         self._shared = Shared(self._wire, self._agent)
 
     def __enter__(self) -> Self:
@@ -219,7 +219,18 @@ class HttpCluster:
         return self._wire.unreachable(request, error)
 
     def _get(self, path: str, accept: str) -> Object:
-        return self._wire.send(Request("GET", path, accept=accept), self._agent)
+        """For discovery. A group's own server may be away for good: only the roots are waited
+        for."""
+        request = Request("GET", path, accept=accept)
+        return self._read(request) if path in ROOTS else self._wire.send(request, self._agent)
+
+    def _read(self, request: Request) -> Object:
+        """Not through the door, and as patiently as all that this caller asks."""
+
+        def send(request: Request) -> Object:
+            return self._wire.send(request, self._agent)
+
+        return send(request) if self._around is None else self._around(request, send)
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Object:
         """NotFound when absent."""
@@ -333,15 +344,15 @@ class HttpCluster:
         self, resource: Resource, namespace: str = "", *, labels: str = "", fields: str = ""
     ) -> AbstractContextManager[View]:
         """A shared live copy; entering it has listed once, and raises what that list met."""
-        return self._shared.view(resource, namespace, labels, fields)
+        return self._shared.view((resource, namespace, labels, fields), self._read)
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """From discovery."""
-        return self._discovery.resource(api_version, kind)
+        return self._discovery.resource(api_version, kind, self._get)
 
     def resources(self) -> Sequence[Resource]:
         """All preferred listable resources."""
-        return self._discovery.resources()
+        return self._discovery.resources(self._get)
 
 
 def items(page: Object, resource: Resource) -> list[Object]:

@@ -29,7 +29,7 @@ from resilience.cluster.errors import (
     Unreachable,
 )
 from resilience.cluster.interface import Object, Resource, WatchEvent
-from resilience.cluster.requests.request import Request
+from resilience.cluster.requests.request import Request, Send
 from resilience.cluster.watching.viewing import selection
 from resilience.cluster.watching.written import Unseen, Write
 
@@ -175,12 +175,13 @@ class LiveView:
     def _shows_all(self) -> bool:
         return not self._unseen or self._stopped.is_set()
 
-    def start(self) -> None:
-        """List, so that the view is complete, then watch in the background. Idempotent."""
+    def start(self, send: Send | None = None) -> None:
+        """List, through `send` if the caller has its own patience, so that the view is complete;
+        then watch in the background. Idempotent."""
         with self._starting:
             if self._thread is not None:
                 return
-            self._relist()
+            self._relist(send)
             name = f"view {self._path}"
             self._thread = ViewThread(target=self._keep, name=name, daemon=True)
             self._thread.start()
@@ -290,9 +291,9 @@ class LiveView:
             self._unseen.told(event)
             self._changed.notify_all()
 
-    def _relist(self) -> None:
+    def _relist(self, send: Send | None = None) -> None:
         began = time.monotonic()
-        objects, version = self._list()
+        objects, version = self._list(send or self._send)
         with self._changed:
             told = self._copy.replace(objects, time.monotonic())
             self._commit(version)
@@ -303,13 +304,16 @@ class LiveView:
             self._wants_list = False
             self._changed.notify_all()
 
-    def _list(self) -> tuple[list[Object], str]:
+    def _send(self, request: Request) -> Object:
+        return self._wire.send(request, self._agent)
+
+    def _list(self, send: Send) -> tuple[list[Object], str]:
         kinds = {"apiVersion": self.resource.api_version, "kind": self.resource.kind}
         found: list[Object] = []
         query = {**self._query, "limit": "500"}
         while True:
             request = Request("GET", self._path, query=dict(query), timeout=60.0)
-            page = self._wire.send(request, self._agent)
+            page = send(request)
             found += [{**kinds, **item} for item in page.get("items") or ()]
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):

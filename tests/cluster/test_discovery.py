@@ -104,30 +104,30 @@ class Server:
 
 @pytest.mark.parametrize("documents", [AGGREGATED, LEGACY], ids=["aggregated", "legacy"])
 def test_discovery_finds_the_preferred_listable_resources(documents: dict[str, Any]) -> None:
-    assert Discovery(Server(documents)).resources() == [NODES, PODS, DEPLOYMENTS]
+    assert Discovery().resources(Server(documents)) == [NODES, PODS, DEPLOYMENTS]
 
 
 @pytest.mark.parametrize("documents", [AGGREGATED, LEGACY], ids=["aggregated", "legacy"])
 def test_a_kind_is_found_in_its_version(documents: dict[str, Any]) -> None:
-    discovery = Discovery(Server(documents))
-    assert discovery.resource("v1", "Pod") == PODS
-    older = discovery.resource("apps/v1beta1", "Deployment")
+    discovery, server = Discovery(), Server(documents)
+    assert discovery.resource("v1", "Pod", server) == PODS
+    older = discovery.resource("apps/v1beta1", "Deployment", server)
     assert older == Resource("apps", "v1beta1", "deployments", "Deployment")
 
 
 def test_discovery_is_read_once_for_what_is_known() -> None:
     server = Server(AGGREGATED)
-    discovery = Discovery(server)
-    discovery.resource("v1", "Pod")
-    discovery.resource("v1", "Node")
-    discovery.resources()
+    discovery = Discovery()
+    discovery.resource("v1", "Pod", server)
+    discovery.resource("v1", "Node", server)
+    discovery.resources(server)
     assert server.asked == ["/api", "/apis"]
 
 
 def test_a_kind_that_was_just_defined_is_found() -> None:
     server = Server(dict(AGGREGATED))
-    discovery = Discovery(server)
-    discovery.resources()
+    discovery = Discovery()
+    discovery.resources(server)
     server.documents["/api"] = {
         "kind": "APIGroupDiscoveryList",
         "items": [
@@ -137,7 +137,7 @@ def test_a_kind_that_was_just_defined_is_found() -> None:
             }
         ],
     }
-    assert discovery.resource("x.io/v1", "Thing").plural == "things"
+    assert discovery.resource("x.io/v1", "Thing", server).plural == "things"
 
 
 @pytest.mark.parametrize(
@@ -150,5 +150,5 @@ def test_a_kind_that_was_just_defined_is_found() -> None:
 )
 def test_what_is_not_served_is_told_with_what_is_near(version: str, kind: str, text: str) -> None:
     with pytest.raises(Invalid) as caught:
-        Discovery(Server(AGGREGATED)).resource(version, kind)
+        Discovery().resource(version, kind, Server(AGGREGATED))
     assert text in str(caught.value)

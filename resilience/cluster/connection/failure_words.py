@@ -19,20 +19,31 @@ def was_never_sent(error: BaseException) -> bool:
     return isinstance(error, NewConnectionError | ConnectTimeoutError | ConnectionRefusedError)
 
 
+def is_not_trusted(error: BaseException) -> bool:
+    """Whether the server's certificate is the cause, at any depth."""
+    inner = _wrapped(error)
+    return isinstance(error, ssl.SSLCertVerificationError) or (
+        inner is not None and is_not_trusted(inner)
+    )
+
+
 def reason(error: BaseException) -> str:
     """The innermost cause in plain words: urllib3 wraps the socket's error several times."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "timed out"
-    inner = getattr(error, "reason", None)
-    if isinstance(inner, BaseException):
+    if isinstance(inner := getattr(error, "reason", None), BaseException):
         return reason(inner)
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    cause = next((arg for arg in error.args if isinstance(arg, BaseException)), error.__cause__)
-    text = str(error)
+    cause, text = _wrapped(error), str(error)
     return reason(cause) if cause is not None else text.rpartition(": ")[2] or type(error).__name__
+
+
+def _wrapped(error: BaseException) -> BaseException | None:
+    inside = (getattr(error, "reason", None), *error.args)
+    return next((each for each in inside if isinstance(each, BaseException)), error.__cause__)
 
 
 def by_way_of(access: Access) -> str:

@@ -8,13 +8,16 @@ caller at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from itertools import count
 
 from resilience.cluster.connection.pace import Clock, is_budget
 from resilience.cluster.errors import (
     ApiError,
     ClusterError,
     NeverSent,
+    NotTrusted,
     ServerTrouble,
     Throttled,
     Unreachable,
@@ -29,6 +32,10 @@ AGAIN = 1.0
 AWAY = frozenset({500, 502, 503, 504})
 """Status codes of a server, or a proxy before it, that is starting or overloaded."""
 
+SHORT = 5.0
+"""Seconds in which a command or a session waits for an API server that says "try again" or is away,
+before it has begun anything. Longer waits belong to what has begun."""
+
 TELL_AFTER = 2.0
 """Seconds of silence before a line is printed."""
 
@@ -42,7 +49,7 @@ def may_repeat(request: Request, error: ClusterError, *, writes: bool) -> bool:
     """Whether the same request may be sent again after that error."""
     if isinstance(error, NeverSent):
         return True
-    if request.method not in READS and not writes:
+    if isinstance(error, NotTrusted) or (request.method not in READS and not writes):
         return False
     if isinstance(error, Throttled):
         return not is_budget(error)
@@ -59,12 +66,14 @@ def patient(
 
     def send_patiently(request: Request, send: Send) -> Object:
         began, told = clock.monotonic(), False
-        while True:
+        for times in count(1):
             try:
                 answer = send(request)
             except (Unreachable, ServerTrouble, Throttled) as error:
                 waited, pause = clock.monotonic() - began, _pause(error)
                 if not may_repeat(request, error, writes=writes) or waited + pause > within:
+                    if times > 1:
+                        error.tried(times, waited)
                     raise
                 if waited >= TELL_AFTER and not told:
                     told = True
@@ -75,8 +84,22 @@ def patient(
                     waited = clock.monotonic() - began
                     tell(f"the API server answers again, after {waited:.0f} s")
                 return answer
+        raise AssertionError("unreachable: the last try returns or raises")
 
     return send_patiently
+
+
+def short() -> Middleware:
+    """The patience of whoever opens a cluster, until it asks for another: silent, in real time."""
+    return patient(_RealTime(), SHORT, lambda text: None)
+
+
+class _RealTime:
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 def _pause(error: ClusterError) -> float:

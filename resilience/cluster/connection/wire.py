@@ -20,7 +20,12 @@ from urllib3.exceptions import HTTPError
 
 from resilience import __version__
 from resilience.cluster.access.access import Access
-from resilience.cluster.connection.failure_words import by_way_of, reason, was_never_sent
+from resilience.cluster.connection.failure_words import (
+    by_way_of,
+    is_not_trusted,
+    reason,
+    was_never_sent,
+)
 from resilience.cluster.connection.pool import manager, ssl_context
 from resilience.cluster.connection.server_refusal import excerpt, refusal, seconds
 from resilience.cluster.errors import (
@@ -28,6 +33,7 @@ from resilience.cluster.errors import (
     ClusterEnded,
     ClusterError,
     NeverSent,
+    NotTrusted,
     Unreachable,
 )
 from resilience.cluster.requests.request import Request
@@ -138,6 +144,7 @@ class Wire:
             return ClusterEnded(f"{request}: {why}")
         where = f"{self.access.server} (context {self.access.context!r}{by_way_of(self.access)})"
         kind = NeverSent if was_never_sent(error) else Unreachable
+        kind = NotTrusted if is_not_trusted(error) else kind
         return kind(f"{request}: {where} did not answer: {reason(error)}")
 
     def websocket(self, path: str, protocols: Sequence[str], agent: str) -> WebSocket:
