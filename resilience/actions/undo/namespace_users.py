@@ -4,19 +4,20 @@ Checked when the run's own objects there are already gone. Workloads, bare Pods 
 have neither a controller nor a run's mark count as a user's; so do ConfigMaps, Secrets and claims
 that a user's tool wrote. What is owned counts for what owns it in the end, also a custom resource
 or a ReplicaSet of its own. Objects of applications, operators and the control plane are deleted
-with the namespace. Objects of a kind that may not be listed could exist: the namespace is then not
-deleted, and the message names the missing permission."""
+with the namespace. Objects of a kind that may not be listed could exist, and an owner that may not
+be read could be a user's: the namespace is then not deleted, and the message names the missing
+permission."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from resilience.actions.undo.reverting import RUN
 from resilience.backup.objects.rules import RESTORE
-from resilience.cluster.errors import ApiError, Forbidden, NotFound
+from resilience.cluster.errors import Forbidden, NotFound
 from resilience.cluster.interface import Cluster, Object, Resource
+from resilience.cluster.ownership.owner_chains import Owner, OwnerChains
 from resilience.cluster.permit.namespace_kinds import DATA, WORKLOADS
 from resilience.kube import objects
 from resilience.verbs.context import ActionFailed
@@ -53,55 +54,35 @@ def _there(cluster: Cluster, resource: Resource, namespace: str) -> Iterator[Obj
     except NotFound:  # not served
         return
     except Forbidden as error:
-        raise ActionFailed(
-            f"namespace {namespace} is not deleted, because objects of others in it cannot be "
-            "listed: "
-            f"{error.message}; `resilience rbac` prints the permissions"
-        ) from error
+        raise ActionFailed(_unseen(namespace, error.message)) from error
 
 
 def _owning(cluster: Cluster, there: Iterable[tuple[Resource, Object]]) -> Iterator[str]:
     """Owners at the top, also of kinds that are not listed."""
-    tops = _Tops(cluster)
+    chains = OwnerChains(cluster)
     for resource, each in there:
         if objects.is_terminating(each):
             continue
-        for kind, top in tops.of(each):
-            if not _is_run_s(top) and (resource in WORKLOADS or _by_people(top)):
-                yield f"{kind.kind} {objects.name(top)}"
+        for owner in chains.of(each):
+            if owner.unread and resource in WORKLOADS:
+                raise ActionFailed(_unseen(objects.namespace(each), owner.unread))
+            if _counts(owner, workload=resource in WORKLOADS):
+                yield owner.title
 
 
-class _Tops:
-    """Reads each owner once. One that is gone or may not be read owns nothing here."""
+def _counts(owner: Owner, *, workload: bool) -> bool:
+    if owner.object is None or owner.resource is None or not owner.is_top:
+        return False
+    if not owner.resource.namespaced or _is_run_s(owner.object):
+        return False
+    return workload or _by_people(owner.object)
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._known: dict[str, list[tuple[Resource, Object]]] = {}
 
-    def of(self, obj: Object) -> list[tuple[Resource, Object]]:
-        """The owners that nothing owns."""
-        return [
-            top
-            for owner in objects.owners(obj)
-            for top in self._above(owner, objects.namespace(obj))
-        ]
-
-    def _above(self, owner: Mapping[str, Any], namespace: str) -> list[tuple[Resource, Object]]:
-        uid = str(owner.get("uid"))
-        if uid not in self._known:
-            self._known[uid] = []  # an owner that owns itself ends here
-            self._known[uid] = self._read(owner, namespace)
-        return self._known[uid]
-
-    def _read(self, owner: Mapping[str, Any], namespace: str) -> list[tuple[Resource, Object]]:
-        try:
-            resource = self._cluster.resource(str(owner.get("apiVersion")), str(owner.get("kind")))
-            if not resource.namespaced:
-                return []
-            there = self._cluster.get(resource, str(owner.get("name")), namespace)
-        except ApiError:
-            return []
-        return self.of(there) if objects.owners(there) else [(resource, there)]
+def _unseen(namespace: str, why: str) -> str:
+    return (
+        f"namespace {namespace} is not deleted, because objects of others in it cannot be seen: "
+        f"{why}; `resilience rbac` prints the permissions"
+    )
 
 
 def _is_run_s(obj: Object) -> bool:

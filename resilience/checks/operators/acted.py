@@ -5,18 +5,20 @@ A resource of any shape says so by the conventions of Kubernetes' API (SIG Archi
 api-conventions.md, and kstatus): `status.observedGeneration`, the same of its conditions, and the
 conditions Ready, Available, Reconciling and Stalled. Where it tells no generation, each of its Pods
 has to be new, or changed, since the run wrote it. Its Pods are those that it owns, through any
-number of other objects.
+number of other objects; a Pod with an owner that may not be read could be one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from resilience.backup.objects.kind_identity import is_built_in
 from resilience.checks.operators.templates import has_template
-from resilience.cluster.errors import ClusterError
+from resilience.cluster.errors import Forbidden, Invalid, NotFound
 from resilience.cluster.interface import PODS, Object
+from resilience.cluster.ownership.owner_chains import Owner, OwnerChains
 from resilience.kube import objects
 from resilience.model.words import many
 from resilience.verbs.context import Change, CheckContext
@@ -31,14 +33,32 @@ def behind(pods: Sequence[Object], context: CheckContext, *, every: bool = False
     newest = {change.uid: change for change in context.changes if _is_concerned(change, context)}
     if not newest:
         return []
-    owners = _Owners(context)
-    above = [(pod, owners.of(pod)) for pod in pods]
+    chains = OwnerChains(context.cluster)
+    above = [(pod, chains.of(pod)) for pod in pods]
     found = []
     for uid, change in sorted(newest.items()):
-        mine = [pod for pod, uids in above if uid in uids]
+        mine = [_Own(pod, _doubt(uid, owners)) for pod, owners in above if _may_own(uid, owners)]
         if mine or every:
             found.append(_missing(change, mine, context))
     return [text for text in found if text]
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A Pod of the resource; `doubt` is why nobody can tell whether it is one."""
+
+    pod: Object
+    doubt: str
+
+
+def _may_own(uid: str, owners: Iterable[Owner]) -> bool:
+    return any(each.uid == uid or each.unread for each in owners)
+
+
+def _doubt(uid: str, owners: Sequence[Owner]) -> str:
+    if any(each.uid == uid for each in owners):
+        return ""
+    return next(f"{each.title} may not be read: {each.unread}" for each in owners if each.unread)
 
 
 def _is_concerned(change: Change, context: CheckContext) -> bool:
@@ -48,21 +68,24 @@ def _is_concerned(change: Change, context: CheckContext) -> bool:
     return custom and here and not has_template(change, context)
 
 
-def _missing(change: Change, pods: Sequence[Object], context: CheckContext) -> str:
+def _missing(change: Change, mine: Sequence[_Own], context: CheckContext) -> str:
     title = f"{change.kind.lower()}/{change.name}"
-    there = _read(change.api_version, change.kind, change.name, context)
+    there = _read(change, context)
     if there is None:
         return ""
     if said := _said(there):
         return f"{title}, which this run wrote: {said}"
     if _observed(there) is not None:
         return ""
-    old = [pod for pod in pods if not _changed(pod, change.since, context)]
+    old = [each for each in mine if not _changed(each.pod, change.since, context)]
     if not old:
         return ""
+    first = min(old, key=lambda each: bool(each.doubt))
+    of_it = "that may be of it" if first.doubt else "of it"
+    which = objects.title(first.pod) + (f", whose {first.doubt}" if first.doubt else "")
     return (
         f"{title}, which this run wrote, tells no observedGeneration, and {many(len(old), 'Pod')}"
-        f" of it {'is' if len(old) == 1 else 'are'} as before ({objects.title(old[0])}): nothing"
+        f" {of_it} {'is' if len(old) == 1 else 'are'} as before ({which}): nothing"
         " proves that its operator has acted"
     )
 
@@ -107,38 +130,11 @@ def _changed(pod: Object, since: float, context: CheckContext) -> bool:
     return not before or before[-1].get("spec") != pod.get("spec")
 
 
-def _read(api_version: str, kind: str, name: str, context: CheckContext) -> Object | None:
+def _read(change: Change, context: CheckContext) -> Object | None:
     """None where it is gone, or may not be read."""
     try:
-        resource = context.cluster.resource(api_version, kind)
-        return context.cluster.get(resource, name, context.namespace if resource.namespaced else "")
-    except ClusterError:
+        resource = context.cluster.resource(change.api_version, change.kind)
+        namespace = context.namespace if resource.namespaced else ""
+        return context.cluster.get(resource, change.name, namespace)
+    except (Forbidden, Invalid, NotFound):
         return None
-
-
-class _Owners:
-    """Reads each owner once for each evaluation. Who may not be read ends the chain."""
-
-    def __init__(self, context: CheckContext) -> None:
-        self._context = context
-        self._above: dict[str, frozenset[str]] = {}
-
-    def of(self, obj: Object) -> frozenset[str]:
-        """uids of all that own it, directly or not."""
-        found: set[str] = set()
-        for owner in objects.owners(obj):
-            uid = str(owner.get("uid"))
-            if uid not in self._above:
-                self._above[uid] = frozenset()  # an owner that owns itself ends here
-                self._above[uid] = frozenset((uid, *self._beyond(owner)))
-            found |= self._above[uid]
-        return frozenset(found)
-
-    def _beyond(self, owner: Mapping[str, Any]) -> Iterable[str]:
-        there = _read(
-            str(owner.get("apiVersion")),
-            str(owner.get("kind")),
-            str(owner.get("name")),
-            self._context,
-        )
-        return self.of(there) if there is not None else ()

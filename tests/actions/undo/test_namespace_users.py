@@ -161,3 +161,31 @@ def test_a_pod_that_is_leaving_and_owners_that_are_gone_or_own_themselves_hold_n
     assert namespace_users.of(cluster, SPACE) == [], "a static Pod's node is in no namespace"
     circle = (CLUSTERS, owned(CLUSTERS, "pg", (CLUSTERS, "pg")))
     assert owning(circle, (PODS, owned(PODS, "p", (CLUSTERS, "pg")))) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "text"),
+    [
+        (errors.Forbidden(403, "clusters is forbidden"), ActionFailed,
+         "namespace a is not deleted, because objects of others in it cannot be seen: clusters is"),
+        (errors.ServerTrouble(503, "starting"), errors.ServerTrouble, "starting"),
+    ],
+)  # fmt: skip
+def test_an_owner_that_nobody_could_read_may_be_someone_s(
+    error: errors.ApiError, raised: type[Exception], text: str
+) -> None:
+    cluster = FakeCluster(FakeClock())
+    cluster.serve(CLUSTERS)
+    cluster.put(PODS, {"metadata": owned(PODS, "pg-1", (CLUSTERS, "pg"))})
+    cluster.faults.append(lambda method, path: error if "clusters" in path else None)
+    with pytest.raises(raised, match=text):
+        namespace_users.of(cluster, SPACE)
+
+
+def test_data_with_an_owner_that_nobody_may_read_is_an_application_s() -> None:
+    cluster = FakeCluster(FakeClock())
+    cluster.serve(CLUSTERS)
+    cluster.put(CONFIGMAPS, {"metadata": owned(CONFIGMAPS, "c", (CLUSTERS, "pg"))})
+    no = errors.Forbidden(403, "clusters is forbidden")
+    cluster.faults.append(lambda method, path: no if "clusters" in path else None)
+    assert namespace_users.of(cluster, SPACE) == []

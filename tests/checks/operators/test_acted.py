@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from resilience.checks.operators import acted
-from resilience.cluster.errors import NotFound
+from resilience.cluster.errors import (
+    ClusterError,
+    Forbidden,
+    NotFound,
+    ServerTrouble,
+    Unreachable,
+)
 from resilience.cluster.interface import Object, Resource, WatchEvent
 from resilience.engine.evidence.victims import Affected
 
@@ -190,3 +196,42 @@ def test_pods_are_owned_through_any_number_of_objects() -> None:
 def test_the_last_change_of_a_resource_counts() -> None:
     here = Here((wrote(), wrote(since=20.0)), (cluster(),), ((15.0, pod("pg-2")),))
     assert acted.behind([pod("pg-2")], here)  # type: ignore[arg-type]
+
+
+class Hiding(Here):
+    """Nobody may read a PodSet."""
+
+    error: ClusterError = Forbidden(403, "podsets is forbidden")
+
+    def get(self, resource: Resource, name: str, namespace: str) -> Object:
+        if resource.kind == "PodSet":
+            raise self.error
+        return super().get(resource, name, namespace)
+
+
+def test_a_pod_whose_owner_may_not_be_read_could_be_one() -> None:
+    old = pod("a", "PodSet/set")
+    hiding = Hiding((wrote(),), (cluster(),), ((1.0, old),))
+    (text,) = acted.behind([old], hiding)  # type: ignore[arg-type]
+    assert "1 Pod that may be of it is as before (shop/a, whose PodSet set may not be read:" in text
+    assert "podsets is forbidden" in text
+    new = Hiding((wrote(),), (cluster(),), ())
+    assert acted.behind([old], new) == []  # type: ignore[arg-type]
+    told_by_itself = Hiding((wrote(),), (cluster(observedGeneration=2),), ((1.0, old),))
+    assert acted.behind([old], told_by_itself) == []  # type: ignore[arg-type]
+    known = pod("b")
+    both = Hiding((wrote(),), (cluster(),), ((1.0, old), (1.0, known)))
+    (text,) = acted.behind([old, known], both)  # type: ignore[arg-type]
+    assert "2 Pods of it are as before (shop/b):" in text
+
+
+def test_a_server_in_trouble_is_no_sign_that_an_owner_is_gone() -> None:
+    old = pod("a", "PodSet/set")
+    troubled = Hiding((wrote(),), (cluster(),), ((1.0, old),))
+    troubled.error = ServerTrouble(503, "starting")
+    with pytest.raises(ServerTrouble):
+        acted.behind([old], troubled)  # type: ignore[arg-type]
+    late = Here((wrote(),), (), ((1.0, pod("b")),))
+    late.get = lambda *_: (_ for _ in ()).throw(Unreachable("reset"))  # type: ignore[method-assign]
+    with pytest.raises(Unreachable):
+        acted.behind([], late, every=True)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""What owns an object, directly or not, as the cluster shows it now."""
