@@ -90,7 +90,7 @@ def patient(
 
 
 def short() -> Middleware:
-    """The patience of whoever opens a cluster, until it asks for another: silent, in real time."""
+    """The patience of a caller that opens a cluster, until it asks for another: silent, in real time."""
     return patient(_RealTime(), SHORT, lambda text: None)
 
 

@@ -1,6 +1,6 @@
 """The owners of an object through any number of others: Pod, StrimziPodSet, Kafka.
 
-An owner that is gone, or whose name another object has by now, ends its chain. One that may not be
+An owner that is gone, or whose name another object has now, ends its chain. One that may not be
 read is named with the reason: what it is owned by is unknown. A server in trouble is an error of
 the reader.
 """
