@@ -90,7 +90,8 @@ def patient(
 
 
 def short() -> Middleware:
-    """The patience of a caller that opens a cluster, until it asks for another: silent, in real time."""
+    """The patience of a caller that opens a cluster, until it asks for another: it tells nothing,
+    and waits in real time."""
     return patient(_RealTime(), SHORT, lambda text: None)
 
 

@@ -45,6 +45,27 @@ def changed(there: Any, body: Any, guarded: Iterable[str], verb: str) -> list[st
     return found
 
 
+def altered(there: Any, body: Any, verb: str) -> list[str]:
+    """The labels and annotations that a write would change. Others rule a namespace by them:
+    PodSecurity, NetworkPolicies of other namespaces, admission webhooks."""
+    if isinstance(body, list):
+        return [
+            str(each.get("path", ""))
+            for each in body
+            if isinstance(each, Mapping) and each.get("op") != "test"
+        ]
+    metadata = mapping(body).get("metadata", {})
+    if not isinstance(metadata, Mapping) or _directs(metadata):
+        return ["metadata"]
+    before = mapping(mapping(there).get("metadata"))
+    return [
+        key
+        for field in ("labels", "annotations")
+        for key in sorted({*mapping(metadata.get(field)), *mapping(before.get(field))})
+        if _differs(there, body, field, key, whole=verb == "update")
+    ]
+
+
 def adds_owner(there: Any, body: Any) -> bool:
     """Whether a write may add an owner: once that is gone, the garbage collector deletes the
     object, a Namespace with everything in it. A JSON patch of a parent is found by `changed`."""

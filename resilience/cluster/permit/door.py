@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -23,7 +23,7 @@ from resilience.cluster.attributes import attributes
 from resilience.cluster.errors import ApiError, ClusterError
 from resilience.cluster.interface import NAMESPACES, grouped
 from resilience.cluster.permit.acts_elsewhere import elsewhere, installs_into
-from resilience.cluster.permit.consent_keys import PROTECTED, adds_owner, changed
+from resilience.cluster.permit.consent_keys import PROTECTED, adds_owner, altered, changed
 from resilience.cluster.permit.grants import GROUP, OPENSHIFT, PLURALS, Live, excess
 from resilience.cluster.permit.service_questions import is_question
 
@@ -176,12 +176,25 @@ class Door:
         makes = there is None or act.verb == "delete" or act.resource != "namespaces"
         if (makes or adds_owner(there, act.body)) and name not in permit.makes:
             return f"{permit.title} may not {act.verb} namespace {name}: no target lists it"
-        keys = [] if act.verb == "delete" else changed(there, act.body, permit.guarded, act.verb)
-        if keys:
+        if act.verb == "delete":
+            return ""
+        if keys := changed(there, act.body, permit.guarded, act.verb):
             return (
                 f"{', '.join(keys)} of Namespace {name} decides about consent, and is never written"
             )
+        if permit.as_recorded or name in permit.makes:
+            return ""
+        return _rules_by(altered(there, act.body, act.verb), permit, name)
+
+
+def _rules_by(keys: Sequence[str], permit: Permit, name: str) -> str:
+    if not keys:
         return ""
+    return (
+        f"{permit.title} may not change {', '.join(keys)} of Namespace {name}: PodSecurity,"
+        " NetworkPolicies of other namespaces and webhooks go by its labels and annotations, and no"
+        " target lists it; list it in `namespaces` of the cluster's target"
+    )
 
 
 def _empties(permit: Permit, namespace: str) -> bool:

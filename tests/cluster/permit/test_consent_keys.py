@@ -10,6 +10,7 @@ from resilience.cluster.permit.consent_keys import (
     CONSENT,
     PROTECTED,
     adds_owner,
+    altered,
     changed,
     closed_systems,
 )
@@ -58,3 +59,10 @@ def test_pods_of_a_system_namespace_are_evicted_only_where_a_target_names_it(
     named: tuple[str, ...], open_ones: tuple[str, ...]
 ) -> None:
     assert closed_systems(named) == PROTECTED - set(open_ones)
+
+
+@pytest.mark.parametrize("metadata", [None, {"$patch": "replace"}, {"labels": None}])
+def test_what_replaces_the_whole_alters_it(metadata: Any) -> None:
+    there = {"metadata": {"labels": {"a": "b"}}}
+    assert altered(there, {"metadata": metadata}, "patch")
+    assert altered(there, {}, "patch") == []

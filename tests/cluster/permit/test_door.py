@@ -22,7 +22,10 @@ NAMED = Permit(
     cluster_scoped=frozenset({"clusterroles.rbac.authorization.k8s.io/shop-reader"}),
     guarded=frozenset({"team"}),
 )
+LISTED = replace(NAMED, makes=frozenset({"shop", "lab"}))
+ALLOWED = {CONSENT: "allow", "team": "shop"}
 JOURNAL = Permit(title="the journal", journal="resilience-journal")
+ENFORCE = "pod-security.kubernetes.io/enforce"
 IN_SHOP = "/api/v1/namespaces/shop"
 
 
@@ -88,7 +91,9 @@ def test_without_a_permit_no_write_passes(method: str, path: str) -> None:
         ("PATCH", f"{IN_SHOP}/secrets/a", b'{"data": {}}'),
         ("CONNECT", f"{IN_SHOP}/pods/a/exec?command=ls", None),
         ("POST", "/apis/new.example.com/v1/namespaces/shop/widgets", {"kind": "Widget"}),
-        ("PATCH", "/api/v1/namespaces/shop", namespace("shop", labels={"colour": "red"})),
+        ("PATCH", "/api/v1/namespaces/shop", namespace("shop", labels={"team": "shop"})),
+        ("PUT", "/api/v1/namespaces/shop", namespace("shop", labels=ALLOWED)),
+        ("PATCH", "/api/v1/namespaces/shop", [{"op": "test", "path": "/metadata/labels"}]),
     ],
 )
 def test_requests_that_consent_covers_pass(method: str, path: str, body: Any) -> None:
@@ -159,9 +164,6 @@ def test_a_namespace_that_a_target_names_may_be_made_and_deleted(method: str, bo
     assert asked(method, path, body, NAMED) == ""
 
 
-ALLOWED = {CONSENT: "allow", "team": "shop"}
-
-
 @pytest.mark.parametrize(
     ("method", "body"),
     [
@@ -173,7 +175,31 @@ ALLOWED = {CONSENT: "allow", "team": "shop"}
     ],
 )  # fmt: skip
 def test_a_namespace_is_written_where_consent_stays_as_it_is(method: str, body: Any) -> None:
-    assert asked(method, "/api/v1/namespaces/shop", body, NAMED) == ""
+    assert asked(method, "/api/v1/namespaces/shop", body, LISTED) == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "keys"),
+    [
+        ("PATCH", namespace("shop", labels={ENFORCE: "privileged"}), ENFORCE),
+        ("PATCH", namespace("shop", annotations={"scheduler.io/node": "a"}), "scheduler.io/node"),
+        (
+            "PATCH",
+            [{"op": "add", "path": "/metadata/labels/a", "value": "b"}],
+            "/metadata/labels/a",
+        ),
+        ("PATCH", {"metadata": {"labels": {"team": None}}}, "team"),
+        ("PUT", namespace("shop", labels={CONSENT: "allow"}), "team"),
+    ],
+)
+def test_labels_of_a_namespace_that_consents_by_its_label_alone_stay_as_they_are(
+    method: str, body: Any, keys: str
+) -> None:
+    said = asked(method, "/api/v1/namespaces/shop", body)
+    assert f"the run may not change {keys} of Namespace shop" in said
+    assert asked(method, "/api/v1/namespaces/shop", body, replace(SHOP, as_recorded=True)) == ""
+    listed = replace(SHOP, makes=frozenset({"shop"}))
+    assert asked(method, "/api/v1/namespaces/shop", body, listed) == ""
 
 
 @pytest.mark.parametrize(

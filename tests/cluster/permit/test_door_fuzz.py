@@ -40,6 +40,7 @@ LIVE = {"shop": {CONSENT: "allow", "team": "shop"}, "bank": {}, "kube-system": {
 PERMITS = (
     Permit(title="shop", namespaces=frozenset({"shop"}), guarded=frozenset({"team"})),
     Permit(title="lab", namespaces=frozenset({"shop", "lab"}), makes=frozenset({"lab"})),
+    Permit(title="listed", namespaces=frozenset({"shop"}), makes=frozenset({"shop"})),
     Permit(title="nodes", namespaces=frozenset({"shop"}), nodes=True),
     Permit(title="roles", namespaces=frozenset({"shop"}),
            cluster_scoped=frozenset({"clusterroles.rbac.authorization.k8s.io/a"})),
@@ -161,6 +162,10 @@ def namespace_harm(one: Attempt, name: str) -> str:
     said, there = labels.get(CONSENT, "-"), LIVE.get(name, {}).get(CONSENT)
     if one.method != "DELETE" and (said not in ("-", there) or notes.get(PAUSED) is not None):
         return "consent"
+    if one.method != "DELETE" and name in LIVE and name not in one.permit.makes:
+        lost = LIVE[name].keys() - labels.keys() if one.method == "PUT" else ()
+        new = [key for key, value in labels.items() if LIVE[name].get(key) != value]
+        return "labels" if notes or lost or new else ""
     return ""
 
 
@@ -181,7 +186,7 @@ def test_no_generated_attempt_writes_past_the_door(random: Random) -> None:
         assert harm(one) == ""
 
 
-@pytest.mark.parametrize("broken", ["elsewhere", "changed"])
+@pytest.mark.parametrize("broken", ["elsewhere", "changed", "altered"])
 def test_the_attempts_find_a_door_that_does_not_look(
     broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
