@@ -46,6 +46,7 @@ class App:
     files: tuple[str, ...]
     namespace: str = "app"
     also: tuple[str, ...] = ()
+    nodes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,7 @@ class Trial:
         (self.directory / "resilience.toml").write_text(
             f"[targets.sandbox]\ncontext = {context!r}\ncluster = {uid!r}\n"
             f"namespaces = {json.dumps(both)}\n"
+            f"nodes = {json.dumps(self.app.nodes)}\n"
         )
 
     def _ready(self, namespace: str, within: float = 240.0) -> None:

@@ -6,6 +6,7 @@ Shares no code with the product. What may differ is on the closed list below, wi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "Job": ("selector",),
 }
 """Fields of `spec` that the cluster allots: two objects cannot have the same."""
+TOKEN_VOLUME = re.compile(r"(kube-api-access)-[a-z0-9]{5}")
+"""The volume that admission adds to each Pod under a name of its own."""
 Kubectl = Callable[..., str]
 
 
@@ -79,7 +82,19 @@ def _plain(obj: dict[str, Any]) -> dict[str, Any]:
     if obj["kind"] == "Service":
         spec["ports"] = [{key: value for key, value in port.items() if key != "nodePort"}
                          for port in spec.get("ports") or ()]  # fmt: skip
+    if obj["kind"] == "Pod":
+        spec = _with_common_token(spec)
     return {**obj, "metadata": metadata, "spec": spec}
+
+
+def _with_common_token(value: Any) -> Any:
+    """The same, with one name for the volume of the token."""
+    if isinstance(value, dict):
+        return {key: _with_common_token(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_common_token(each) for each in value]
+    found = TOKEN_VOLUME.fullmatch(value) if isinstance(value, str) else None
+    return found[1] if found else value
 
 
 def _different(left: Any, right: Any, original: str, copy: str, path: str = "") -> list[str]:
