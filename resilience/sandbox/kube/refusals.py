@@ -56,6 +56,11 @@ def already_exists(resource: Resource, name: str) -> ApiError:
     )
 
 
+def versioned_create() -> ApiError:
+    """An object that names a version is one that exists (storage/errors.go)."""
+    return ApiError(500, "", "resourceVersion should not be set on objects to be created")
+
+
 def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
     why = why or (
         "the object has been modified; please apply your changes to the latest version and"

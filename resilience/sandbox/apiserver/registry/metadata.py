@@ -89,8 +89,6 @@ def prepare_create(
     metadata = metadata_of(resource, obj)
     for field in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
         metadata.pop(field, None)
-    if metadata.get("resourceVersion"):
-        raise refusals.bad_request("resourceVersion should not be set on objects to be created")
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = generate_name(str(metadata["generateName"]), chance)
     if resource.namespaced:

@@ -88,6 +88,7 @@ class Registry(Reader):
     ) -> Obj:
         resource = kind.resource
         obj = {"apiVersion": "", "kind": "", **obj}
+        version = obj["metadata"].get("resourceVersion")
         metadata.prepare_create(
             resource,
             obj,
@@ -106,6 +107,8 @@ class Registry(Reader):
         request = Request(self, kind, obj, None, asked)
         self.chain.early(request)
         self.chain.create(request)
+        if entry is None and version not in (None, "", "0"):
+            raise refusals.versioned_create()
         if there:
             raise refusals.already_exists(resource, key[1])
         obj = request.obj

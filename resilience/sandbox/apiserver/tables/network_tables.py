@@ -38,6 +38,7 @@ INGRESS = (
     ("Ports", "string", 0),
     _AGE,
 )
+SERVICE_RANGE = (_NAME, ("CIDRs", "string", 0), _AGE)
 POLICY = (_NAME, ("Pod-Selector", "string", 0), _AGE)
 
 
@@ -128,3 +129,8 @@ def ingress(obj: dict[str, Any], now: float) -> Row:
 def policy(obj: dict[str, Any], now: float) -> Row:
     selector = (obj.get("spec") or {}).get("podSelector")
     return [obj["metadata"]["name"], cell_texts.selector(selector), cell_texts.age(obj, now)]
+
+
+def service_range(obj: dict[str, Any], now: float) -> Row:
+    cidrs = (obj.get("spec") or {}).get("cidrs") or ()
+    return [obj["metadata"]["name"], ",".join(cidrs), cell_texts.age(obj, now)]

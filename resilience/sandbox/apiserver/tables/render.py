@@ -65,6 +65,9 @@ _PRINTERS: dict[tuple[str, str], Printer] = {
         network_tables.SLICE, network_tables.endpoint_slice
     ),
     ("networking.k8s.io", "ingresses"): Printer(network_tables.INGRESS, network_tables.ingress),
+    ("networking.k8s.io", "servicecidrs"): Printer(
+        network_tables.SERVICE_RANGE, network_tables.service_range
+    ),
     ("networking.k8s.io", "networkpolicies"): Printer(network_tables.POLICY, network_tables.policy),
     ("certificates.k8s.io", "certificatesigningrequests"): Printer(
         core_tables.CERTIFICATE_REQUEST, core_tables.certificate_request

@@ -50,6 +50,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     (_RBAC, "rolebindings"): role_bindings.check,
     (_RBAC, "clusterrolebindings"): role_bindings.check,
     ("networking.k8s.io", "networkpolicies"): network_policies.check,
+    ("networking.k8s.io", "servicecidrs"): network_policies.service_range,
 }
 _WITH_SPEC = frozenset(key for key in _RULES if key[0] in ("apps", "batch")) | {
     ("", "pods"),

@@ -109,6 +109,34 @@ def _block(block: Obj, where: str, known: frozenset[str]) -> Iterator[Cause]:
             )
 
 
+def service_range(obj: Obj, old: Obj | None) -> list[Cause]:
+    """A ServiceCIDR's networks (pkg/apis/networking/validation, ValidateServiceCIDR): one of each
+    family, and they stay."""
+    where, cidrs = "spec.cidrs", list((obj.get("spec") or {}).get("cidrs") or ())
+    before = cidrs if old is None else list((old.get("spec") or {}).get("cidrs") or ())
+    fixed = "field is immutable"
+    if len(cidrs) != len(before) and (len(before), len(cidrs)) != (1, 2):
+        return [refusals.value_invalid(where, cidrs, fixed)]
+    causes = [
+        refusals.value_invalid(f"{where}[{at}]", now, fixed)
+        for at, (now, was) in enumerate(zip(cidrs, before, strict=False))
+        if now != was
+    ]
+    if not cidrs:
+        return [refusals.value_required(where, "at least one CIDR required")]
+    if len(cidrs) > 2:
+        return [refusals.value_invalid(where, obj["spec"], "may only hold up to 2 values")]
+    found = []
+    for at, text in enumerate(cidrs):
+        network, wrong = _network(text, f"{where}[{at}]", frozenset())
+        causes += wrong
+        found += [] if network is None else [network.version]
+    if len(found) == 2 and found[0] == found[1]:
+        why = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and"
+        causes.append(refusals.value_invalid(where, cidrs, f"{why} 2001:db8::/64"))
+    return causes
+
+
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

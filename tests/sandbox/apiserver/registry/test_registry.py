@@ -263,6 +263,20 @@ def test_service_addresses_are_unique_kept_and_given_back(api: Registry) -> None
     assert make(api, "services", taken)["spec"]["clusterIP"] == address
 
 
+@pytest.mark.parametrize("version", ["", "0"])
+def test_a_new_object_may_have_the_version_of_none(api: Registry, version: str) -> None:
+    body: Any = {"metadata": {"name": "a", "resourceVersion": version}}
+    assert make(api, "configmaps", body)["metadata"]["resourceVersion"] not in ("", "0")
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_new_object_has_no_version_yet(api: Registry, exists: bool) -> None:
+    if exists:
+        make(api, "configmaps", {"metadata": {"name": "a"}})
+    with refusal(500, ""):
+        make(api, "configmaps", {"metadata": {"name": "a", "resourceVersion": "5"}})
+
+
 def test_the_kubernetes_service_gets_the_first_address(api: Registry) -> None:
     body: Any = {"metadata": {"name": "kubernetes"}, "spec": {"ports": [{"port": 443}]}}
     assert make(api, "services", body)["spec"]["clusterIP"] == "127.20.128.1"
