@@ -2,7 +2,9 @@
 
 Restarts are counted from the watch, so a restarted Pod that is gone still counts, and earlier
 restarts do not: neither those of another day, nor those of `given`, where a container may have to
-wait for what it depends on. Without any Pod that could restart, the check is not measured.
+wait for what it depends on. A container that ended and waits for its next instance counts as
+restarted: the kubelet counts only once that starts, minutes later in a crash loop. Without any Pod
+that could restart, the check is not measured.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 
 from resilience.cluster.interface import PODS, Object
 from resilience.cluster.watching.lives import living
-from resilience.kube import objects
+from resilience.kube import objects, pod_state
 from resilience.kube.selectors import Selector
 from resilience.model.verb import Family, Phase, Right, Verb, parameter
 from resilience.model.verdict import Finding, Result, Unit
@@ -72,7 +74,7 @@ def _counts(selector: Selector, context: CheckContext) -> dict[str, tuple[str, i
         pod = event.object
         if not _counts_here(pod, selector, context):
             continue
-        uid, count = objects.uid(pod), objects.restarts(pod)
+        uid, count = objects.uid(pod), objects.restarts(pod) + pod_state.restarts_due(pod)
         if uid not in first or event.received < since:
             first[uid] = count
         _, known = most.get(uid, ("", 0))

@@ -89,6 +89,34 @@ def failures(pod: Object) -> list[str]:
     return found
 
 
+def restarts_due(pod: Object) -> int:
+    """How many of its containers ended and will be started again: their `restartCount` grows only
+    then. None of a Pod that is finished or leaving; init containers that did their work stay
+    ended."""
+    if objects.is_finished(pod) or objects.is_terminating(pod):
+        return 0
+    policy = (pod.get("spec") or {}).get("restartPolicy") or "Always"
+    always = {
+        each.get("name")
+        for each in objects.lasting_containers(pod)
+        if (each.get("restartPolicy") or policy) == "Always"
+    }
+    never = policy == "Never"
+    return sum(
+        _is_due(each, always=each.get("name") in always)
+        for each in objects.container_statuses(pod)
+        if each.get("name") in always or not never
+    )
+
+
+def _is_due(container: Mapping[str, Any], *, always: bool) -> bool:
+    state = container.get("state") or {}
+    if (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
+        return True
+    ended = state.get("terminated")
+    return bool(ended) and (always or bool(ended.get("exitCode")))
+
+
 _WELL = "exit code 0"
 
 

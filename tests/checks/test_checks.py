@@ -203,6 +203,26 @@ def test_restarts_are_counted_from_the_watch(here: World, at_most: int, outcome:
     assert record.findings[0].value == 1.0
 
 
+@pytest.mark.parametrize("state", ["terminated", "waiting"])
+def test_a_container_that_waits_for_its_next_start_was_restarted(here: World, state: str) -> None:
+    """In a crash loop `restartCount` grows only minutes later."""
+    said = {"terminated": {"exitCode": 1}, "waiting": {"reason": "CrashLoopBackOff"}}
+
+    def crashed(pod: Any) -> None:
+        pod["status"]["containerStatuses"] = [
+            {"name": "web", "restartCount": 0, "state": {state: said[state]}}
+        ]
+
+    name = here.pods()[0]["metadata"]["name"]
+    here.clock.after(0.5, lambda: here.cluster.change(PODS, "shop", name, crashed))
+    record = here.run(
+        when=[GROWS, step(SLEEP, Phase.WHEN, 1, duration=Duration.of(2))],
+        then=[step(RESTARTS, Phase.THEN, pods=APP, at_most=0)],
+    )
+    assert record.outcome is Outcome.SERVICE_FAILED, record.message
+    assert record.findings[0].value == 1.0
+
+
 GROWS = step(SCALE, Phase.WHEN, workload=WEB, replicas=4)
 
 

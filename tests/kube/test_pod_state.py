@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilience.kube.objects import Object
-from resilience.kube.pod_state import State, failures, held, of, waits
+from resilience.kube.pod_state import State, failures, held, of, restarts_due, waits
 
 
 def waiting(name: str, reason: str, message: str = "") -> dict[str, Any]:
@@ -167,3 +167,52 @@ def test_finalizers_hold_a_pod_only_once_its_containers_have_ended(
     containers = [{"name": "main", "state": state}]
     found = held({"metadata": metadata, "status": {"containerStatuses": containers}})
     assert found.endswith(told) if told else found == ""
+
+
+ENDED = {"terminated": {"exitCode": 3}}
+WELL = {"terminated": {"exitCode": 0}}
+LOOP = {"waiting": {"reason": "CrashLoopBackOff"}}
+NEW = {"waiting": {"reason": "ContainerCreating"}}
+RUNS: dict[str, Any] = {"running": {}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "init", "main", "due"),
+    [
+        ("Always", WELL, RUNS, 0),
+        ("Always", WELL, ENDED, 1),
+        ("Always", WELL, WELL, 1),
+        ("Always", WELL, LOOP, 1),
+        ("Always", WELL, NEW, 0),
+        ("Always", ENDED, NEW, 1),
+        ("", WELL, WELL, 1),
+        ("OnFailure", WELL, WELL, 0),
+        ("OnFailure", WELL, ENDED, 1),
+        ("OnFailure", LOOP, NEW, 1),
+        ("Never", ENDED, RUNS, 0),
+        ("Never", WELL, ENDED, 0),
+    ],
+)
+def test_a_container_that_ended_and_is_started_again_is_due(
+    policy: str, init: Any, main: Any, due: int
+) -> None:
+    def of_policy(**metadata: Any) -> Object:
+        spec = {"restartPolicy": policy, "containers": [{"name": "main"}]}
+        spec["initContainers"] = [{"name": "init"}]
+        status = {
+            "phase": metadata.pop("phase", "Running"),
+            "initContainerStatuses": [{"name": "init", "state": init}],
+            "containerStatuses": [{"name": "main", "state": main}],
+        }
+        return {"metadata": metadata, "spec": spec, "status": status}
+
+    assert restarts_due(of_policy()) == due
+    assert restarts_due(of_policy(phase="Failed")) == 0
+    assert restarts_due(of_policy(deletionTimestamp="t")) == 0
+
+
+def test_a_sidecar_of_a_pod_that_runs_once_is_started_again() -> None:
+    sidecar = {"name": "log", "restartPolicy": "Always"}
+    spec = {"restartPolicy": "Never", "initContainers": [sidecar], "containers": [{"name": "main"}]}
+    status = {"initContainerStatuses": [{"name": "log", "state": WELL}]}
+    assert restarts_due({"metadata": {}, "spec": spec, "status": status}) == 1
