@@ -114,7 +114,7 @@ def _is_due(container: Mapping[str, Any], *, always: bool) -> bool:
     if (state.get("waiting") or {}).get("reason") == "CrashLoopBackOff":
         return True
     ended = state.get("terminated")
-    return bool(ended) and (always or bool(ended.get("exitCode")))
+    return ended is not None and (always or bool(ended.get("exitCode")))
 
 
 _WELL = "exit code 0"

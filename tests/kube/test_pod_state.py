@@ -169,28 +169,25 @@ def test_finalizers_hold_a_pod_only_once_its_containers_have_ended(
     assert found.endswith(told) if told else found == ""
 
 
-ENDED = {"terminated": {"exitCode": 3}}
-WELL = {"terminated": {"exitCode": 0}}
 LOOP = {"waiting": {"reason": "CrashLoopBackOff"}}
 NEW = {"waiting": {"reason": "ContainerCreating"}}
-RUNS: dict[str, Any] = {"running": {}}
 
 
 @pytest.mark.parametrize(
     ("policy", "init", "main", "due"),
     [
-        ("Always", WELL, RUNS, 0),
-        ("Always", WELL, ENDED, 1),
-        ("Always", WELL, WELL, 1),
-        ("Always", WELL, LOOP, 1),
-        ("Always", WELL, NEW, 0),
-        ("Always", ENDED, NEW, 1),
-        ("", WELL, WELL, 1),
-        ("OnFailure", WELL, WELL, 0),
-        ("OnFailure", WELL, ENDED, 1),
+        ("Always", ENDED, RUNS, 0),
+        ("Always", ENDED, FAILED, 1),
+        ("Always", ENDED, ENDED, 1),
+        ("Always", ENDED, LOOP, 1),
+        ("Always", ENDED, NEW, 0),
+        ("Always", FAILED, NEW, 1),
+        ("", ENDED, ENDED, 1),
+        ("OnFailure", ENDED, ENDED, 0),
+        ("OnFailure", ENDED, FAILED, 1),
         ("OnFailure", LOOP, NEW, 1),
-        ("Never", ENDED, RUNS, 0),
-        ("Never", WELL, ENDED, 0),
+        ("Never", FAILED, RUNS, 0),
+        ("Never", ENDED, FAILED, 0),
     ],
 )
 def test_a_container_that_ended_and_is_started_again_is_due(
@@ -214,5 +211,5 @@ def test_a_container_that_ended_and_is_started_again_is_due(
 def test_a_sidecar_of_a_pod_that_runs_once_is_started_again() -> None:
     sidecar = {"name": "log", "restartPolicy": "Always"}
     spec = {"restartPolicy": "Never", "initContainers": [sidecar], "containers": [{"name": "main"}]}
-    status = {"initContainerStatuses": [{"name": "log", "state": WELL}]}
+    status = {"initContainerStatuses": [{"name": "log", "state": ENDED}]}
     assert restarts_due({"metadata": {}, "spec": spec, "status": status}) == 1

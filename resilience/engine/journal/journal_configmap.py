@@ -99,6 +99,8 @@ class JournalMap:
                 "metadata": {"name": self._name, "labels": labels}}  # fmt: skip
         try:
             self._cluster.create(CONFIGMAPS, body, self._namespace)
+        except Conflict:  # its answer was lost: the name is that of this run alone
+            self._cluster.patch(CONFIGMAPS, self._name, {"data": dict(data)}, self._namespace)
         except ClusterError:
             self._maps -= 1
             raise

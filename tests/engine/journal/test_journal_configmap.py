@@ -237,6 +237,25 @@ def test_a_configmap_that_could_not_be_created_is_tried_again_under_its_name(her
     assert [undo.id for undo in one.story.undos] == ["u1", "u2"]
 
 
+def test_a_configmap_whose_creation_was_not_answered_holds_every_line(here: World) -> None:
+    sink = JournalMap(here.cluster, "r1")
+    created = here.cluster.create
+
+    def lost(*arguments: Any, **more: Any) -> Any:
+        created(*arguments, **more)
+        raise errors.Unreachable("reset")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here.cluster, "create", lost)
+        with pytest.raises(errors.Unreachable):
+            sink.append(LINE)
+    sink.append({**LINE, "id": "u2"})
+    sink.append({**LINE, "id": "u3"})
+    assert maps(here) == ["r1-1"]
+    [one] = found(here.cluster)
+    assert [undo.id for undo in one.story.undos] == ["u1", "u2", "u3"]
+
+
 def test_after_a_second_configmap_the_third_has_its_own_name(here: World) -> None:
     sink = JournalMap(here.cluster, "r1")
     for number in range(1, 4):
