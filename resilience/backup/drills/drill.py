@@ -191,6 +191,7 @@ class _Drill:
             ask_first=False,
             adjust=self._ungranted.leaving_out(Harmless(custom=self._custom, names=self._names)),
             outside_owners=False,
+            appliers=False,
             mapped_only=True,
             without_volume_data=True,
             volumes=self._data.volumes,

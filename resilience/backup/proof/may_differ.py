@@ -168,9 +168,7 @@ LIST: tuple[AllowedDifference, ...] = (
         for holder in ("metadata", "spec/template/metadata")
         for label in ("controller-uid", "batch.kubernetes.io~1controller-uid")
     ),
-    AllowedDifference(
-        "Job.batch", "spec/selector", _BY_UID, unless_written=True, only=_is_generated
-    ),
+    AllowedDifference("Job.batch", "spec/selector", _BY_UID, only=_is_generated),
     *(
         AllowedDifference("Secret", field, _TOKEN, only=_is_token)
         for field in (

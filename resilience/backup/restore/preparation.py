@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -14,17 +14,19 @@ from resilience.backup.restore.kept_owners import KeptOwners
 from resilience.backup.restore.outcome import STATUS_LEFT
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.served_kinds import Kinds
+from resilience.backup.restore.writes.appliers import applied_by
 from resilience.cluster.interface import Object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """`status` is written back once the object exists; `rewrites` are the pointers by rule;
-    `left_out` says why the object is not restored, None if it is."""
+    """`status` and who `applied` the object are written back once it exists; `rewrites` are the
+    pointers by rule; `left_out` says why the object is not restored, None if it is."""
 
     status: Any
     rewrites: Mapping[str, list[str]]
     left_out: str | None = None
+    applied: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Preparation:
@@ -38,6 +40,7 @@ class Preparation:
     def prepare(self, kind: str, obj: Object, *, asking: bool) -> Prepared:
         """Make an object of the snapshot one of this cluster."""
         recorded = obj.get("status")
+        applied = applied_by(obj) if self._request.appliers else []
         rewrites: dict[str, list[str]] = strip(obj, self._rules_of(identity(obj)))
         status = self._status_of(kind, obj, rewrites)
         rewrites |= self._owners.rewrite(obj, asking=asking)
@@ -46,7 +49,7 @@ class Preparation:
         adjusted = self._request.adjust(obj)
         if isinstance(adjusted, str):
             return Prepared(status=status, rewrites={}, left_out=adjusted)
-        return Prepared(status=status, rewrites={**rewrites, **adjusted})
+        return Prepared(status=status, rewrites={**rewrites, **adjusted}, applied=applied)
 
     def _rules_of(self, kind: str) -> tuple[Rule, ...]:
         """Those that can change an object of that kind: few of them."""

@@ -10,7 +10,7 @@ continues where it stopped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import replace
 
 from resilience.backup.catalog.catalog import Snapshot
 from resilience.backup.format import layout
@@ -40,10 +40,13 @@ from resilience.backup.restore.node_power import rules_nodes
 from resilience.backup.restore.outcome import Item, Outcome, RestoreReport
 from resilience.backup.restore.owner_links import OwnerLinks
 from resilience.backup.restore.places import places, require_place
-from resilience.backup.restore.preparation import Preparation
+from resilience.backup.restore.preparation import Preparation, Prepared
 from resilience.backup.restore.rehearsal.dry_run_answers import DryRunAnswers
+from resilience.backup.restore.rehearsal.repeated_work import repeated
 from resilience.backup.restore.restore_request import RestoreRequest
 from resilience.backup.restore.served_kinds import Kinds, MissingKind
+from resilience.backup.restore.writes.altered_objects import AlteredObjects
+from resilience.backup.restore.writes.appliers import PLACE, record_appliers
 from resilience.backup.restore.writes.server_refusals import is_hook_away
 from resilience.backup.restore.writes.writing import Existing, ObjectWriter, Written
 from resilience.cluster.interface import NAMESPACES, Cluster, Object, Resource
@@ -82,6 +85,7 @@ class _Restore:
         self._links = OwnerLinks(cluster)
         self._chosen = Chosen(request.selection)
         self._left_names = LeftNames(request.targets.namespaces)
+        self._altered = AlteredObjects()
         self._passes = Passes()
         self._recreated: Mapping[str, str] = {}
         self._places = frozenset[str]()
@@ -118,7 +122,7 @@ class _Restore:
             self._ask(began)
             if self._request.dry_run:
                 self._report.volumes = [each.foretold() for each in self._claims.decisions]
-                self._report.notes += self._left_names.notes()
+                self._report.notes += self._left_names.notes() + self._altered.notes()
                 return self._report
             self._report.require("the restore was not started")
             self._unasked = _keys(
@@ -129,7 +133,7 @@ class _Restore:
         self._report.require("the restore was not started")
         self._request.on_begin()
         self._create()
-        self._report.notes += self._left_names.notes()
+        self._report.notes += self._left_names.notes() + self._altered.notes()
         return self._report
 
     def _ask(self, began: float) -> None:
@@ -252,7 +256,7 @@ class _Restore:
             if reason := self._reason_to_skip(kind, old, obj):
                 self._note(kind, obj, Written(Outcome.LEFT, reason), {})
                 return
-            owners = list(obj["metadata"].get("ownerReferences") or ())
+            owners, again = list(obj["metadata"].get("ownerReferences") or ()), repeated(obj)
             made = self._preparation.prepare(kind, obj, asking=self._asking)
         if made.left_out is not None:
             self._note(kind, obj, Written(Outcome.LEFT, made.left_out), {})
@@ -264,11 +268,13 @@ class _Restore:
             return
         require_place(resource, obj, self._places)
         self._left_names.see(kind, obj)
+        if again and again not in self._report.notes:
+            self._report.notes.append(again)
         if not self._asking:
             self._links.later(kind, resource, obj, owners)
         existing: Existing = "skip" if needed else self._request.existing
         crew.give(
-            lambda: self._acted(act, resource, obj, existing, made.status),
+            lambda: self._acted(act, resource, obj, existing, made),
             (kind, obj, old, made.rewrites),
         )
 
@@ -280,14 +286,16 @@ class _Restore:
         )
 
     def _acted(
-        self, act: Act, resource: Resource, obj: Object, existing: Existing, status: Any
+        self, act: Act, resource: Resource, obj: Object, existing: Existing, made: Prepared
     ) -> Written:
-        written = act(resource, obj, existing)
+        written, status = act(resource, obj, existing), made.status
         if status and written.outcome is Outcome.EQUAL:
             return self._writer.settle_status(resource, obj, status, existing, dry_run=self._asking)
-        if status and not self._asking and written.outcome in _CHANGED:
-            return self._writer.write_status(resource, obj, status, written)
-        return written
+        if self._asking or written.outcome not in _CHANGED:
+            return written
+        if made.applied and not record_appliers(self._cluster, resource, obj, made.applied):
+            written = replace(written, altered=(*written.altered, PLACE))
+        return self._writer.write_status(resource, obj, status, written) if status else written
 
     def _passed_over(self, found: Found, obj: Object) -> bool:
         """In a second pass, the outcomes that the first one settled."""
@@ -308,6 +316,7 @@ class _Restore:
     def _done(self, written: Written, context: Context) -> None:
         kind, obj, old, rewrites = context
         self._links.learn(old, written.uid)
+        self._altered.see(kind, obj, written.altered)
         if self._asking:
             written = self._answers.judged(kind, obj, written)
         self._note(kind, obj, written, rewrites)

@@ -62,7 +62,8 @@ class RestoreRequest:
 
     `allocations`: which cluster IPs and node ports are restored. `status`: globs of custom
     resources (`widgets.example.com`) whose status is written back. With `outside_owners`, owners
-    outside the snapshot are kept if they exist. `on_begin` is called once everything was checked
+    outside the snapshot are kept if they exist; with `appliers`, those who applied an object on the
+    server own its fields again. `on_begin` is called once everything was checked
     and nothing is written yet; `before_workloads` once, in another thread, when policies and claims
     exist and before the first Pod or workload is created, while volumes are filled. `modify`
     changes objects on request. `mapped_only`: an object in a namespace that `targets` does not map
@@ -86,5 +87,6 @@ class RestoreRequest:
     allocations: Allocations = "chosen"
     status: tuple[str, ...] = ()
     outside_owners: bool = True
+    appliers: bool = True
     on_begin: Callable[[], None] = nothing
     before_workloads: Callable[[], None] = nothing

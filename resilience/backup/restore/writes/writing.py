@@ -23,6 +23,7 @@ from resilience.backup.objects.rules import (
     with_allocations,
 )
 from resilience.backup.restore.outcome import Outcome
+from resilience.backup.restore.writes.altered import altered
 from resilience.backup.restore.writes.fixed_fields import fixed, refuses_change
 from resilience.backup.restore.writes.server_refusals import (
     NO_DRY_RUN,
@@ -58,11 +59,13 @@ _MOST_IN_ANNOTATIONS = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome of one object and, if it exists now, its uid."""
+    """The outcome of one object and, if it exists now, its uid. `altered` are the places at which
+    the cluster stores something else than it was sent."""
 
     outcome: Outcome
     reason: str = ""
     uid: str = ""
+    altered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +191,10 @@ class ObjectWriter:
             if dry_run:
                 raise
             return Written(Outcome.FAILED, said(problem))
+        places = tuple(altered(obj, created))
         if dry_run:
-            return Written(Outcome.WOULD_CREATE)
-        return Written(Outcome.CREATED, uid=created["metadata"]["uid"])
+            return Written(Outcome.WOULD_CREATE, altered=places)
+        return Written(Outcome.CREATED, uid=created["metadata"]["uid"], altered=places)
 
     def _uncovered(self, resource: Resource, obj: Object, problem: NotCovered) -> Written:
         """Consent does not cover the object, which matters only if it has to be written."""
@@ -263,14 +267,15 @@ class ObjectWriter:
     ) -> Written:
         name, namespace = live["metadata"]["name"], live["metadata"].get("namespace", "")
         try:
-            self.cluster.patch(resource, name, patch, namespace, dry_run=dry_run)
+            now = self.cluster.patch(resource, name, patch, namespace, dry_run=dry_run)
         except Invalid as problem:
             if refuses_change(problem, refusal):
                 return Written(Outcome.FIXED, fixed(resource, live, patch, problem), uid)
             raise with_advice(problem) from problem
+        places = tuple(altered(patch, now))
         if dry_run:
-            return Written(Outcome.WOULD_UPDATE, _differs(patch))
-        return Written(Outcome.UPDATED, uid=uid)
+            return Written(Outcome.WOULD_UPDATE, _differs(patch), altered=places)
+        return Written(Outcome.UPDATED, uid=uid, altered=places)
 
 
 def _require_staying(live: Object) -> None:
