@@ -13,7 +13,7 @@ import sys
 import time
 
 from resilience.sandbox.images.sh.builtins.kill import kill
-from resilience.sandbox.images.sh.shell import converse, run_file, run_line
+from resilience.sandbox.images.sh.shell_start import converse, run_file, run_line
 from resilience.sandbox.images.sh.shell_test import check
 from resilience.sandbox.images.text.printing import unescaped
 from resilience.sandbox.inside import awake
@@ -207,8 +207,8 @@ def sh_(argv: list[str]) -> int:
             return 2
         return run_line(rest[0], rest[1:], letters, argv[0])
     if not rest or "s" in letters:
-        return converse()
-    return run_file(rest[0], rest[1:], letters)
+        return converse(argv[0])
+    return run_file(rest[0], rest[1:], letters, argv[0])
 
 
 def busybox(argv: list[str]) -> int:

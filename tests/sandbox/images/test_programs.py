@@ -10,7 +10,7 @@ import pytest
 from resilience.sandbox.images import python as interpreter
 from resilience.sandbox.images import toolbox
 from resilience.sandbox.images.agnhost import agnhost_main, golang
-from resilience.sandbox.images.sh import shell
+from resilience.sandbox.images.sh import shell_start
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_line_of_shell_has_the_output_and_exit_code_of_posix(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("NAME", "web")
     try:
-        found = shell.run_line(line, [])
+        found = shell_start.run_line(line, [])
     except SystemExit as leaving:
         found = int(leaving.code or 0)
     assert (capfd.readouterr().out, found) == (output, code)
@@ -125,7 +125,7 @@ def test_a_shell_line_can_be_redirected(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with capfd.disabled():
-        assert shell.run_line("echo one > x && echo two >> x", []) == 0
+        assert shell_start.run_line("echo one > x && echo two >> x", []) == 0
     assert (tmp_path / "x").read_text() == "one\ntwo\n"
 
 
@@ -147,7 +147,7 @@ def test_a_redirection_that_fails_says_what_busybox_says(
 
 
 def test_an_unknown_command_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
-    assert shell.run_line("nothere", []) == 127
+    assert shell_start.run_line("nothere", []) == 127
     assert capsys.readouterr().err == "sh: nothere: not found\n"
 
 

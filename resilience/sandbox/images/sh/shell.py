@@ -2,14 +2,16 @@
 
 The language of POSIX (XCU 2) as scripts in manifests use it: pipes, loops, functions, traps,
 here-documents, substitutions. Programs are those of the image (see `toolbox`), run in this process
-where possible, else in a fork. Not supported: job control, aliases, arrays, `getopts`.
+where possible, else in a fork. `shell_start` begins one. Not supported: job control and aliases.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +19,12 @@ from types import FrameType
 from typing import NoReturn
 
 from resilience.sandbox.host import linux
-from resilience.sandbox.images.sh import shell_builtins, shell_redirect
+from resilience.sandbox.images.sh import (
+    shell_arrays,
+    shell_builtins,
+    shell_conditions,
+    shell_redirect,
+)
 from resilience.sandbox.images.sh.shell_arithmetic import ArithmeticFault
 from resilience.sandbox.images.sh.shell_control import (
     Interrupted,
@@ -31,17 +38,21 @@ from resilience.sandbox.images.sh.shell_parser import parse
 from resilience.sandbox.images.sh.shell_tree import (
     AndOr,
     Case,
+    Conditional,
     For,
     Function,
     Group,
     If,
+    Literal,
     Loop,
     Node,
     Pipeline,
+    Redirection,
     Sequence,
     Simple,
+    Word,
 )
-from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
+from resilience.sandbox.images.sh.shell_words import ShellSyntaxError
 from resilience.sandbox.inside import pid1
 
 USAGE = 2
@@ -67,6 +78,8 @@ class Shell:
         """Variables that are not exported; the others are the environment."""
         self.locals: list[dict[str, str | None]] = []
         """For each function that is running: the values that its `local` variables had before."""
+        self.arrays: dict[str, dict[int, str]] = {}
+        self._begun = time.monotonic()
         self.constants: set[str] = set()
         self.option_at = 1
         """Where in a word `getopts` continues."""
@@ -74,6 +87,8 @@ class Shell:
         self.traps: dict[str, str] = {}
         self.jobs: list[int] = []
         self._waiting = self._replaced = False
+        self.is_bash = self.nullglob = False
+        self._opened: list[int] = []
         self._due: list[str] = []
         self._tested = 0
         self._expansion = Expansion(self)
@@ -94,10 +109,15 @@ class Shell:
             "*": lambda: " ".join(self.arguments) if self.arguments else None,
             "$": lambda: "1" if self.pid == pid1.main() else str(self.pid),
             "!": lambda: str(self.jobs[-1]) if self.jobs else None,
+            "RANDOM": lambda: str(random.randrange(1 << 15)),
+            "SECONDS": lambda: str(int(time.monotonic() - self._begun)),
+            "PPID": lambda: str(os.getppid()),
             "-": lambda: "e" * self.stops + "u" * self.strict + "x" * self.traces,
         }
-        if name in special:
+        if name in special and name not in self.own:
             return special[name]()
+        if name in self.arrays:
+            return self.arrays[name].get(0)
         return self.own.get(name, os.environ.get(name))
 
     def may_change(self, name: str) -> None:
@@ -135,12 +155,37 @@ class Shell:
             self._complain(str(error), USAGE)
             raise SystemExit(USAGE) from None
 
+    def whole(self, text: str) -> int:
+        """Run a script, and what it trapped for its end."""
+        try:
+            code = self.script(text)
+        except SystemExit as leaving:
+            code = exit_code(leaving)
+        except Return as leaving:
+            code = leaving.code
+        except Jump:
+            code = self.status
+        return self.at_exit(code)
+
+    def file(self, path: str) -> int:
+        """Run the script in a file, which may ask for bash in its first line."""
+        try:
+            with open(path, errors="replace") as file:
+                text = file.read()
+        except OSError as error:
+            print(f"sh: {path}: {error.strerror}", file=sys.stderr)
+            return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+        first = text.partition("\n")[0].rstrip()
+        self.is_bash = self.is_bash or (first.startswith("#!") and first.endswith("bash"))
+        return self.whole(text)
+
     def run(self, node: Node) -> int:
         """Run one command of any kind; its exit code, which is `$?` from then on."""
         kinds: dict[type, Callable[..., int]] = {
             Simple: self._simple, Pipeline: self._pipeline, AndOr: self._and_or,
-            Sequence: self._sequence, If: self._if, Loop: self._loop, For: self._for,
-            Case: self._case, Group: self._group, Function: self._define,
+            Sequence: self._sequence, Conditional: self._conditional, If: self._if,
+            Loop: self._loop, For: self._for, Case: self._case, Group: self._group,
+            Function: self._define,
         }  # fmt: skip
         self.status = kinds[type(node)](node)
         self._run_traps()
@@ -154,7 +199,7 @@ class Shell:
                 code = 0
                 continue
             code = self.run(inner)
-            if code and self.stops and not self._tested and isinstance(inner, Simple | Pipeline):
+            if code and self.stops and not self._tested and _is_checked(inner):
                 raise SystemExit(code)
         return code
 
@@ -206,6 +251,8 @@ class Shell:
             done, code = self._round(node.body)
             if done:
                 break
+            if node.after is not None:
+                self._asked(node.after)
         return code
 
     def _for(self, node: For) -> int:
@@ -241,26 +288,50 @@ class Shell:
 
     def _redirected(self, node: Group) -> int:
         try:
-            with shell_redirect.applied(node.redirections, self._expansion.text):
+            with (
+                self._files_of_commands(),
+                shell_redirect.applied(node.redirections, self._expansion.text),
+            ):
                 return self.run(node.body)
         except OSError as error:
             return self._complain(f"{error.filename}: {error.strerror}", 1)
+
+    def _conditional(self, node: Conditional) -> int:
+        return shell_conditions.check(self, self._expansion, node.tokens)
 
     def _define(self, node: Function) -> int:
         self.functions[node.name] = node.body
         return 0
 
+    @contextmanager
+    def _files_of_commands(self) -> Iterator[None]:
+        """What `<(...)` opens in the block is closed at its end."""
+        before = len(self._opened)
+        try:
+            yield
+        finally:
+            for descriptor in self._opened[before:]:
+                os.close(descriptor)
+            del self._opened[before:]
+
     def _simple(self, node: Simple) -> int:
+        with self._files_of_commands():
+            return self._command(node)
+
+    def _command(self, node: Simple) -> int:
         before = self.status
         words = self._expansion.fields(node.words)
-        values = [(name, self._expansion.text(word)) for name, word in node.assignments]
         if self.traces and words:
             print("+", *words, file=sys.stderr)
+        values: list[tuple[str, str]] = []
+        for each in node.assignments:
+            if words:
+                values.append((each.name, self._expansion.text(each.value)))
+            else:
+                shell_arrays.assign(self, self._expansion, each)
         if not words:
-            for name, value in values:
-                self.assign(name, value)
             substituted = self.status if self.status != before else 0
-            return self._nothing(node) or (substituted if values else 0)
+            return self._nothing(node) or (substituted if node.assignments else 0)
         try:
             if words[0] == "exec":
                 shell_redirect.for_good(node.redirections, self._expansion.text)
@@ -328,7 +399,7 @@ class Shell:
         image = catalogue.here()
         if not catalogue.has_program(image, words[0]):
             if "/" in words[0] and os.path.isfile(words[0]):
-                return run_file(words[0], words[1:])
+                return Shell(words[0], words[1:]).file(words[0])
             return self._complain(f"{words[0]}: not found", NOT_FOUND)
         try:
             return catalogue.run(image, words)
@@ -341,7 +412,9 @@ class Shell:
             sys.stdout.flush()
 
     def output_of(self, body: Node) -> str:
-        """What a command prints; its code is `$?`."""
+        """What a command prints; its code is `$?`. `$(< FILE)` is what the file contains."""
+        if file := _read_only(body):
+            body = Group(Simple((), (Word((Literal("cat"),)),), ()), False, (file,))
         reading, writing = os.pipe()
         child = self.fork(lambda: self.run(body), target=writing, close=reading)
         os.close(writing)
@@ -351,6 +424,14 @@ class Shell:
         os.close(reading)
         self.status = wait_for(child)
         return b"".join(pieces).decode(errors="replace")
+
+    def file_of(self, body: Node) -> str:
+        """The name of a file with what a command prints, for as long as its user runs."""
+        reading, writing = os.pipe()
+        self.fork(partial(self.run, body), target=writing, close=reading)
+        os.close(writing)
+        self._opened.append(reading)
+        return f"/dev/fd/{reading}"
 
     # -- children --------------------------------------------------------------------------------
 
@@ -476,67 +557,19 @@ class Shell:
         return code
 
 
-def run_line(line: str, arguments: list[str], options: str = "", name: str = "sh") -> int:
-    """`sh -c LINE NAME ARGUMENTS`, called as `name`; the exit code."""
-    shell = Shell(arguments[0] if arguments else name, arguments[1:])
-    shell_builtins.switch(shell, options)
-    return _whole(shell, line)
+def _is_checked(node: Node) -> bool:
+    """Whether `set -e` ends the script if this fails; `! COMMAND` never does."""
+    if isinstance(node, Pipeline):
+        return not node.negated
+    return isinstance(node, Simple | Conditional)
 
 
-def run_file(path: str, arguments: list[str], options: str = "") -> int:
-    """`sh FILE ARGUMENTS`; the exit code."""
-    try:
-        with open(path, errors="replace") as file:
-            text = file.read()
-    except OSError as error:
-        print(f"sh: {path}: {error.strerror}", file=sys.stderr)
-        return NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
-    shell = Shell(path, arguments)
-    shell_builtins.switch(shell, options)
-    return _whole(shell, text)
-
-
-def _whole(shell: Shell, text: str) -> int:
-    try:
-        code = shell.script(text)
-    except SystemExit as leaving:
-        code = exit_code(leaving)
-    except Return as leaving:
-        code = leaving.code
-    except Jump:
-        code = shell.status
-    return shell.at_exit(code)
-
-
-def converse() -> int:
-    """Run the lines of stdin until it ends or one says `exit`; at a terminal with a prompt."""
-    terminal = os.isatty(0)
-    first = ("# " if os.geteuid() == 0 else "$ ") if terminal else ""
-    shell, text = Shell(), ""
-    while True:
-        print(("> " if text else first) if terminal else "", end="", flush=True)
-        try:
-            line = sys.stdin.readline()
-            if not line:
-                return shell.at_exit(shell.script(text) if text else shell.status)
-            text += line
-            if not _is_open(text):
-                line, text = text, ""
-                shell.status = shell.script(line)
-        except KeyboardInterrupt:
-            print()
-            text, shell.status = "", INTERRUPTED
-        except SystemExit as leaving:
-            code = shell.at_exit(exit_code(leaving))
-            if not terminal or not isinstance(leaving.__context__, ExpansionError):
-                return code
-
-
-def _is_open(text: str) -> bool:
-    try:
-        parse(text)
-    except Unclosed:
-        return True
-    except ShellSyntaxError:
-        pass
-    return False
+def _read_only(body: Node) -> Redirection | None:
+    """The redirection of a command that is nothing but `< FILE`."""
+    if not isinstance(body, Sequence) or len(body.items) != 1:
+        return None
+    node = body.items[0][0]
+    if not isinstance(node, Simple) or node.words or node.assignments:
+        return None
+    only = node.redirections[0] if len(node.redirections) == 1 else None
+    return only if only and (only.descriptor, only.operator) == (0, "<") else None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 _TOKEN = re.compile(
-    r"\s*(0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|\+\+|--|<<=|>>=|[-+*/%&|^]=|<<|>>|<=|>=|==|!=|&&|\|\|"
+    r"\s*(0[xX][0-9a-fA-F]+|\d+|[A-Za-z_]\w*|\+\+|--|\*\*|<<=|>>=|[-+*/%&|^]=|<<|>>|<=|>=|==|!=|&&|\|\|"
     r"|[-+*/%<>&|^~!?:=(),])"
 )
 _LEVELS: tuple[dict[str, Callable[[int, int], int]], ...] = (
@@ -63,9 +63,17 @@ class _ExpressionReader:
     def whole(self) -> int:
         if not self._tokens:
             return 0
-        value = self._assignment()
+        value = self._several()
         if self._tokens:
             raise ArithmeticFault("arithmetic syntax error")
+        return value
+
+    def _several(self) -> int:
+        """`a, b`: the last one counts."""
+        value = self._assignment()
+        while self._next() == ",":
+            self._take(",")
+            value = self._assignment()
         return value
 
     def _next(self, ahead: int = 0) -> str:
@@ -94,12 +102,22 @@ class _ExpressionReader:
 
     def _level(self, number: int) -> int:
         if number == len(_LEVELS):
-            return self._unary()
+            return self._power()
         value = self._level(number + 1)
         while self._next() in _LEVELS[number]:
             act = _LEVELS[number][self._tokens.pop(0)]
             value = act(value, self._level(number + 1))
         return value
+
+    def _power(self) -> int:
+        base = self._unary()
+        if self._next() != "**":
+            return base
+        self._take("**")
+        exponent = self._power()
+        if exponent < 0:
+            raise ArithmeticFault("exponent less than 0")
+        return int(base**exponent)
 
     def _unary(self) -> int:
         token = self._next()
@@ -116,7 +134,7 @@ class _ExpressionReader:
         token = self._next()
         if token == "(":
             self._take("(")
-            value = self._assignment()
+            value = self._several()
             self._take(")")
             return value
         if not re.match(r"\w", token):

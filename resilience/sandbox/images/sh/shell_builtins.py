@@ -13,11 +13,13 @@ from resilience.sandbox.images.sh.builtins.kill import kill, signal_named
 from resilience.sandbox.images.sh.shell_arithmetic import evaluate
 from resilience.sandbox.images.sh.shell_control import Interrupted, Jump, Return, wait_for
 from resilience.sandbox.images.sh.shell_test import check
+from resilience.sandbox.images.sh.shell_tree import Literal, Simple, Word
 
 if TYPE_CHECKING:
     from resilience.sandbox.images.sh.shell import Shell
 
 Builtin = Callable[["Shell", list[str]], int]
+_SHOPT = frozenset({"checkwinsize", "expand_aliases", "inherit_errexit", "lastpipe", "nullglob"})
 _OPTIONS = {"e": "stops", "u": "strict", "x": "traces"}
 _LONG = {"errexit": "e", "nounset": "u", "xtrace": "x", "pipefail": ""}
 
@@ -110,6 +112,7 @@ def _unset(shell: Shell, words: list[str]) -> int:
     for name in words[1:]:
         shell.may_change(name)
         shell.own.pop(name, None)
+        shell.arrays.pop(name, None)
         os.environ.pop(name, None)
         shell.functions.pop(name, None)
     return 0
@@ -196,6 +199,58 @@ def _type(shell: Shell, words: list[str]) -> int:
     return max((_find(shell, word) for word in words[1:]), default=0)
 
 
+def _shopt(shell: Shell, words: list[str]) -> int:
+    """`shopt -s nullglob`; those that change nothing here are accepted."""
+    names = [word for word in words[1:] if not word.startswith("-")]
+    unknown = [name for name in names if name not in _SHOPT]
+    if unknown:
+        print(f"{shell.name}: shopt: {unknown[0]}: not supported by the sandbox", file=sys.stderr)
+        return 1
+    if "nullglob" in names:
+        shell.nullglob = "-u" not in words
+    return 0
+
+
+def _declare(shell: Shell, words: list[str]) -> int:
+    """`declare NAME=VALUE`, exported with -x, constant with -r; other kinds of variables are
+    refused."""
+    letters = "".join(word[1:] for word in words[1:] if word.startswith("-"))
+    refused = [letter for letter in letters if letter not in "agrx"]
+    if refused:
+        why = f"-{refused[0]}: not supported by the sandbox"
+        print(f"{shell.name}: {words[0]}: {why}", file=sys.stderr)
+        return 2
+    names = [word for word in words[1:] if not word.startswith("-")]
+    made = [name for name in names if "=" in name or shell.variable(name) is None]
+    code = (_local if shell.locals and "g" not in letters else _assigned)(shell, ["", *made])
+    if "x" in letters:
+        _export(shell, ["", *(name.partition("=")[0] for name in names)])
+    if "r" in letters:
+        _readonly(shell, ["", *(name.partition("=")[0] for name in names)])
+    return code
+
+
+def _assigned(shell: Shell, words: list[str]) -> int:
+    for word in words[1:]:
+        name, _, value = word.partition("=")
+        shell.assign(name, value)
+    return 0
+
+
+def _builtin(shell: Shell, words: list[str]) -> int:
+    builtin = BUILTINS.get(words[1]) if len(words) > 1 else None
+    return builtin(shell, words[1:]) if builtin is not None else shell.start(words[1:] or [":"])
+
+
+def _printf(shell: Shell, words: list[str]) -> int:
+    """`printf -v NAME FORMAT ...` assigns; the program does the rest."""
+    if len(words) < 4 or words[1] != "-v":
+        return shell.program(words)
+    command = tuple(Word((Literal(word, quoted=True),)) for word in ("printf", *words[3:]))
+    shell.assign(words[2], shell.output_of(Simple((), command, ())))
+    return shell.status
+
+
 def _find(shell: Shell, name: str) -> int:
     from resilience.sandbox.images import catalogue
 
@@ -241,11 +296,15 @@ BUILTINS: dict[str, Builtin] = {
     "source": _source,
     "[": lambda shell, words: check(words),
     "[[": lambda shell, words: check(["[", *words[1:-1], "]"]),
+    "shopt": _shopt,
+    "typeset": _declare,
     "test": lambda shell, words: check(words),
     "break": _break,
+    "builtin": _builtin,
     "cd": _cd,
     "command": _command,
     "continue": _break,
+    "declare": _declare,
     "eval": _eval,
     "exit": _exit,
     "export": _export,
@@ -253,7 +312,10 @@ BUILTINS: dict[str, Builtin] = {
     "hash": lambda shell, words: 0,
     "kill": _kill,
     "let": _let,
+    "mapfile": reading.mapfile,
+    "readarray": reading.mapfile,
     "local": _local,
+    "printf": _printf,
     "pwd": _pwd,
     "read": reading.read,
     "readonly": _readonly,

@@ -9,14 +9,16 @@ from __future__ import annotations
 import fnmatch
 import glob
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from resilience.sandbox.images.sh import shell_arrays, shell_braces
 from resilience.sandbox.images.sh.shell_arithmetic import evaluate
 from resilience.sandbox.images.sh.shell_tree import (
     Arithmetic,
     Literal,
     Parameter,
     Part,
+    ProcessSubstitution,
     Substitution,
     Word,
 )
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 BROUGHT, PLAIN, QUOTED = range(3)
 Field = list[tuple[str, int]]
+Values = TypeVar("Values", str, list[str])
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -44,10 +47,13 @@ class Expansion:
     def fields(self, words: Iterable[Word]) -> list[str]:
         """Words of a command: split, with file names for patterns."""
         found: list[str] = []
-        for word in words:
+        for word in (each for given in words for each in self._braced(given)):
             for field in self._split(word):
-                found += _files(field)
+                found += _files(field, none=self._shell.nullglob)
         return found
+
+    def _braced(self, word: Word) -> list[Word]:
+        return shell_braces.expanded(word) if self._shell.is_bash else [word]
 
     def text(self, word: Word) -> str:
         """A word that is not split: an assignment, a redirection, a subject."""
@@ -57,6 +63,11 @@ class Expansion:
         """A word as a pattern: quoted text is literal."""
         pieces = [piece for field in self._pieces(word.parts) for piece in field]
         return "".join(_escaped(text) if kind == QUOTED else text for text, kind in pieces)
+
+    def regular(self, word: Word) -> str:
+        """A word as a regular expression: quoted text is literal."""
+        pieces = [piece for field in self._pieces(word.parts) for piece in field]
+        return "".join(re.escape(text) if kind == QUOTED else text for text, kind in pieces)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -102,8 +113,8 @@ class Expansion:
         """The pieces of a word; several fields only for `"$@"`."""
         fields: list[Field] = [[]]
         for part in _at_home(parts, self._shell.variable("HOME")):
-            if at and isinstance(part, Parameter) and part.name == "@" and not part.operator:
-                arguments = self._shell.arguments
+            if at and isinstance(part, Parameter) and self._is_list(part):
+                arguments = self._listed(part)
                 if not arguments and len(parts) == (2 if part.quoted else 1):
                     return []
                 for number, argument in enumerate(arguments):
@@ -119,17 +130,79 @@ class Expansion:
             return [(part.text, QUOTED if part.quoted else PLAIN)]
         if isinstance(part, Substitution):
             return [(self._shell.output_of(part.body).rstrip("\n"), _kind(part))]
+        if isinstance(part, ProcessSubstitution):
+            return [(self._shell.file_of(part.body), QUOTED)]
         if isinstance(part, Arithmetic):
             return [(str(evaluate(self.text(part.expression), self._shell)), _kind(part))]
         return self._parameter(part)
 
-    def _parameter(self, part: Parameter) -> Field:
-        value = self._shell.variable(part.name)
-        if part.length:
-            return [(str(len(value or "")), _kind(part))]
-        argument, operator = part.argument or Word(()), part.operator
+    def _is_list(self, part: Parameter) -> bool:
+        """Whether it is `"$@"`, `"${@:2}"` or `"${NAME[@]}"`: a field for each value."""
+        if part.length or part.operator not in ("", ":"):
+            return False
+        all_of = ("@", "*") if part.operator == ":" else ("@",)
+        return (part.name if part.index is None else part.index.bare) in all_of
+
+    def _listed(self, part: Parameter) -> list[str]:
+        shell = self._shell
+        if part.indirect and part.index is not None:
+            return [str(at) for at in sorted(shell.arrays.get(part.name, ()))]
+        found = shell.arguments if part.index is None else shell_arrays.values(shell, part.name)
+        if part.operator != ":":
+            return found
+        return self._sliced([shell.name, *found] if part.index is None else found, part)
+
+    def _value(self, part: Parameter) -> str | None:
+        """The text of a parameter, or of an element or all elements of an array."""
+        shell, name = self._shell, part.name
+        if part.indirect:
+            name = shell.variable(name) or ""
+        if part.index is None:
+            return shell.variable(name)
+        index = self.text(part.index)
+        if index in ("@", "*"):
+            return " ".join(shell_arrays.values(shell, name)) or None
+        array = shell.arrays.get(name)
+        if array is None:
+            return shell.variable(name) if evaluate(index, shell) == 0 else None
+        return array.get(shell_arrays.place(shell, array, index))
+
+    def _length(self, part: Parameter) -> int:
+        if part.index is not None and part.index.bare in ("@", "*"):
+            return len(shell_arrays.values(self._shell, part.name))
+        return len(self._shell.arguments) if part.name in "@*" else len(self._value(part) or "")
+
+    def _sliced(self, values: Values, part: Parameter) -> Values:
+        """`:first:count`; negative ones count from the end."""
+        first = evaluate(self.text(part.argument or Word(())), self._shell)
+        first = max(0, first + len(values)) if first < 0 else first
+        if part.second is None:
+            return values[first:]
+        count = evaluate(self.text(part.second), self._shell)
+        return values[first : first + count if count >= 0 else len(values) + count]
+
+    def _changed(self, value: str, part: Parameter) -> str | None:
+        """`#`, `%`, `/`, `^`, `,` and `:` with numbers; None for another operator."""
+        operator, argument = part.operator, part.argument or Word(())
         if operator[:1] in ("#", "%"):
-            return [(_trimmed(value or "", self.pattern(argument), operator), _kind(part))]
+            return _trimmed(value, self.pattern(argument), operator)
+        if operator == ":":
+            return self._sliced(value, part)
+        if operator[:1] == "/":
+            return _replaced(value, self.pattern(argument), self.text(part.second or Word(())),
+                             every=operator == "//")  # fmt: skip
+        if operator[:1] in ("^", ","):
+            head, tail = (value, "") if len(operator) == 2 else (value[:1], value[1:])
+            return (head.upper() if operator[0] == "^" else head.lower()) + tail
+        return None
+
+    def _parameter(self, part: Parameter) -> Field:
+        if part.length:
+            return [(str(self._length(part)), _kind(part))]
+        value = self._value(part)
+        argument, operator = part.argument or Word(()), part.operator
+        if operator and (changed := self._changed(value or "", part)) is not None:
+            return [(changed, _kind(part))]
         missing = value is None or (operator.startswith(":") and value == "")
         kind = operator.removeprefix(":")
         if kind == "+":
@@ -176,6 +249,16 @@ def _trimmed(value: str, pattern: str, operator: str) -> str:
     return value
 
 
+def _replaced(value: str, pattern: str, new: str, *, every: bool) -> str:
+    """`${x/pattern/new}`: the longest match; `#` and `%` in front tie it to an end."""
+    tied = pattern[:1] if pattern[:1] in ("#", "%") and not every else ""
+    expression = fnmatch.translate(pattern[len(tied) :]).removesuffix("\\Z").removesuffix(r"\Z")
+    if not pattern[len(tied) :]:
+        return new + value if tied == "#" else value + new if tied else value
+    around = {"#": rf"\A{expression}", "%": rf"{expression}\Z"}.get(tied, expression)
+    return re.sub(around, lambda _: new, value, count=0 if every else 1)
+
+
 def matches(pattern: str, text: str) -> bool:
     """Whether a pattern of `case` matches the whole text."""
     return re.match(fnmatch.translate(pattern), text) is not None
@@ -185,10 +268,11 @@ def _escaped(text: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", text)
 
 
-def _files(field: Field) -> list[str]:
-    """The file names that a field matches; itself if it is no pattern or matches none."""
+def _files(field: Field, *, none: bool = False) -> list[str]:
+    """The file names that a field matches; itself if it is no pattern, or matches none unless that
+    means `none`."""
     plain = "".join(text for text, _ in field)
     if not any(_MAGIC.search(text) for text, kind in field if kind != QUOTED):
         return [plain]
     pattern = "".join(_escaped(text) if kind == QUOTED else text for text, kind in field)
-    return sorted(glob.glob(pattern)) or [plain]
+    return sorted(glob.glob(pattern)) or ([] if none else [plain])

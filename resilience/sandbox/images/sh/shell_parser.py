@@ -1,7 +1,8 @@
 """From text to `shell_tree`: the POSIX shell grammar (XCU 2.10), by recursive descent.
 
-Not supported: job control, aliases, arrays and other words of bash. Invalid scripts raise
-`ShellSyntaxError`, and nothing of them runs.
+Of bash there are `[[ ]]`, `(( ))`, arrays, here-strings and `function`; not supported are job
+control, aliases and associative arrays. Invalid scripts raise `ShellSyntaxError`, and
+nothing of them runs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import re
 
 from resilience.sandbox.images.sh.shell_tree import (
     AndOr,
+    Assignment,
     Case,
+    Conditional,
     For,
     Function,
     Group,
@@ -26,10 +29,20 @@ from resilience.sandbox.images.sh.shell_tree import (
 )
 from resilience.sandbox.images.sh.shell_words import ScriptReader, ShellSyntaxError, Unclosed
 
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
-_REDIRECTION = re.compile(r"(\d*)(<<-|<<|<&|<>|<|>>|>&|>\||>|&>)")
-_FUNCTION = re.compile(r"([A-Za-z_]\w*)[ \t]*\([ \t]*\)")
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(?=\+?=|\[[^]\n]*\]\+?=)")
+_REDIRECTION = re.compile(r"(\d*)(<<<|<<-|<<|<&|<>|<(?!\()|>>|>&|>\||>|&>)")
+_FUNCTION = re.compile(r"([A-Za-z_][\w.-]*)[ \t]*\([ \t]*\)")
 _ENDS = frozenset({"then", "else", "elif", "fi", "do", "done", "esac", "}"})
+
+
+_ERRORS_TOO = Redirection(2, ">&", Word((Literal("1"),)))
+_SIGNS = re.compile(r"&&|\|\||[()<>]|!(?=[\s(])")
+_WORDS = frozenset({"=~", "==", "!=", "="})
+
+
+def _let(expression: Word) -> Simple:
+    """`((...))`."""
+    return Simple((), (Word((Literal("let"),)), Word((*expression.parts, Literal("", True)))), ())
 
 
 def parse(text: str) -> Node:
@@ -90,6 +103,9 @@ class _Parser:
         commands = [self._command()]
         while self._operator("|") and self.reader.peek(2) != "||":
             self.reader.at += 1
+            if self.reader.peek() == "&":
+                self.reader.at += 1
+                commands[-1] = Group(commands[-1], False, (_ERRORS_TOO,))
             self._lines()
             commands.append(self._command())
         if len(commands) == 1 and not negated:
@@ -100,6 +116,10 @@ class _Parser:
 
     def _command(self) -> Node:
         self.reader.blanks()
+        if self.reader.peek(2) == "((" and (inner := self.reader.enclosed_arithmetic()):
+            return self._with_redirections(_let(inner))
+        if self._starts("[["):
+            return self._with_redirections(self._conditional())
         if self.reader.peek() == "(":
             self.reader.at += 1
             body = self.sequence(frozenset())
@@ -110,9 +130,9 @@ class _Parser:
             "case": self._case, "{": self._braces,
         }.get(self._next_bare())  # fmt: skip
         if compound is not None:
-            node = compound()
-            redirections = self._redirections()
-            return Group(node, False, redirections) if redirections else node
+            return self._with_redirections(compound())
+        if self._accept("function"):
+            return self._function()
         function = _FUNCTION.match(self.reader.text, self.reader.at)
         if function:
             self.reader.at = function.end()
@@ -120,8 +140,79 @@ class _Parser:
             return Function(function[1], self._command())
         return self._simple()
 
+    def _with_redirections(self, node: Node) -> Node:
+        redirections = self._redirections()
+        return Group(node, False, redirections) if redirections else node
+
+    def _function(self) -> Node:
+        """`function NAME {`, with or without `()`."""
+        self.reader.blanks()
+        found = re.compile(r"[\w.-]+").match(self.reader.text, self.reader.at)
+        if found is None:
+            raise ShellSyntaxError("syntax error: expecting the name of a function")
+        name = found[0]
+        self.reader.at = found.end()
+        self.reader.blanks()
+        if self.reader.peek() == "(":
+            self.reader.at += 1
+            self._close(")")
+        self._lines()
+        return Function(name, self._command())
+
+    def _starts(self, mark: str) -> bool:
+        """Whether `mark` is the next word."""
+        after = self.reader.peek(len(mark) + 1)
+        return after.startswith(mark) and after[len(mark) :] in ("", " ", "\t", "\n", ";")
+
+    def _conditional(self) -> Conditional:
+        """`[[ ... ]]`: nothing in it is split, and `<`, `(` and `&&` are operators of its own."""
+        self.reader.at += 2
+        tokens: list[str | Word] = []
+        while True:
+            self._lines()
+            if self._starts("]]"):
+                self.reader.at += 2
+                return Conditional(tuple(tokens))
+            if tokens[-1:] == ["=~"]:
+                tokens.append(self._regular())
+                continue
+            sign = _SIGNS.match(self.reader.text, self.reader.at)
+            if sign:
+                self.reader.at = sign.end()
+                tokens.append(sign[0])
+                continue
+            word = self.reader.word()
+            if word is None:
+                raise Unclosed('syntax error: expecting "]]"')
+            tokens.append(word.bare if word.bare in _WORDS else word)
+
+    def _regular(self) -> Word:
+        """What follows `=~`: parentheses belong to it, blanks inside of them as well."""
+        text, start, depth = self.reader.text, self.reader.at, 0
+        while self.reader.peek() and (depth > 0 or self.reader.peek() not in " \t\n"):
+            depth += {"(": 1, ")": -1}.get(self.reader.peek(), 0)
+            self.reader.at += 1
+        inner = ScriptReader(text[start : self.reader.at], parse)
+        return inner.word(breaks="\0") or Word(())
+
+    def _assignment(self, name: str) -> Assignment:
+        index = self.reader.subscript()
+        adds = self.reader.peek() == "+"
+        self.reader.at += 1 + adds
+        if self.reader.peek() != "(":
+            return Assignment(name, self.reader.word() or Word(()), adds, index)
+        self.reader.at += 1
+        values: list[Word] = []
+        while True:
+            self._lines()
+            word = self.reader.word()
+            if word is None:
+                self._close(")")
+                return Assignment(name, Word(()), adds, index, tuple(values))
+            values.append(word)
+
     def _simple(self) -> Simple:
-        assignments: list[tuple[str, Word]] = []
+        assignments: list[Assignment] = []
         words: list[Word] = []
         redirections: list[Redirection] = []
         while True:
@@ -132,7 +223,7 @@ class _Parser:
             name = _ASSIGNMENT.match(self.reader.text, self.reader.at)
             if name and not words:
                 self.reader.at = name.end()
-                assignments.append((name[1], self.reader.word() or Word(())))
+                assignments.append(self._assignment(name[1]))
                 continue
             word = self.reader.word()
             if word is None:
@@ -165,6 +256,8 @@ class _Parser:
     def _for(self) -> Node:
         self._expect("for")
         self.reader.blanks()
+        if self.reader.peek(2) == "((":
+            return self._counting()
         name = self._next_bare()
         self.reader.at += len(name)
         self._lines()
@@ -176,6 +269,20 @@ class _Parser:
             self.reader.at += 1
         self._lines()
         return For(name, words, self._body())
+
+    def _counting(self) -> Node:
+        """`for ((first; while; step))`: an empty condition holds."""
+        inner = self.reader.enclosed("((", "))") or ""
+        parts = [self.reader.quoted_text(part) for part in inner.split(";")]
+        if len(parts) != 3:
+            raise ShellSyntaxError("syntax error: expecting `for ((first; while; step))`")
+        self.reader.blanks()
+        if self.reader.peek() == ";":
+            self.reader.at += 1
+        self._lines()
+        first, condition, step = (_let(part) for part in parts)
+        held = condition if parts[1].parts else _let(Word((Literal("1"),)))
+        return Sequence(((first, False), (Loop(held, self._body(), False, step), False)))
 
     def _words(self) -> list[Word]:
         found: list[Word] = []
@@ -246,7 +353,7 @@ class _Parser:
         if target is None:
             raise ShellSyntaxError("syntax error: unexpected redirection")
         number = int(match[1]) if match[1] else int(operator[0] in ">&")
-        if operator.startswith("<<"):
+        if operator in ("<<", "<<-"):
             target = self._document(target, operator)
         return Redirection(number, operator, target)
 

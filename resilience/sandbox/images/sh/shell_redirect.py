@@ -55,6 +55,7 @@ def _make(redirection: Redirection, expand: Expand) -> None:
     if operator in ("<&", ">&"):
         _point(redirection.descriptor, target)
         return
+    target += "\n" * (operator == "<<<")
     opened = _text(target) if operator.startswith("<<") else _open(target, _FLAGS[operator])
     for descriptor in _descriptors(redirection):
         os.dup2(opened, descriptor)

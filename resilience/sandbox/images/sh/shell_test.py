@@ -23,7 +23,7 @@ def _mode_of(fits: Callable[[int], bool], path: str) -> bool:
         return False
 
 
-_UNARY: dict[str, Callable[[str], bool]] = {
+UNARY: dict[str, Callable[[str], bool]] = {
     "-n": bool,
     "-z": lambda text: not text,
     "-h": os.path.islink,
@@ -35,11 +35,11 @@ _UNARY: dict[str, Callable[[str], bool]] = {
     "-x": lambda path: os.access(path, os.X_OK),
     **{flag: partial(_mode_of, fits) for flag, fits in _FILES.items()},
 }
-_NUMBERS: dict[str, Callable[[int, int], bool]] = {
+NUMBERS: dict[str, Callable[[int, int], bool]] = {
     "-eq": operator.eq, "-ne": operator.ne, "-lt": operator.lt, "-le": operator.le,
     "-gt": operator.gt, "-ge": operator.ge,
 }  # fmt: skip
-_TEXTS: dict[str, Callable[[str, str], bool]] = {
+TEXTS: dict[str, Callable[[str, str], bool]] = {
     "=": operator.eq, "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt,
     "-nt": lambda one, two: _changed(one) > _changed(two),
     "-ot": lambda one, two: _changed(one) < _changed(two),
@@ -76,12 +76,12 @@ def _one(words: list[str]) -> bool:
         return _either(words[1:-1])
     if len(words) == 1:
         return bool(words[0])
-    if len(words) == 2 and words[0] in _UNARY:
-        return _UNARY[words[0]](words[1])
-    if len(words) == 3 and words[1] in _NUMBERS:
-        return _NUMBERS[words[1]](_number(words[0]), _number(words[2]))
-    if len(words) == 3 and words[1] in _TEXTS:
-        return _TEXTS[words[1]](words[0], words[2])
+    if len(words) == 2 and words[0] in UNARY:
+        return UNARY[words[0]](words[1])
+    if len(words) == 3 and words[1] in NUMBERS:
+        return NUMBERS[words[1]](_number(words[0]), _number(words[2]))
+    if len(words) == 3 and words[1] in TEXTS:
+        return TEXTS[words[1]](words[0], words[2])
     raise ValueError(f"{words[-1]}: unexpected operator")
 
 

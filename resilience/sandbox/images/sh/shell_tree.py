@@ -18,12 +18,17 @@ class Literal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """`$NAME`, `${NAME}`, `${#NAME}` and `${NAME<operator>argument}`."""
+    """`$NAME`, `${NAME}`, `${#NAME}`, `${!NAME}`, `${NAME[index]}` and
+    `${NAME<operator>argument}`."""
 
     name: str
     operator: str = ""
     argument: Word | None = None
+    second: Word | None = None
+    """What replaces, or the length of a part: `${NAME/a/b}`, `${NAME:2:3}`."""
+    index: Word | None = None
     length: bool = False
+    indirect: bool = False
     quoted: bool = False
 
 
@@ -36,6 +41,13 @@ class Substitution:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessSubstitution:
+    """`<(...)`: the name of a file with what the commands print."""
+
+    body: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Arithmetic:
     """`$((...))`."""
 
@@ -43,7 +55,7 @@ class Arithmetic:
     quoted: bool = False
 
 
-Part = Literal | Parameter | Substitution | Arithmetic
+Part = Literal | Parameter | Substitution | ProcessSubstitution | Arithmetic
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +82,28 @@ class Redirection:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """`NAME=value`, `NAME+=value`, `NAME[index]=value`; `values` for `NAME=(...)`."""
+
+    name: str
+    value: Word
+    adds: bool = False
+    index: Word | None = None
+    values: tuple[Word, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """`[[ ... ]]`: operators as texts, everything else as words."""
+
+    tokens: tuple[str | Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Simple:
     """Assignments, words and redirections."""
 
-    assignments: tuple[tuple[str, Word], ...]
+    assignments: tuple[Assignment, ...]
     words: tuple[Word, ...]
     redirections: tuple[Redirection, ...]
 
@@ -110,11 +140,12 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """`while`, or `until`."""
+    """`while`, or `until`; `after` each round comes the step of `for ((...; ...; step))`."""
 
     condition: Node
     body: Node
     until: bool
+    after: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +182,6 @@ class Function:
     body: Node
 
 
-Node = Simple | Pipeline | AndOr | Sequence | If | Loop | For | Case | Group | Function
+Node = (
+    Simple | Conditional | Pipeline | AndOr | Sequence | If | Loop | For | Case | Group | Function
+)

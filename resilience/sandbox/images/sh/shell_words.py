@@ -15,6 +15,7 @@ from resilience.sandbox.images.sh.shell_tree import (
     Node,
     Parameter,
     Part,
+    ProcessSubstitution,
     Substitution,
     Word,
 )
@@ -22,7 +23,10 @@ from resilience.sandbox.images.sh.shell_tree import (
 BREAKS = " \t\n;&|<>()"
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _SPECIAL = re.compile(r"[@*#?$!0-9-]")
-_OPERATOR = re.compile(r":?[-=?+]|##?|%%?")
+_OPERATOR = re.compile(r":?[-=?+]|##?|%%?|//?|\^\^?|,,?|:")
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|[0-7]{1,3}|.)", re.DOTALL)
+_ESCAPES = {"a": "\a", "b": "\b", "e": "\33", "E": "\33", "f": "\f", "n": "\n", "r": "\r",
+            "t": "\t", "v": "\v"}  # fmt: skip
 
 
 class ShellSyntaxError(Exception):
@@ -58,10 +62,13 @@ class ScriptReader:
             else:
                 return
 
-    def word(self) -> Word | None:
-        """The word that begins here, None if none does."""
+    def word(self, breaks: str = BREAKS) -> Word | None:
+        """The word that begins here and ends before one of `breaks`; None if none does."""
         parts: list[Part] = []
-        while self.peek() and self.peek() not in BREAKS:
+        if self.peek(2) == "<(":
+            self.at += 1
+            parts.append(ProcessSubstitution(self._commands()))
+        while self.peek() and self.peek() not in breaks:
             parts += self._part(quoted=False)
         return Word(_joined(parts)) if parts else None
 
@@ -77,6 +84,9 @@ class ScriptReader:
         char = self.peek()
         if char == "\\":
             return [self._escaped(quoted=quoted, closing=closing)]
+        if self.peek(2) == '$"' and not quoted:
+            self.at += 1
+            return self._double()
         if char == "$":
             return [self._dollar(quoted=quoted)]
         if char == "`":
@@ -123,17 +133,50 @@ class ScriptReader:
         self.at += 1
         return re.sub(r"\\([\\`$])", r"\1", self.text[start : self.at - 1])
 
+    def _commands(self) -> Node:
+        """What the parentheses that begin here hold."""
+        inner = self.enclosed("(", ")")
+        if inner is None:
+            raise Unclosed('unexpected end of file (expecting ")")')
+        return self._parse(inner)
+
+    def enclosed_arithmetic(self) -> Word | None:
+        """The inside of the `((...))` that begins here; None if it is none."""
+        inner = self.enclosed("((", "))")
+        return None if inner is None else self.quoted_text(inner)
+
+    def subscript(self) -> Word | None:
+        """The inside of the `[...]` that begins here."""
+        if self.peek() != "[":
+            return None
+        self.at += 1
+        found = self._up_to("]", quoted=False)
+        self.at += 1
+        return found
+
+    def _up_to(self, marks: str, *, quoted: bool = True) -> Word:
+        """What comes before one of `marks`."""
+        parts: list[Part] = []
+        while self.peek() not in marks:
+            parts += (
+                self._part(quoted=False)
+                if self.peek() in "'\""
+                else self._part(quoted=quoted, closing="}")
+            )
+        if not self.peek():
+            raise Unclosed("bad substitution")
+        return Word(_joined(parts))
+
     def _dollar(self, *, quoted: bool) -> Part:
         self.at += 1
+        if self.peek() == "'" and not quoted:
+            return Literal(self._ansi(), quoted=True)
         if self.peek(2) == "((":
-            inner = self._enclosed("((", "))")
+            inner = self.enclosed("((", "))")
             if inner is not None:
                 return Arithmetic(self.quoted_text(inner), quoted)
         if self.peek() == "(":
-            inner = self._enclosed("(", ")")
-            if inner is None:
-                raise Unclosed('unexpected end of file (expecting ")")')
-            return Substitution(self._parse(inner), quoted)
+            return Substitution(self._commands(), quoted)
         if self.peek() == "{":
             return self._braced(quoted=quoted)
         found = _NAME.match(self.text, self.at) or _SPECIAL.match(self.text, self.at)
@@ -142,7 +185,7 @@ class ScriptReader:
         self.at = found.end()
         return Parameter(name=found[0], quoted=quoted)
 
-    def _enclosed(self, opening: str, closing: str) -> str | None:
+    def enclosed(self, opening: str, closing: str) -> str | None:
         """The text up to the matching closing; quotes inside hide their content."""
         start, depth, at = self.at + len(opening), len(opening), self.at + len(opening)
         while at < len(self.text):
@@ -164,36 +207,47 @@ class ScriptReader:
             at += 1
         return None
 
+    def _ansi(self) -> str:
+        """`$'...'`: the escapes of C."""
+        found = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL).match(self.text, self.at)
+        if found is None:
+            raise Unclosed("unterminated quoted string")
+        self.at = found.end()
+        return _ESCAPE.sub(lambda each: _escape(each[1]), found[1])
+
     def _braced(self, *, quoted: bool) -> Part:
         self.at += 1
         length = self.peek() == "#" and self.peek(2) not in ("#}", "#")
-        self.at += length
+        indirect = self.peek() == "!" and self.peek(2) != "!}"
+        self.at += length or indirect
         found = _NAME.match(self.text, self.at) or _SPECIAL.match(self.text, self.at)
         if found is None:
             raise ShellSyntaxError("bad substitution")
         self.at = found.end()
-        operator = _OPERATOR.match(self.text, self.at)
+        index = self.subscript()
+        operator, second = _OPERATOR.match(self.text, self.at), None
         if operator:
             self.at = operator.end()
-        argument: list[Part] = []
-        while self.peek() != "}":
-            if not self.peek():
-                raise Unclosed("bad substitution")
-            if not operator:
-                raise ShellSyntaxError("bad substitution")
-            argument += (
-                self._part(quoted=False)
-                if self.peek() in "'\""
-                else self._part(quoted=quoted, closing="}")
-            )
+        elif self.peek() not in ("}", ""):
+            raise ShellSyntaxError("bad substitution")
+        sign = operator[0] if operator else ""
+        marks = "/}" if sign in ("/", "//") else ":}" if sign == ":" else "}"
+        # A pattern is one inside of double quotes as well.
+        argument = self._up_to(marks, quoted=quoted and sign[:1] not in ("#", "%", "/"))
+        if self.peek() != "}":
+            self.at += 1
+            second = self._up_to("}", quoted=quoted)
         self.at += 1
         return Parameter(
-            name=found[0],
-            operator=operator[0] if operator else "",
-            argument=Word(_joined(argument)),
-            length=length,
-            quoted=quoted,
-        )
+            name=found[0], operator=sign, argument=argument, second=second, index=index,
+            length=length, indirect=indirect, quoted=quoted,
+        )  # fmt: skip
+
+
+def _escape(text: str) -> str:
+    if text[0] in "xu" and len(text) > 1:
+        return chr(int(text[1:], 16))
+    return chr(int(text, 8)) if text[0] in "01234567" else _ESCAPES.get(text, text)
 
 
 def _past_quote(text: str, at: int) -> int:

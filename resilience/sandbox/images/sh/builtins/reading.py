@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resilience.sandbox.images.sh.shell import Shell
 
-_VALUED = "pntud"
-"""Options of `read` with a value."""
-
 
 def read(shell: Shell, words: list[str]) -> int:
     """One line of stdin, a character at a time: the rest belongs to the next reader.
 
-    -r keeps backslashes, -p prints a prompt at a terminal, -n ends after so many characters, -t
-    after so many seconds, -d at a character.
+    -r keeps backslashes, -u reads from a descriptor, -p prints a prompt at a terminal; -n ends
+    after so many characters, -t after so many seconds, -d at a character.
     """
-    given, names = _options(words[1:])
+    given, names = _options(words[1:], "pntud")
     if "p" in given and os.isatty(0):
         print(given["p"], end="", file=sys.stderr, flush=True)
     line, ended = _line(given)
@@ -45,7 +42,8 @@ def _fields(shell: Shell, line: str, most: int) -> list[str]:
     return parts
 
 
-def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
+def _options(words: list[str], valued: str) -> tuple[dict[str, str], list[str]]:
+    """Letters given, with values for those of `valued`, and the other words."""
     given: dict[str, str] = {}
     while words and words[0].startswith("-") and len(words[0]) > 1:
         word, words = words[0], words[1:]
@@ -55,7 +53,7 @@ def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
         while letters:
             letter, letters = letters[0], letters[1:]
             given[letter] = ""
-            if letter in _VALUED:
+            if letter in valued:
                 value = letters or (words[0] if words else "")
                 words = words if letters else words[1:]
                 given[letter], letters = value, ""
@@ -67,7 +65,7 @@ def _line(given: dict[str, str]) -> tuple[str, bool]:
     out, raw = b"", "r" in given
     closing = (given["d"][:1].encode() or b"\0") if "d" in given else b"\n"
     most = int(given.get("n") or 0)
-    char = _characters(float(given["t"]) if given.get("t") else None)
+    char = _characters(int(given.get("u") or 0), float(given["t"]) if given.get("t") else None)
     while one := char():
         if one == closing:
             return out.decode(errors="replace"), True
@@ -79,17 +77,31 @@ def _line(given: dict[str, str]) -> tuple[str, bool]:
     return out.decode(errors="replace"), False
 
 
-def _characters(seconds: float | None) -> Callable[[], bytes]:
-    """What gives the next character of stdin; none at its end, or when the time is over."""
+def _characters(source: int, seconds: float | None) -> Callable[[], bytes]:
+    """What gives the next character; none at the end of the input, or when the time is over."""
     end = None if seconds is None else time.monotonic() + seconds
 
     def one() -> bytes:
         left = None if end is None else max(0.0, end - time.monotonic())
-        if left is not None and not select.select([0], [], [], left)[0]:
+        if left is not None and not select.select([source], [], [], left)[0]:
             return b""
-        return os.read(0, 1)
+        return os.read(source, 1)
 
     return one
+
+
+def mapfile(shell: Shell, words: list[str]) -> int:
+    """`mapfile -t NAME`: the lines of stdin as an array."""
+    given, names = _options(words[1:], "nsOudcC")
+    refused = [letter for letter in given if letter != "t"]
+    if refused or len(names) > 1:
+        why = f"-{refused[0]}: not supported by the sandbox" if refused else "expected one name"
+        print(f"{shell.name}: {words[0]}: {why}", file=sys.stderr)
+        return 2
+    with open(0, closefd=False, errors="replace") as file:
+        lines = [line.rstrip("\n") if "t" in given else line for line in file]
+    shell.arrays[names[0] if names else "MAPFILE"] = dict(enumerate(lines))
+    return 0
 
 
 def getopts(shell: Shell, words: list[str]) -> int:
