@@ -106,6 +106,22 @@ def test_an_interrupted_run_leaves_the_cluster_as_it_was(
     _nothing_is_left(project, admin, before)
 
 
+def test_a_journal_that_is_refused_for_a_moment_ends_no_run(
+    project: Path, embedded: Embedded, admin: HttpCluster
+) -> None:
+    before = subject.dump(admin)
+    short = LASTING.replace("sleep: 60s", "sleep: 10ms")
+    (project / "all.scenario.yaml").write_text(short, encoding="utf-8")
+    busy = {"kind": "error", "code": 503, "times": 1, "path": f"/{JOURNAL}/configmaps"}
+    for method in ("POST", "PATCH"):
+        admin.send(Request("POST", FAULTS, body=busy | {"methods": [method]}))
+    with Inner(project, f"--resilience-kubeconfig={embedded.kubeconfig}", "-p", "no:cacheprovider",
+               "all.scenario.yaml") as inner:  # fmt: skip
+        assert inner.end() == 0, inner.output
+    assert admin.send(Request("GET", FAULTS))["faults"] == [], "both were refused once"
+    _nothing_is_left(project, admin, before)
+
+
 def test_an_api_server_that_is_away_for_longer_than_a_lock_lasts_is_waited_for(
     project: Path, embedded: Embedded, admin: HttpCluster
 ) -> None:

@@ -54,8 +54,8 @@ def run(taint: Taint, context: ActionContext) -> None:
     """Add the taint to each chosen node."""
     chosen = node_choice.chosen(taint.node, context)
     for node in chosen:
-        if _same(_taints(node), taint.body):
-            raise NothingToDo(f"{objects.name(node)} already has the taint {taint.taint}"
+        if there := _same(_taints(node), taint.body):
+            raise NothingToDo(f"{objects.name(node)} already has the taint {_told(there)}"
                               "; nothing was changed")  # fmt: skip
     removed = {objects.name(node): _driven_out(taint, node, context) for node in chosen}
     everyone = [pod for pods in removed.values() for pod in pods]
@@ -96,7 +96,8 @@ def _one(taint: Taint, node: Object, removed: Sequence[Object], context: ActionC
     after = reverting.change(
         context, NODES, node, lambda now: _add(taint, now), f"remove the taint {text} from {name}"
     )
-    if _same(_taints(after), taint.body):
+    there = _same(_taints(after), taint.body)
+    if there and _told(there) == _told(taint.body):
         context.proof(f"{name} has the taint {text}", {"uid": objects.uid(after)})
 
 
@@ -116,10 +117,16 @@ def _taints(node: Object) -> Sequence[Mapping[str, Any]]:
     return (node.get("spec") or {}).get("taints") or ()
 
 
-def _same(taints: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> bool:
-    """Key and effect identify a taint; the value may differ."""
-    return any((each.get("key"), each.get("effect")) == (one["key"], one["effect"])
-               for each in taints)  # fmt: skip
+def _same(taints: Sequence[Mapping[str, Any]], one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The one with its key and effect, which identify a taint; the value may differ."""
+    return next((each for each in taints
+                 if (each.get("key"), each.get("effect")) == (one["key"], one["effect"])),
+                None)  # fmt: skip
+
+
+def _told(taint: Mapping[str, Any]) -> str:
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint['key']}{value}:{taint['effect']}"
 
 
 VERB = Verb(

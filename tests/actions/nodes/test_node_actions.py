@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -254,12 +255,36 @@ def test_a_taint_is_taken_off_the_very_node_and_not_one_that_took_its_name(
     assert bool(spec(here, "node-1").get("taints")) is replaced
 
 
+def _taint(taints: list[dict[str, str]], node: Any) -> None:
+    node["spec"]["taints"] = taints
+
+
 def test_a_taint_that_is_there_already_is_not_ours_to_take_off(here: World) -> None:
-    mine = {"key": "fire", "effect": "NoSchedule"}
-    here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(taints=[mine]))
+    for mine, told in (
+        ({"key": "fire", "effect": "NoSchedule"}, "node-1 already has the taint fire:NoSchedule;"),
+        ({"key": "fire", "value": "y", "effect": "NoSchedule"}, "the taint fire=y:NoSchedule;"),
+    ):
+        here.cluster.change(NODES, "", "node-1", partial(_taint, [mine]))
+        record = here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire=x:NoSchedule")])
+        assert record.outcome is Outcome.NOT_MEASURED
+        assert told in record.message
+        assert spec(here, "node-1")["taints"] == [mine]
+
+
+def test_a_taint_with_another_value_that_came_first_is_no_proof(here: World) -> None:
+    patch, theirs = here.cluster.patch, {"key": "fire", "value": "y", "effect": "NoSchedule"}
+
+    def first(*arguments: object, **more: object) -> object:
+        if theirs not in (spec(here, "node-1").get("taints") or ()):
+            there = {"taints": [theirs]}
+            here.cluster.change(NODES, "", "node-1", lambda obj: obj["spec"].update(there))
+            raise errors.Conflict(409, "modified")
+        return patch(*arguments, **more)  # type: ignore[arg-type]
+
+    here.cluster.patch = first  # type: ignore[method-assign,assignment]
     record = here.run(when=[step(TAINT, Phase.WHEN, node="node-1", taint="fire=x:NoSchedule")])
-    assert record.outcome is Outcome.NOT_MEASURED
-    assert spec(here, "node-1")["taints"] == [mine]
+    assert record.outcome is not Outcome.PASSED
+    assert spec(here, "node-1")["taints"] == [theirs]
 
 
 def test_a_conflicting_write_is_made_anew(here: World) -> None:
