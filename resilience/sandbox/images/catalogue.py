@@ -11,9 +11,12 @@ import importlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+
+from resilience.sandbox.images.text.command_line import Refused
 
 Program = Callable[[list[str]], int]
 
@@ -51,16 +54,25 @@ COMMANDS_VARIABLE = "RESILIENCE_COMMANDS"
 PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _HERE = "resilience.sandbox.images"
 _TOOLS = {
-    "toolbox": "cat date echo env false hostname kill ls mkdir rm sh sleep test touch true",
+    "toolbox": "echo env false hostname kill mkdir rm sh sleep test true",
     "text.awk": "awk",
+    "text.concatenating": "cat",
+    "text.columns": "cut expand fold nl paste rev tac",
+    "text.counting": "wc",
     "text.digests": "base64 md5sum sha1sum sha256sum sha512sum",
+    "text.ends": "head tail",
+    "text.expr": "expr",
     "text.grep": "grep",
-    "text.line_tools": "cut head rev sort tail uniq wc",
-    "text.printing": "expr printf seq tee tr yes",
+    "text.printing": "printf seq tee yes",
     "text.sed": "sed",
+    "text.sorting": "comm shuf sort uniq",
+    "text.translating": "tr",
     "text.xargs": "nproc xargs",
-    "file_tools": "basename chmod chown cp dd dirname du find ln mktemp mv readlink rmdir stat"
-    " sync",
+    "files.find": "find",
+    "files.listing": "ls",
+    "files.status": "stat",
+    "files.times": "date touch",
+    "file_tools": "basename chmod chown cp dd dirname du ln mktemp mv readlink rmdir sync",
     "system_tools": "id printenv timeout uname usleep which whoami",
     "tar": "tar",
     "byte_tools": "gunzip gzip hexdump uptime zcat",
@@ -247,7 +259,12 @@ def run(image: Image, argv: list[str]) -> int:
         raise LookupError(f"{argv[0]} is not in image {image.name}")
     module, _, function = target.partition(":")
     program: Program = getattr(importlib.import_module(module), function)
-    return program(argv)
+    try:
+        return program(argv)
+    except Refused as error:
+        sys.stdout.flush()
+        print(f"{argv[0]}: {error}", file=sys.stderr)
+        return error.code
 
 
 def preload() -> None:

@@ -6,7 +6,6 @@ sandbox runs as the user who started it.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import shutil
@@ -100,46 +99,6 @@ def _below(top: str) -> list[str]:
 def chown_(argv: list[str]) -> int:
     """Check that the files exist: all files have the same owner here."""
     return _each(argv[0], options(argv)[1][1:], os.stat)
-
-
-def find_(argv: list[str]) -> int:
-    """Print everything below: -name, -type f or d, -maxdepth."""
-    words = argv[1:]
-    tops = [word for word in words[: next((i for i, w in enumerate(words) if w[:1] == "-"),
-                                          len(words))]] or ["."]  # fmt: skip
-    wanted = {words[i][1:]: words[i + 1] for i in range(len(words) - 1) if words[i][:1] == "-"}
-    for top in tops:
-        if not os.path.lexists(top):
-            print(f"find: {top}: No such file or directory", file=sys.stderr)
-            return 1
-        for path in _below(top):
-            depth = path.removeprefix(top).count("/")
-            kind = "d" if os.path.isdir(path) else "f"
-            fits = fnmatch.fnmatch(os.path.basename(path), wanted.get("name", "*"))
-            if fits and wanted.get("type", kind) == kind and (
-                depth <= int(wanted.get("maxdepth", depth))
-            ):  # fmt: skip
-                print(path)
-    return 0
-
-
-def stat_(argv: list[str]) -> int:
-    """Print facts about files; -c FORMAT with %a %A %n %s %u %g %F %U %G."""
-    given, paths = options(argv, "cf")
-
-    def show(path: str) -> None:
-        about = os.stat(path) if "L" in given else os.lstat(path)
-        kinds = {"directory": stat.S_ISDIR, "symbolic link": stat.S_ISLNK}
-        kind = next((name for name, is_ in kinds.items() if is_(about.st_mode)), "regular file")
-        facts = {
-            "a": f"{stat.S_IMODE(about.st_mode):o}", "A": stat.filemode(about.st_mode), "n": path,
-            "s": str(about.st_size), "u": str(about.st_uid), "g": str(about.st_gid), "F": kind,
-            "U": "root", "G": "root", "Y": str(int(about.st_mtime)),
-        }  # fmt: skip
-        form = given.get("c") or "  File: %n\n  Size: %s\tMode: %a\t%F"
-        print(re.sub(r"%([aAnsugFUGY])", lambda m: facts[m[1]], form))
-
-    return _each("stat", paths, show)
 
 
 def readlink_(argv: list[str]) -> int:

@@ -10,37 +10,18 @@ import os
 import shutil
 import socket
 import sys
-import time
 
 from resilience.sandbox.images.sh.builtins.kill import kill
 from resilience.sandbox.images.sh.shell_start import converse, run_file, run_line
 from resilience.sandbox.images.sh.shell_test import check
+from resilience.sandbox.images.text.command_line import as_read
 from resilience.sandbox.images.text.printing import unescaped
 from resilience.sandbox.inside import awake
-
-PIECE = 1 << 16
 
 
 def _fail(name: str, about: str, error: OSError) -> int:
     print(f"{name}: {about}: {error.strerror}", file=sys.stderr)
     return 1
-
-
-def cat_(argv: list[str]) -> int:
-    """Print files, or stdin as it arrives."""
-    code = 0
-    for path in argv[1:] or ["-"]:
-        try:
-            source = 0 if path == "-" else os.open(path, os.O_RDONLY)
-            sys.stdout.flush()
-            while piece := os.read(source, PIECE):
-                sys.stdout.buffer.write(piece)
-                sys.stdout.buffer.flush()
-            if source:
-                os.close(source)
-        except OSError as error:
-            code = _fail("cat", path, error)
-    return code
 
 
 def echo_(argv: list[str]) -> int:
@@ -49,6 +30,9 @@ def echo_(argv: list[str]) -> int:
     while rest and rest[0][:1] == "-" and rest[0][1:] and not set(rest[0][1:]) - set("neE"):
         flags += rest.pop(0)[1:]
     text = " ".join(rest)
+    as_read()
+    if "e" in flags and "\\c" in text:
+        text, flags = text.partition("\\c")[0], flags + "n"
     print(unescaped(text) if "e" in flags else text, end="" if "n" in flags else "\n")
     return 0
 
@@ -89,21 +73,6 @@ def hostname_(argv: list[str]) -> int:
     return 0
 
 
-def ls_(argv: list[str]) -> int:
-    """List directories, one name a line."""
-    show_all = any(word.startswith("-") and "a" in word for word in argv[1:])
-    code = 0
-    for path in [word for word in argv[1:] if not word.startswith("-")] or ["."]:
-        try:
-            names = sorted(os.listdir(path)) if os.path.isdir(path) else [path]
-            os.stat(path)
-        except OSError as error:
-            code = _fail("ls", f"cannot access '{path}'", error)
-            continue
-        print("".join(f"{name}\n" for name in names if show_all or name[0] != "."), end="")
-    return code
-
-
 def mkdir_(argv: list[str]) -> int:
     """Create directories; `-p` with their parents, existing ones are fine."""
     parents, code = "-p" in argv, 0
@@ -112,18 +81,6 @@ def mkdir_(argv: list[str]) -> int:
             os.makedirs(path, exist_ok=True) if parents else os.mkdir(path)
         except OSError as error:
             code = _fail("mkdir", f"cannot create directory '{path}'", error)
-    return code
-
-
-def touch_(argv: list[str]) -> int:
-    """Create files, or set their times to now."""
-    code = 0
-    for path in argv[1:]:
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644))
-            os.utime(path)
-        except OSError as error:
-            code = _fail("touch", f"cannot touch '{path}'", error)
     return code
 
 
@@ -143,29 +100,6 @@ def rm_(argv: list[str]) -> int:
         except OSError as error:
             code = _fail("rm", f"cannot remove '{path}'", error)
     return code
-
-
-DATES = {
-    "-I": "%Y-%m-%d",
-    "-Iseconds": "%Y-%m-%dT%H:%M:%S+00:00",
-    "-R": "%a, %d %b %Y %H:%M:%S +0000",
-}
-
-
-def date_(argv: list[str]) -> int:
-    """The time now, in UTC: `-I`, `-Iseconds`, `-R`, or `+FORMAT` as strftime takes it. No other
-    time is understood."""
-    form = "%a %b %e %H:%M:%S %Z %Y"
-    for word in argv[1:]:
-        if word.startswith("+"):
-            form = word[1:]
-        elif word not in ("-u", "--utc"):
-            if word not in DATES:
-                print(f"date: invalid date '{word}'", file=sys.stderr)
-                return 1
-            form = DATES[word]
-    print(time.strftime(form, time.gmtime()))
-    return 0
 
 
 def test_(argv: list[str]) -> int:

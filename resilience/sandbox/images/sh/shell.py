@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -486,6 +487,8 @@ class Shell:
         finally:
             try:
                 sys.stdout.flush()
+                if sys.exc_info()[0] is not None:
+                    traceback.print_exc()
             except OSError:
                 pass  # nothing reads it any more
             os._exit(code & 0xFF)

@@ -1,84 +1,191 @@
-"""`grep`, and POSIX expressions as Python understands them."""
+"""`grep`: the lines that fit an expression."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
-from resilience.sandbox.images.text.command_line import lines, options
+from resilience.sandbox.images.text.command_line import Given, Refused, lines, taken
+from resilience.sandbox.images.text.expressions import expression
+
+_LONG = {
+    "count": "c", "extended-regexp": "E", "fixed-strings": "F", "perl-regexp": "P",
+    "basic-regexp": "G", "no-filename": "h", "with-filename": "H", "ignore-case": "i",
+    "files-with-matches": "l", "files-without-match": "L", "line-number": "n",
+    "only-matching": "o", "quiet": "q", "silent": "q", "recursive": "r", "no-messages": "s",
+    "invert-match": "v", "word-regexp": "w", "line-regexp": "x", "regexp": "e", "file": "f",
+    "max-count": "m", "after-context": "A", "before-context": "B", "context": "C",
+    "include": "I", "exclude": "X", "text": "a", "line-buffered": "u",
+}  # fmt: skip
 
 
-def expression(text: str, *, extended: bool, ignore_case: bool = False) -> re.Pattern[str]:
-    """A POSIX expression converted to Python's: basic ones escape what extended ones do not."""
-    if not extended:
-        text = re.sub(
-            r"\\([(){}|+?])|([(){}|+?])|(\\.|\[\^?\]?[^\]]*\])",
-            lambda m: m[1] or (f"\\{m[2]}" if m[2] else m[3]),
-            text,
-        )
-    for name, inside in (("digit", "0-9"), ("alpha", "A-Za-z"), ("alnum", "A-Za-z0-9"),
-                         ("space", r"\s"), ("upper", "A-Z"), ("lower", "a-z")):  # fmt: skip
-        text = text.replace(f"[:{name}:]", inside)
-    return re.compile(text, re.IGNORECASE if ignore_case else 0)
+@dataclass(slots=True)
+class _Search:
+    given: Given
+    fitting: list[re.Pattern[str]]
+    named: bool
+    before: int
+    after: int
+    most: int
+    failed: list[int] = field(default_factory=list)
+    printed: int = -1
+    """Number of the line printed last, in the file that is read."""
 
 
 def grep_(argv: list[str]) -> int:
-    """Print matching lines: -c -E -F -h -H -i -l -n -o -q -r -v -w -x, -e PATTERN."""
-    given, rest = options(argv, "emABC")
-    patterns = [given["e"]] if "e" in given else rest[:1]
-    paths = rest if "e" in given else rest[1:]
-    extended = "E" in given or "P" in given or argv[0].endswith("egrep")
-    try:
-        fitting = _expressions("\n".join(patterns), given, extended=extended)
-    except re.error as error:
-        print(f"grep: bad regex '{patterns[0]}': {error}", file=sys.stderr)
-        return 2
-    if "r" in given or "R" in given:
-        paths = [path for top in paths or ["."] for path in _files_below(top)]
-    named = ("H" in given or len(paths) > 1 or "r" in given) and "h" not in given
-    failed: list[int] = []
-    count: dict[str, int] = {path: 0 for path in paths or ["-"]}
-    number: dict[str, int] = {}
-    for path, line in lines("grep", paths, failed):
-        number[path] = number.get(path, 0) + 1
-        text = line.rstrip("\n")
-        hits = [hit for each in fitting for hit in each.finditer(text)]
-        if bool(hits) == ("v" in given):
-            continue
-        count[path] += 1
-        if "q" in given:
+    """Lines that fit: -c -E -F -G -P -h -H -i -l -L -n -o -q -r -s -v -w -x -a,
+    -e PATTERN, -f FILE, -m MOST, -A -B -C LINES."""
+    words = [re.sub(r"^-(\d+)$", r"-C\1", word) for word in argv]
+    given = taken(words, "cEFGPhHilLnoqrRsvwxayu", "efmABCIX", _LONG, usage=2)
+    patterns = _patterns(given)
+    context = given.number("C", 0)
+    paths = given.words
+    recursive = given.any("rR")
+    if recursive:
+        paths = [path for top in paths or ["."] for path in _files_below(top, given)]
+    named = ("H" in given or len(paths) > 1 or recursive) and "h" not in given
+    search = _Search(
+        given, _expressions(argv[0], patterns, given), named,
+        given.number("B", context), given.number("A", context), given.number("m", -1),
+    )  # fmt: skip
+    any_ = False
+    for path in paths or ([] if recursive else ["-"]):
+        any_ = _one(search, path) or any_
+        if any_ and "q" in given:
             return 0
-        if "m" in given and count[path] > int(given["m"]):
-            continue
-        if "c" in given or "l" in given:
-            continue
-        prefix = f"{path}:" * named + f"{number[path]}:" * ("n" in given)
-        for out in [hit[0] for hit in hits if hit[0]] if "o" in given else [text]:
-            print(prefix + out)
-    for path, hits_there in count.items():
-        if "l" in given and hits_there:
-            print(path)
-        elif "c" in given:
-            print(f"{path}:" * named + str(hits_there))
-    return 2 if failed else int(not any(count.values()))
+    return 2 if search.failed and not (any_ and "s" in given) else int(not any_)
 
 
-def _expressions(patterns: str, given: dict[str, str], *, extended: bool) -> list[re.Pattern[str]]:
-    return [
-        expression(_whole(re.escape(p) if "F" in given else p, given),
-                   extended=extended or "F" in given, ignore_case="i" in given)
-        for p in patterns.split("\n")
-    ]  # fmt: skip
+def _patterns(given: Given) -> list[str]:
+    found = list(given.get("e", []))
+    failed: list[int] = []
+    for file in given.get("f", []):
+        found += [line.removesuffix("\n") for _, line in lines("grep", [file], failed)]
+    if failed:
+        raise Refused("no patterns", 2)
+    if "e" not in given and "f" not in given:
+        if not given.words:
+            raise Refused("no pattern is given", 2)
+        found = [given.words.pop(0)]
+    return [each for pattern in found for each in pattern.split("\n")]
 
 
-def _whole(text: str, given: dict[str, str]) -> str:
-    if "w" in given:
-        return rf"\b{text}\b"
-    return f"^{text}$" if "x" in given else text
+def _expressions(name: str, patterns: list[str], given: Given) -> list[re.Pattern[str]]:
+    program = os.path.basename(name)
+    fixed, perl = "F" in given or program == "fgrep", "P" in given
+    extended = "E" in given or program == "egrep"
+    found = []
+    for pattern in patterns:
+        try:
+            if fixed or perl:
+                flags = re.IGNORECASE if given.any("iy") else 0
+                fit = re.compile(re.escape(pattern) if fixed else pattern, flags)
+            else:
+                fit = expression(pattern, extended=extended, ignore_case=given.any("iy"))
+            found.append(_whole(fit, given))
+        except re.error as error:
+            raise Refused(f"bad regex '{pattern}': {error}", 2) from None
+    return found
 
 
-def _files_below(top: str) -> list[str]:
+def _whole(fit: re.Pattern[str], given: Given) -> re.Pattern[str]:
+    if "x" in given:
+        return re.compile(rf"\A(?:{fit.pattern})\Z", fit.flags)
+    return re.compile(rf"(?<!\w)(?:{fit.pattern})(?!\w)", fit.flags) if "w" in given else fit
+
+
+def _files_below(top: str, given: Given) -> Iterator[str]:
     if not os.path.isdir(top):
-        return [top]
-    return sorted(os.path.join(at, name) for at, _, names in os.walk(top) for name in names)
+        yield top
+        return
+    for at, folders, names in os.walk(top):
+        folders.sort()
+        for name in sorted(names):
+            wanted = "I" not in given or any(fnmatchcase(name, form) for form in given["I"])
+            if wanted and not any(fnmatchcase(name, form) for form in given.get("X", [])):
+                yield os.path.join(at, name)
+
+
+def _one(search: _Search, path: str) -> bool:
+    """Search one file; whether a line of it fits."""
+    given, count = search.given, 0
+    held: deque[tuple[int, str]] = deque(maxlen=search.before)
+    follow, search.printed = 0, -1 if search.printed < 0 else 0
+    for number, text in enumerate(_read(search, path), 1):
+        hits = [hit for each in search.fitting for hit in each.finditer(text)]
+        if search.most >= 0 and count >= search.most:
+            if follow <= 0:
+                break
+            hits = []
+        elif bool(hits) != ("v" in given):
+            count += 1
+            if given.any("qlL"):
+                break
+            if "c" not in given:
+                _hit(search, path, number, text, held, hits)
+            follow = search.after
+            continue
+        if follow > 0 and "c" not in given:
+            _print(search, path, number, text, "-")
+            follow -= 1
+        else:
+            held.append((number, text))
+    _summary(search, path, count)
+    return bool(count)
+
+
+def _read(search: _Search, path: str) -> Iterator[str]:
+    if os.path.isdir(path):
+        if "s" not in search.given:
+            print(f"grep: {path}: Is a directory", file=sys.stderr)
+        return
+    if "s" in search.given and path != "-" and not os.path.exists(path):
+        search.failed.append(2)
+        return
+    for _, line in lines("grep", [path], search.failed):
+        yield line.removesuffix("\n")
+
+
+def _hit(
+    search: _Search, path: str, number: int, text: str,
+    held: deque[tuple[int, str]], hits: list[re.Match[str]],
+) -> None:  # fmt: skip
+    if "o" in search.given:
+        for hit in hits:
+            if hit[0]:
+                print(_prefix(search, path, number, ":") + hit[0])
+        return
+    for earlier, line in held:
+        _print(search, path, earlier, line, "-")
+    held.clear()
+    _print(search, path, number, text, ":")
+
+
+def _print(search: _Search, path: str, number: int, text: str, mark: str) -> None:
+    with_context = search.before or search.after
+    if with_context and search.printed >= 0 and number > search.printed + 1:
+        print("--")
+    search.printed = number
+    print(_prefix(search, path, number, mark) + text)
+
+
+def _prefix(search: _Search, path: str, number: int, mark: str) -> str:
+    name = "(standard input)" if path == "-" else path
+    return f"{name}{mark}" * search.named + f"{number}{mark}" * ("n" in search.given)
+
+
+def _summary(search: _Search, path: str, count: int) -> None:
+    given = search.given
+    if "q" in given:
+        return
+    name = "(standard input)" if path == "-" else path
+    if "l" in given or "L" in given:
+        if bool(count) == ("l" in given):
+            print(name)
+    elif "c" in given:
+        print(f"{name}:" * search.named + str(count))

@@ -1,12 +1,14 @@
-"""Programs that print their arguments (printf, seq, expr, yes) or their input (tr, tee)."""
+"""Programs that print their arguments (printf, seq, yes) or their input (tee)."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 
-from resilience.sandbox.images.text.command_line import options
+from resilience.sandbox.images.text.command_line import Refused, as_read, complain, taken
 
 _ESCAPES = {
     "n": "\n", "t": "\t", "r": "\r", "\\": "\\", "a": "\a", "b": "\b", "f": "\f", "v": "\v",
@@ -22,22 +24,29 @@ def unescaped(text: str) -> str:
     def value(match: re.Match[str]) -> str:
         body = match[1]
         if body[0] in "01234567":
-            return chr(int(body, 8) & 0xFF)
-        return chr(int(body[1:], 16)) if body[0] == "x" else _ESCAPES[body]
+            return _byte(int(body, 8) & 0xFF)
+        return _byte(int(body[1:], 16)) if body[0] == "x" else _ESCAPES[body]
 
     return re.sub(r"\\([0-7]{1,4}|x[0-9a-fA-F]{1,2}|[ntr\\abfve])", value, text)
 
 
+def _byte(value: int) -> str:
+    """A byte as the programs' texts hold it: those of no ASCII character as escaped ones."""
+    return bytes([value]).decode("ascii", errors="surrogateescape")
+
+
 def printf_(argv: list[str]) -> int:
     """Print by a format, repeated until all arguments are used."""
-    if len(argv) < 2:
-        print("printf: usage: printf FORMAT [ARGUMENT...]", file=sys.stderr)
-        return 1
-    form, rest, code = unescaped(argv[1]), list(argv[2:]), [0]
+    words = argv[2:] if argv[1:2] == ["--"] else argv[1:]
+    if not words:
+        raise Refused("usage: printf FORMAT [ARGUMENT...]")
+    as_read()
+    form, stop, _ = words[0].partition("\\c")
+    form, rest, code = unescaped(form), words[1:], [0]
     while True:
         before = len(rest)
         sys.stdout.write(_FORMAT.sub(lambda m: _formatted(m[1], rest, code), form))
-        if not rest or len(rest) == before:
+        if stop or not rest or len(rest) == before:
             return code[0]
 
 
@@ -55,6 +64,8 @@ def _formatted(spec: str, rest: list[str], code: list[int]) -> str:
     except ValueError:
         print(f"printf: {text}: invalid number", file=sys.stderr)
         code[0], number = 1, 0
+    if kind in "ouxX" and number < 0:
+        number = int(number) + (1 << 64)
     return f"%{spec.replace('i', 'd').replace('u', 'd')}" % number
 
 
@@ -65,21 +76,39 @@ def _integer(text: str) -> int:
 
 
 def seq_(argv: list[str]) -> int:
-    """Print numbers: LAST, FIRST LAST or FIRST STEP LAST; -s SEPARATOR, -w equal widths."""
-    given, words = options([argv[0], *(word for word in argv[1:])], "s") if not any(
-        re.fullmatch(r"-\d+", word) for word in argv[1:]
-    ) else ({}, argv[1:])  # fmt: skip
-    numbers = [float(word) if "." in word else int(word) for word in words]
-    first = numbers[0] if len(numbers) > 1 else 1
-    step = numbers[1] if len(numbers) > 2 else 1
-    found, value = [], first
-    while step and (value <= numbers[-1] if step > 0 else value >= numbers[-1]):
-        found.append(f"{value:g}" if isinstance(value, float) else str(value))
-        value += step
-    width = max(map(len, found), default=0) if "w" in given else 0
-    if found:
-        print((given.get("s") or "\n").join(text.rjust(width, "0") for text in found))
+    """Numbers: LAST, FIRST LAST or FIRST STEP LAST; -s SEPARATOR, -w equal widths, -f FORMAT."""
+    at = next((at for at, word in enumerate(argv) if at and re.match(r"-[\d.]", word)), len(argv))
+    given = taken(argv[:at], "w", "sf", {"separator": "s", "equal-width": "w", "format": "f"})
+    words = given.words + argv[at:]
+    if not 1 <= len(words) <= 3:
+        raise Refused("one to three numbers are needed")
+    try:
+        numbers = [Decimal(word) for word in words]
+    except InvalidOperation:
+        raise Refused(f"invalid number in '{' '.join(words)}'") from None
+    first = numbers[0] if len(numbers) > 1 else Decimal(1)
+    step = numbers[1] if len(numbers) > 2 else Decimal(1)
+    places = max((len(word.partition(".")[2]) for word in words[:2] if words[1:]), default=0)
+    shown = [_shown(value, places, given.last("f")) for value in _counted(first, step, numbers[-1])]
+    width = max(map(len, shown), default=0) if "w" in given else 0
+    if shown:
+        print(unescaped(given.last("s", "\n")).join(text.zfill(width) for text in shown))
     return 0
+
+
+def _counted(first: Decimal, step: Decimal, last: Decimal) -> Iterator[Decimal]:
+    if step == 0:
+        raise Refused("the step is 0")
+    value = first
+    while value <= last if step > 0 else value >= last:
+        yield value
+        value += step
+
+
+def _shown(value: Decimal, places: int, form: str) -> str:
+    if form:
+        return _FORMAT.sub(lambda found: f"%{found[1]}" % (() if found[1] == "%" else value), form)
+    return f"{value:.{places}f}"
 
 
 def yes_(argv: list[str]) -> int:
@@ -89,71 +118,21 @@ def yes_(argv: list[str]) -> int:
         print(text)
 
 
-def expr_(argv: list[str]) -> int:
-    """Calculate with whole numbers and compare: `expr 1 + 2`."""
-    from resilience.sandbox.images.sh.shell_arithmetic import ArithmeticFault, evaluate
-
-    class Nothing:
-        def variable(self, name: str) -> str | None:
-            return None
-
-        def assign(self, name: str, value: str) -> None:
-            """Expressions of `expr` set no variables."""
-
-    try:
-        value = evaluate(" ".join("==" if word == "=" else word for word in argv[1:]), Nothing())
-    except ArithmeticFault as error:
-        print(f"expr: {error}", file=sys.stderr)
-        return 2
-    print(value)
-    return int(value == 0)
-
-
-def tr_(argv: list[str]) -> int:
-    """Translate characters; -d deletes, -s squeezes, -c takes all others."""
-    given, sets = options(argv)
-    first = _set(sets[0])
-    second = _set(sets[1]) if len(sets) > 1 else ""
-    text = open(0, errors="replace", closefd=False).read()  # noqa: SIM115
-    if "c" in given or "C" in given:
-        first = "".join(sorted(set(text) - set(first)))
-        second = second[-1:] * len(first)
-    if "d" in given:
-        text = text.translate({ord(char): None for char in first})
-    elif second:
-        padded = second + second[-1] * (len(first) - len(second))
-        text = text.translate(dict(zip(map(ord, first), padded, strict=False)))
-    if "s" in given:
-        text = re.sub(f"([{re.escape(second or first)}])\\1+", r"\1", text)
-    sys.stdout.write(text)
-    return 0
-
-
-_CLASSES = {
-    "lower": "a-z", "upper": "A-Z", "digit": "0-9", "alpha": "A-Za-z", "alnum": "A-Za-z0-9",
-    "space": " \t\n\r", "punct": "!-/:-@",
-}  # fmt: skip
-
-
-def _set(text: str) -> str:
-    for name, members in _CLASSES.items():
-        text = text.replace(f"[:{name}:]", members)
-    return re.sub(
-        r"(.)-(.)",
-        lambda m: "".join(map(chr, range(ord(m[1]), ord(m[2]) + 1))),
-        unescaped(text),
-        flags=re.DOTALL,
-    )
-
-
 def tee_(argv: list[str]) -> int:
-    """Copy stdin to stdout and to files; -a appends."""
-    given, paths = options(argv)
-    targets = [open(path, "ab" if "a" in given else "wb") for path in paths]  # noqa: SIM115
+    """Copy stdin to stdout and to files; -a appends, -i is the rule here."""
+    given = taken(argv, "ai", "", {"append": "a"})
+    targets, code = [], 0
+    for path in given.words:
+        try:
+            targets.append(open(path, "ab" if "a" in given else "wb"))  # noqa: SIM115
+        except OSError as error:
+            code = complain("tee", path, error)
     sys.stdout.flush()
     while piece := os.read(0, 1 << 16):
-        os.write(1, piece)
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(1, view) :]
         for target in targets:
             target.write(piece)
             target.flush()
-    return 0
+    return code
