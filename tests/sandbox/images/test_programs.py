@@ -10,9 +10,8 @@ import pytest
 from resilience.sandbox.images import python as interpreter
 from resilience.sandbox.images import toolbox
 from resilience.sandbox.images.agnhost import agnhost_main, golang
+from resilience.sandbox.images.files import file_times
 from resilience.sandbox.images.sh import shell_start
-from resilience.sandbox.images.files import times
-from resilience.sandbox.images.sh import shell
 from resilience.sandbox.images.text.command_line import Refused
 
 
@@ -177,11 +176,11 @@ def test_kill_knows_no_process_but_the_containers_first(
 def test_date_tells_the_time_now(
     words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert times.date_(["date", *words]) == 0
+    assert file_times.date_(["date", *words]) == 0
     assert re.fullmatch(said, capsys.readouterr().out.strip())
 
 
 @pytest.mark.parametrize("words", [["foo"], ["-d", "someday"], ["+%Y", "foo"]])
 def test_date_refuses_a_time_that_it_cannot_read(words: list[str]) -> None:
     with pytest.raises(Refused, match="invalid date '"):
-        times.date_(["date", *words])
+        file_times.date_(["date", *words])

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from resilience.sandbox.images.files.dates import clock_of_container
-from resilience.sandbox.images.files.find_terms import Place, Terms
+from resilience.sandbox.images.files.find_terms import Terms, Visited
 from resilience.sandbox.images.text.command_line import Refused, complain
 
 
@@ -36,13 +36,13 @@ def find_(argv: list[str]) -> int:
     return max(terms.failed, default=0)
 
 
-def _visited(top: str, path: str, depth: int, terms: Terms, follow: bool) -> Iterator[Place]:
+def _visited(top: str, path: str, depth: int, terms: Terms, follow: bool) -> Iterator[Visited]:
     try:
         about = os.stat(path) if follow and os.path.exists(path) else os.lstat(path)
     except OSError as error:
         terms.failed.append(complain("find", path, error))
         return
-    place = Place(path, top, about, depth)
+    place = Visited(path, top, about, depth)
     if not terms.deep:
         yield place
     if stat.S_ISDIR(about.st_mode) and depth < terms.most and not place.pruned:

@@ -23,7 +23,7 @@ SIZES = {"": 512, "b": 512, "c": 1, "w": 2, "k": 1 << 10, "M": 1 << 20, "G": 1 <
 
 
 @dataclass(slots=True)
-class Place:
+class Visited:
     """One file that is visited."""
 
     path: str
@@ -33,7 +33,7 @@ class Place:
     pruned: bool = False
 
 
-Test = Callable[[Place], bool]
+Test = Callable[[Visited], bool]
 
 
 @dataclass(slots=True)
@@ -108,14 +108,14 @@ class Terms:
     def _act_prune(self) -> Test:
         self.acts = False
 
-        def prune(place: Place) -> bool:
+        def prune(place: Visited) -> bool:
             place.pruned = True
             return True
 
         return prune
 
     def _act_quit(self) -> Test:
-        def leave(place: Place) -> bool:
+        def leave(place: Visited) -> bool:
             raise SystemExit(max(self.failed, default=0))
 
         return leave
@@ -123,7 +123,7 @@ class Terms:
     def _act_delete(self) -> Test:
         self.deep = True
 
-        def delete(place: Place) -> bool:
+        def delete(place: Visited) -> bool:
             try:
                 if stat.S_ISDIR(place.about.st_mode):
                     if place.path not in (".", ".."):
@@ -151,7 +151,7 @@ class Terms:
         files: list[str] = []
         self.later.append((command[:-1], files))
 
-        def collect(place: Place) -> bool:
+        def collect(place: Visited) -> bool:
             files.append(place.path)
             return True
 
@@ -193,7 +193,7 @@ class Terms:
         return lambda place: fnmatchcase(place.path, form)
 
     def _test_regex(self) -> Test:
-        from resilience.sandbox.images.text.expressions import expression
+        from resilience.sandbox.images.text.posix_expressions import expression
 
         form = expression(self._value("-regex"), extended=False)
         return lambda place: form.fullmatch(place.path) is not None
@@ -205,7 +205,7 @@ class Terms:
         return lambda place: any(TYPES[kind](place.about.st_mode) for kind in kinds)
 
     def _test_empty(self) -> Test:
-        def empty(place: Place) -> bool:
+        def empty(place: Visited) -> bool:
             if stat.S_ISDIR(place.about.st_mode):
                 return not os.listdir(place.path)
             return stat.S_ISREG(place.about.st_mode) and not place.about.st_size
@@ -275,7 +275,7 @@ def _number(text: str) -> Callable[[int], bool]:
     return (lambda value: value < count) if text[0] == "-" else (lambda value: value == count)
 
 
-def _always(place: Place) -> bool:
+def _always(place: Visited) -> bool:
     return True
 
 
@@ -287,7 +287,7 @@ def _or(one: Test, two: Test) -> Test:
     return lambda place: one(place) or two(place)
 
 
-def _printed(place: Place) -> bool:
+def _printed(place: Visited) -> bool:
     return _put(f"{place.path}\n")
 
 

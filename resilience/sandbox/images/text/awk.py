@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 from resilience.sandbox.images.text.command_line import lines, options
-from resilience.sandbox.images.text.expressions import expression
+from resilience.sandbox.images.text.posix_expressions import expression
 
 _RULE = re.compile(r"\s*(BEGIN|END|/(?:\\.|[^/\\])*/|[^{}]*?)\s*(?:\{([^{}]*)\}|(?=;|\n|$))[;\s]*")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from resilience.sandbox.images.text.command_line import Refused
-from resilience.sandbox.images.text.expressions import expression
+from resilience.sandbox.images.text.posix_expressions import expression
 
 USAGE = 2
 _LEVELS = (("|",), ("&",), ("<", "<=", "=", "==", "!=", ">=", ">"), ("+", "-"), ("*", "/", "%"))

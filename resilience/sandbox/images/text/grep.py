@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from resilience.sandbox.images.text.command_line import Given, Refused, lines, taken
-from resilience.sandbox.images.text.expressions import expression
+from resilience.sandbox.images.text.posix_expressions import expression
 
 _LONG = {
     "count": "c", "extended-regexp": "E", "fixed-strings": "F", "perl-regexp": "P",

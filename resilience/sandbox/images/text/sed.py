@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 
 from resilience.sandbox.images.text.command_line import lines, options
-from resilience.sandbox.images.text.expressions import expression
+from resilience.sandbox.images.text.posix_expressions import expression
 
 _ADDRESS = re.compile(r"\s*(\d+|\$|/(?:\\.|[^/\\])*/)")
 
