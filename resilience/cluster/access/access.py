@@ -48,7 +48,10 @@ def load(context: str, kubeconfig: str = "") -> Access:
     found = _loaded(context, kubeconfig)
 
     def again() -> Callable[[], str]:
-        return _loaded(found.context, kubeconfig).authorization
+        fresh = _loaded(found.context, kubeconfig)
+        if fresh.server != found.server:  # its credential is not for this server
+            raise NoAccess(f"context {found.context!r} leads to {fresh.server} now")
+        return fresh.authorization
 
     credential = Credential(found.authorization, again)
     return replace(found, authorization=credential, renewed=credential.renewed)

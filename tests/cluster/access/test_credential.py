@@ -78,6 +78,18 @@ def test_a_kubeconfig_that_was_written_anew_is_read_again(
         assert cluster.get(PODS, "a", "shop")["kind"] == "Pod"
 
 
+def test_a_context_that_leads_elsewhere_by_now_gives_no_credential_to_the_old_server(
+    server: FaultyServer, tmp_path: Path
+) -> None:
+    server.on(f"GET {POD}", doorman(lambda: "of another cluster"))
+    with opened(server, tmp_path, {"token": "first"}) as cluster:
+        elsewhere = {"server": "https://other.example"}
+        kubeconfig(tmp_path / "config", user={"token": "of another cluster"}, cluster=elsewhere)
+        with pytest.raises(Forbidden):
+            cluster.get(PODS, "a", "shop")
+    assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer first"]
+
+
 def test_who_is_not_known_is_told_to_log_in_again(server: FaultyServer, tmp_path: Path) -> None:
     server.on(f"GET {POD}", doorman(lambda: "another"))
     with opened(server, tmp_path, {"token": "old"}) as cluster, pytest.raises(Forbidden) as caught:
