@@ -13,7 +13,7 @@ from resilience.backup.catalog.catalog import Listed, Snapshot, listed
 from resilience.backup.catalog.listed_files import require_files
 from resilience.backup.catalog.retention import Candidate, KeepDecision, decide
 from resilience.backup.catalog.unlisted import has_marker
-from resilience.backup.catalog.verify_record import recorded
+from resilience.backup.catalog.verify_record import newest, recorded
 from resilience.backup.data.external_data import swept
 from resilience.backup.format import layout
 from resilience.backup.format.archive_reader import begun_here
@@ -40,8 +40,8 @@ UNFINISHED_FOR = timedelta(days=1)
 @dataclass(slots=True)
 class Decisions:
     """The retention decision for each snapshot of a plan. `kept` are snapshots that retention does
-    not apply to, `damaged` those that cannot be read or lack files; each has a reason, and all of
-    them stay: none of them is why a good one may go."""
+    not apply to, `damaged` those that cannot be read, lack files or did not pass a verification;
+    each has a reason, and all of them stay: none of them is why a good one may go."""
 
     made: list[KeepDecision] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
@@ -59,6 +59,10 @@ def decisions(plan: Plan, store: Store, now: datetime) -> Decisions:
         try:
             snapshot = Snapshot(store, each)
             require_files(snapshot)
+            last = newest(snapshot)
+            if last is not None and last.damaged:
+                found.damaged[each.name] = f"it was found damaged on {last.verified:%Y-%m-%d}"
+                continue
             verified = recorded(snapshot) is not None
             if is_early(snapshot.started, now):
                 found.kept[each.name] = "it began in the future"

@@ -273,15 +273,19 @@ def test_data_of_an_engine_goes_with_the_snapshots_that_went(
 
 
 def test_a_snapshot_that_was_found_damaged_is_no_reason_to_delete_a_good_one() -> None:
-    """It was verified when it was made. A bit that flips later changes no size."""
+    """It was verified when it was made. A bit that flips later changes no size. A good one has its
+    place among those that are kept; it has it again once it passes a verification."""
     clock, store, names = three()
     archive = layout.archive(names[-1])
     whole = store.files[archive]
     store.files[archive] = whole[:-1] + bytes([whole[-1] ^ 1])
     [found] = intact(PLAN, store, clock=clock, keys=KEYS)
     assert found.result is Result.FAILED
+    kept = f"{names[2]}: kept: it was found damaged on 2026-03-04"
+    two = prune(replace(PLAN, keep=Keep(last=2)), store, clock=clock)
+    assert (two.damaged, two.lines) == (True, [kept])
     least = replace(PLAN, keep=Keep(last=1))
-    assert prune(least, store, clock=clock).lines == [f"{names[0]}: deleted"]
+    assert prune(least, store, clock=clock).lines == [kept, f"{names[0]}: deleted"]
     assert [each.name for each in of_plan(store, "shop")] == names[1:]
     store.files[archive] = whole  # from another copy
     clock.wait(60)
