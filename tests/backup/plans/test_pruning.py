@@ -82,6 +82,17 @@ def test_a_snapshot_that_lost_a_file_is_no_reason_to_delete_a_good_one(cut: bool
     assert (found.kind, archive in found.damage) == ("damaged", True)
 
 
+def test_a_snapshot_that_was_never_verified_competes_like_others() -> None:
+    clock, store, names = three()
+    for key in [key for key in store.files if layout.is_verification(key)]:
+        del store.files[key]
+    pruned = prune(replace(PLAN, keep=Keep(last=1)), store, clock=clock)
+    assert (pruned.damaged, pruned.lines) == (
+        False,
+        [f"{names[1]}: deleted", f"{names[0]}: deleted"],
+    )
+
+
 class Closed(MemoryStore):
     """Files whose names hold one of `names` are listed and not given out."""
 
