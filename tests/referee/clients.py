@@ -4,13 +4,15 @@
 source trees of kubernetes-client/python, kr8s-org/kr8s and gtsystem/lightkube, one or more of them.
 The clients themselves and what their tests need are installed from the package index, in an
 environment for each suite. Where a suite makes a cluster with kind, it gets the sandbox instead;
-the system Pods that kind and k3s have in kube-system are two Deployments of `pause` there. Nothing
-else is changed. Results are in DIRECTORY/NAME.xml.
+the system Pods that kind and k3s have in kube-system are two Deployments of `pause` there, and its
+kubeconfig has a certificate, as kind's has. Nothing else is changed. Results are in
+DIRECTORY/NAME.xml.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import shutil
@@ -21,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
+
+from tests.sandbox import signing_requests
 
 _COMMON = ("pytest", "pytest-asyncio", "pytest-timeout", "pytest-rerunfailures", "pytest-cov")
 _PLUGIN = "sandbox_for_clients"
@@ -56,6 +60,9 @@ SUITES = (
 
 SYSTEM_PODS = ("coredns", "metrics-server")
 """Deployments that the suites find in kube-system of the clusters that they were written for."""
+
+USER = "kubernetes-admin"
+"""Whom the suites are, and expect to be: kind's kubeconfig names it."""
 
 _SOURCE = '''
 """Gives a suite the sandbox where it would make a cluster of its own."""
@@ -191,6 +198,32 @@ def add_system_pods(kubeconfig: Path) -> None:
         subprocess.run([*to, *done], check=True, stdout=subprocess.DEVNULL)
 
 
+def with_certificate(kubeconfig: Path, written: Path) -> None:
+    """The same kubeconfig, with a certificate that the cluster issues in place of the token."""
+    kubectl = ["kubectl", "--kubeconfig", str(kubeconfig)]
+
+    def run(*arguments: str, stdin: bytes = b"") -> bytes:
+        command = [*kubectl, *arguments]
+        return subprocess.run(command, check=True, input=stdin, stdout=subprocess.PIPE).stdout
+
+    request, key = signing_requests.make(USER)
+    spec = {"request": base64.b64encode(request).decode(), "usages": ["client auth"],
+            "signerName": "kubernetes.io/kube-apiserver-client"}  # fmt: skip
+    body = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest",
+            "metadata": {"name": USER}, "spec": spec}  # fmt: skip
+    run("create", "-f", "-", stdin=json.dumps(body).encode())
+    run("certificate", "approve", USER)
+    run("wait", f"csr/{USER}", "--for=jsonpath={.status.certificate}", "--timeout=10s")
+    certificate = run("get", "csr", USER, "-o", "jsonpath={.status.certificate}").decode()
+    run("create", "clusterrolebinding", USER, "--clusterrole=cluster-admin", f"--user={USER}")
+    config = json.loads(kubeconfig.read_text())
+    config["users"][0]["user"] = {
+        "client-certificate-data": certificate,
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+    written.write_text(json.dumps(config))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run the suites that there is a tree for, and sum up."""
     parser = argparse.ArgumentParser(prog="python -m tests.referee.clients")
@@ -215,7 +248,8 @@ def main(arguments: Sequence[str]) -> int:
         assert sandbox.stdin is not None
         kubeconfig = Path(json.loads(sandbox.stdout.readline())["kubeconfig"])
         add_system_pods(kubeconfig)
-        run = Run(kubeconfig=kubeconfig, directory=directory, limit=given.limit)
+        with_certificate(kubeconfig, directory / "kubeconfig")
+        run = Run(kubeconfig=directory / "kubeconfig", directory=directory, limit=given.limit)
         for suite, tree in trees.items():
             found = run.suite(suite, tree.resolve())
             every.append(found)
