@@ -11,11 +11,11 @@ from resilience.sandbox.apiserver.validation import (
     event_rules,
     fact_rules,
     metadata_names,
-    network_policies,
     role_bindings,
     workload_rules,
 )
 from resilience.sandbox.apiserver.validation.admission_request import Request
+from resilience.sandbox.apiserver.validation.networking import ingresses, network_policies
 from resilience.sandbox.apiserver.webhooks import hook_conditions
 from resilience.sandbox.kube import refusals
 from resilience.sandbox.kube.refusals import Cause
@@ -49,6 +49,7 @@ _RULES: dict[tuple[str, str], Rule] = {
     (_RBAC, "clusterroles"): core_rules.role,
     (_RBAC, "rolebindings"): role_bindings.check,
     (_RBAC, "clusterrolebindings"): role_bindings.check,
+    ("networking.k8s.io", "ingresses"): ingresses.check,
     ("networking.k8s.io", "networkpolicies"): network_policies.check,
     ("networking.k8s.io", "servicecidrs"): network_policies.service_range,
 }

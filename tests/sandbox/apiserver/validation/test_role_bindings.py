@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilience.sandbox.apiserver.validation import network_policies
+from resilience.sandbox.apiserver.validation.networking import network_policies
 from tests.sandbox.apiserver.wire import Wire
 
 RBAC = "rbac.authorization.k8s.io"
