@@ -45,10 +45,10 @@ class LeaseClock(Protocol):
 class Held(Exception):
     """Someone else holds the lock; the text says who and since when."""
 
-    def __init__(self, name: str, holder: str, since: str) -> None:
+    def __init__(self, name: str, holder: str, since: str, lasts: float) -> None:
         super().__init__(
             f"{name} is held by {holder} since {since}; wait for it to end, or if it is dead, "
-            f"for {DURATION} s and try again"
+            f"for {lasts:.0f} s and try again"
         )
         self.holder = holder
 
@@ -125,7 +125,7 @@ class LeaseLock:
                     return Acquired("" if before == self._holder else before)
                 continue
             if now >= deadline:
-                raise Held(self._title, holder_of(lease), _since(lease))
+                raise Held(self._title, holder_of(lease), _since(lease), _duration(lease))
             if holder_of(lease) != told:
                 told = holder_of(lease)
                 self._waiting(

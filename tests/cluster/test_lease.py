@@ -118,6 +118,17 @@ def test_a_held_lock_names_its_holder(leases: Leases, time: Time) -> None:
         lock(leases, time, "b").acquire(0)
 
 
+def test_a_dead_holder_is_waited_for_as_long_as_its_own_lease_says(
+    leases: Leases, time: Time
+) -> None:
+    lock(leases, time, "run-a on host-1").acquire(0)
+    with pytest.raises(Held, match="or if it is dead, for 30 s and try again"):
+        lock(leases, time, "b").acquire(0)
+    leases.stored["resilience"]["spec"]["leaseDurationSeconds"] = 86400
+    with pytest.raises(Held, match="or if it is dead, for 86400 s and try again"):
+        lock(leases, time, "b").acquire(0)
+
+
 def test_whoever_waits_says_for_whom_and_since_when(leases: Leases, time: Time) -> None:
     lock(leases, time, "run-a on host-1").acquire(0)
     told: list[str] = []
