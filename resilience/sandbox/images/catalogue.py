@@ -55,7 +55,7 @@ PATH = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 _HERE = "resilience.sandbox.images"
 _TOOLS = {
     "toolbox": "echo env false hostname kill mkdir rm sh sleep test true",
-    "text.awk": "awk",
+    "awk.awk": "awk",
     "text.concatenating": "cat",
     "text.columns": "cut expand fold nl paste rev tac",
     "text.counting": "wc",
