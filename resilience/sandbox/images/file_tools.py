@@ -11,7 +11,6 @@ import re
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable
 
 from resilience.sandbox.images.text.command_line import complain, options
@@ -124,13 +123,6 @@ def dirname_(argv: list[str]) -> int:
     return 0
 
 
-def mktemp_(argv: list[str]) -> int:
-    """Create a file, with -d a directory, with a new name in /tmp."""
-    made = tempfile.mkdtemp(dir="/tmp") if "-d" in argv else tempfile.mkstemp(dir="/tmp")[1]
-    print(made)
-    return 0
-
-
 def dd_(argv: list[str]) -> int:
     """Copy blocks: if= of= bs= count= skip= seek= conv=notrunc."""
     given = dict(word.partition("=")[::2] for word in argv[1:])
@@ -169,11 +161,3 @@ def sync_(argv: list[str]) -> int:
 def rmdir_(argv: list[str]) -> int:
     """Remove empty directories."""
     return _each("rmdir", options(argv)[1], os.rmdir)
-
-
-def du_(argv: list[str]) -> int:
-    """Print the size of everything below, in KiB."""
-    for top in options(argv)[1] or ["."]:
-        size = sum(os.lstat(path).st_blocks for path in _below(top)) // 2
-        print(f"{size}\t{top}")
-    return 0

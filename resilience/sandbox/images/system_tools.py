@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-import signal
-import time
 
 from resilience.sandbox.images.text.command_line import options
 from resilience.sandbox.inside import awake
@@ -65,36 +62,6 @@ def printenv_(argv: list[str]) -> int:
             return 1
         print(os.environ[name])
     return 0
-
-
-def timeout_(argv: list[str]) -> int:
-    """Run a command with a time limit: 124 or 143 if it took longer."""
-    from resilience.sandbox.images.sh.shell import Shell
-    from resilience.sandbox.images.sh.shell_control import wait_for
-
-    given, words = options([argv[0], *_until_command(argv[1:])], "sk")
-    rest = argv[1 + len(_until_command(argv[1:])) :]
-    seconds = float(words[0].rstrip("smh")) * {"m": 60, "h": 3600}.get(words[0][-1:], 1)
-    shell = Shell("timeout")
-    child, end = shell.fork(lambda: shell.start(rest)), time.monotonic() + seconds
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
-        time.sleep(0.01)
-    name = (given.get("s") or "TERM").removeprefix("SIG")
-    os.kill(child, signal.Signals[f"SIG{name}"])
-    wait_for(child)
-    return 143
-
-
-def _until_command(words: list[str]) -> list[str]:
-    """Options and the time, which come before the command."""
-    for at, word in enumerate(words):
-        if re.fullmatch(r"[\d.]+[smh]?", word) and (at == 0 or words[at - 1] not in ("-k", "-s")):
-            return words[: at + 1]
-    return words
 
 
 def which_(argv: list[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from resilience.sandbox.images.awk.awk_words import AwkSyntax, Word, words
+from resilience.sandbox.images.awk.awk_words import AwkSyntax, AwkWord, words
 
 Node = tuple[Any, ...]
 _ASSIGN = ("=", "+=", "-=", "*=", "/=", "%=", "^=")
@@ -33,16 +33,16 @@ class AwkParser:
         self.no_in = self.no_greater = False
 
     @property
-    def now(self) -> Word:
+    def now(self) -> AwkWord:
         return self.words[self.at]
 
-    def _take(self, *kinds: str) -> Word | None:
+    def _take(self, *kinds: str) -> AwkWord | None:
         if self.now.kind not in kinds:
             return None
         self.at += 1
         return self.words[self.at - 1]
 
-    def _need(self, kind: str) -> Word:
+    def _need(self, kind: str) -> AwkWord:
         word = self._take(kind)
         if word is None:
             raise AwkSyntax(f"expected '{kind}' before '{self.now.text.strip() or 'the end'}'")
@@ -365,6 +365,6 @@ class AwkParser:
         raise AwkSyntax(f"unexpected '{word.text.strip() or 'end'}'")
 
 
-def word_node(word: Word) -> Node:
+def word_node(word: AwkWord) -> Node:
     """A variable."""
     return ("name", word.text)

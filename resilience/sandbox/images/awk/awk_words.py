@@ -73,14 +73,14 @@ class AwkSyntax(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class AwkWord:
     """One word: `kind` is number, string, regex, name, call, function, or the word itself."""
 
     kind: str
     text: str
 
 
-def words(program: str) -> Iterator[Word]:
+def words(program: str) -> Iterator[AwkWord]:
     """All words, a last one of kind `end`."""
     at, before = 0, ""
     while at < len(program):
@@ -88,7 +88,7 @@ def words(program: str) -> Iterator[Word]:
             regex = _REGEX.match(program, at)
             if regex is None:
                 raise AwkSyntax("unmatched /")
-            yield Word("regex", regex[1].replace("\\/", "/"))
+            yield AwkWord("regex", regex[1].replace("\\/", "/"))
             at, before = regex.end(), "string"
             continue
         found = _WORD.match(program, at)
@@ -102,24 +102,24 @@ def words(program: str) -> Iterator[Word]:
             at -= 1
         yield word
         before = "name" if word.kind in ("function", "in") else word.kind
-    yield Word("newline", "\n")
-    yield Word("end", "")
+    yield AwkWord("newline", "\n")
+    yield AwkWord("end", "")
 
 
-def _word(group: str, text: str) -> Word:
+def _word(group: str, text: str) -> AwkWord:
     if group == "string":
-        return Word("string", unescaped(text[1:-1]))
+        return AwkWord("string", unescaped(text[1:-1]))
     if group == "newline" or group == "number":
-        return Word(group, text)
+        return AwkWord(group, text)
     if group == "mark":
         text = {"**": "^", "**=": "^="}.get(text, text)
-        return Word(text, text)
+        return AwkWord(text, text)
     name = text.removesuffix("(")
     if name in KEYWORDS:
-        return Word("function_" if name in ("func", "function") else name, name)
+        return AwkWord("function_" if name in ("func", "function") else name, name)
     if name in FUNCTIONS:
-        return Word("function", name)
-    return Word("call" if text.endswith("(") else "name", name)
+        return AwkWord("function", name)
+    return AwkWord("call" if text.endswith("(") else "name", name)
 
 
 def unescaped(text: str) -> str:
