@@ -10,8 +10,11 @@ import re
 import sys
 from dataclasses import dataclass, field
 
-from resilience.sandbox.images.text.command_line import lines, options
+from resilience.sandbox.images.text.command_line import lines, taken
 from resilience.sandbox.images.text.posix_expressions import expression
+
+_TEXT = re.compile(r"[ \t]*(?:\\\n|\\)?((?:\\\n|\\.|[^\n\\])*)")
+"""The text of a, i and c: to the end of the line, and on after a backslash there."""
 
 _ADDRESS = re.compile(r"\s*(\d+|\$|/(?:\\.|[^/\\])*/)")
 
@@ -25,12 +28,15 @@ class _Command:
     text: str = ""
     flags: str = ""
     inside: bool = False
+    extended: bool = False
 
 
 def sed_(argv: list[str]) -> int:
     """Edit a stream: -n, -e SCRIPT, -f FILE, -i in place, -E or -r extended expressions."""
     scripts, words = _scripts(argv)
-    given, rest = options(["sed", *words])
+    given = taken(["sed", *words], "nEris", "", {"quiet": "n", "silent": "n", "in-place": "i",
+                                                "regexp-extended": "E"})  # fmt: skip
+    rest = given.words
     try:
         script = "\n".join(scripts) if scripts else rest.pop(0)
         commands = _commands(script, extended="E" in given or "r" in given)
@@ -72,7 +78,7 @@ def _commands(script: str, *, extended: bool) -> list[_Command]:
         if script[at] in " \t\n;":
             at += 1
             continue
-        command = _Command(letter="")
+        command = _Command(letter="", extended=extended)
         while (address := _ADDRESS.match(script, at)) and len(command.addresses) < 2:
             command.addresses.append(address[1])
             at = address.end()
@@ -101,10 +107,10 @@ def _arguments(command: _Command, script: str, at: int, *, extended: bool) -> in
             command.flags = pieces[0]
         return at + (len(command.flags) if command.letter == "s" else 0)
     if command.letter in ("a", "i", "c"):
-        end = script.find("\n", at)
-        end = len(script) if end < 0 else end
-        command.text = re.sub(r"^\s*\\?\n?\s*", "", script[at:end])
-        return end
+        text = _TEXT.match(script, at)
+        assert text is not None
+        command.text = re.sub(r"\\(\n|.)", r"\1", text[1])
+        return text.end()
     if command.letter not in ("p", "d", "q", "="):
         raise ValueError(f"unsupported command {command.letter}")
     return at
@@ -176,7 +182,7 @@ def _concerns(command: _Command, line: str, number: int, *, last: bool) -> bool:
             return last
         if address.isdigit():
             return number == int(address)
-        return expression(address[1:-1], extended=False).search(line) is not None
+        return expression(address[1:-1], extended=command.extended).search(line) is not None
 
     if len(command.addresses) < 2:
         found = all(holds(address) for address in command.addresses)
