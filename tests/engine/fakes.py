@@ -106,23 +106,24 @@ class FakeClock:
         self.at(self.monotonic() + seconds, what)
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
+        """As `RealClock`: the last time is at the deadline or after it."""
         while True:
             self._check()
+            asked = self.monotonic()
             if holds():
                 return True
-            if not self._shared._advance(deadline):
-                self._check()
-                return holds()
+            if asked >= deadline:
+                return False
+            self._shared._advance(deadline)
 
-    def _advance(self, deadline: float) -> bool:
+    def _advance(self, deadline: float) -> None:
         with self._lock:
             if self._queue and self._queue[0][0] <= deadline:
                 moment, _, what = heapq.heappop(self._queue)
                 self.now = max(self.now, moment)
                 what()
-                return True
-            self.now = max(self.now, deadline)
-            return False
+            else:
+                self.now = max(self.now, deadline)
 
 
 class FakeView:

@@ -57,16 +57,19 @@ class RealClock:
         self.until(lambda: False, self.monotonic() + seconds)
 
     def until(self, holds: Callable[[], bool], deadline: float) -> bool:
-        """Block until `holds()` or the deadline; returns which."""
+        """Block until `holds()` or the deadline; returns which. A call of `holds` that began in
+        time and ended late may have seen an old state, so the last one begins after the
+        deadline."""
         while True:
             self._check()
-            seen = self._changes[0]
+            seen, asked = self._changes[0], self.monotonic()
             if holds():
                 return True
-            left = deadline - self.monotonic()
-            if left <= 0:
+            if asked >= deadline:
                 return False
-            self._nap(seen, min(left, _LONGEST_NAP))
+            left = deadline - self.monotonic()
+            if left > 0:
+                self._nap(seen, min(left, _LONGEST_NAP))
 
     def poke(self) -> None:
         """Wake all waits. Re-entrant: a signal handler may call it inside a wait."""

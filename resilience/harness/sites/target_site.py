@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from resilience import cluster as clusters
 from resilience.cluster import dry
-from resilience.cluster.connection.patience import SHORT, patient
+from resilience.cluster.connection.patience import patient
 from resilience.cluster.transport import HttpCluster
 from resilience.config.targets import Target
 from resilience.engine.base.abort import Aborter
@@ -99,8 +99,8 @@ class TargetSite:
         ensure_namespace(self._place(cluster).cluster, journal)
         locks = Locks(books, journal, names(agreed.reach), holder(wanted.run), clock, shared.tell)
         locks.acquire(settings.lock_wait)
-        again_soon = patient(self.clock, SHORT, shared.tell, writes=True)
-        sink = JournalMap(books.through(again_soon), wanted.run, journal)
+        waiting = patient(self.clock, settings.lock_wait, shared.tell, writes=True)
+        sink = JournalMap(books.through(waiting), wanted.run, journal)
 
         def under_locks(run: Wanted, limits: Limits) -> Guarded:
             terms = Terms(agreed=agreed, limits=limits, locks=locks, sink=sink)
