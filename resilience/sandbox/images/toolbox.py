@@ -14,7 +14,7 @@ import sys
 from resilience.sandbox.images.sh.builtins.kill import kill
 from resilience.sandbox.images.sh.shell_start import converse, run_file, run_line
 from resilience.sandbox.images.sh.shell_test import check
-from resilience.sandbox.images.text.command_line import as_read
+from resilience.sandbox.images.text.command_line import Refused, as_read, taken
 from resilience.sandbox.images.text.printing import unescaped
 from resilience.sandbox.inside import awake
 
@@ -42,10 +42,12 @@ def env_(argv: list[str]) -> int:
     from resilience.sandbox.images.sh.shell import Shell
 
     rest = argv[1:]
-    while rest and ("=" in rest[0] or rest[0] in ("-i", "-", "--")):
+    while rest and ("=" in rest[0] or rest[0] in ("-i", "-", "--", "-u")):
         word = rest.pop(0)
         if word in ("-i", "-"):
             os.environ.clear()
+        elif word == "-u" and rest:
+            os.environ.pop(rest.pop(0), None)
         elif word != "--":
             name, _, value = word.partition("=")
             os.environ[name] = value
@@ -74,28 +76,36 @@ def hostname_(argv: list[str]) -> int:
 
 
 def mkdir_(argv: list[str]) -> int:
-    """Create directories; `-p` with their parents, existing ones are fine."""
-    parents, code = "-p" in argv, 0
-    for path in [word for word in argv[1:] if not word.startswith("-")]:
+    """Create directories; `-p` with their parents, existing ones are fine; `-m MODE`, `-v`."""
+    given, code = taken(argv, "pv", "m", {"parents": "p", "mode": "m", "verbose": "v"}), 0
+    for path in given.words:
         try:
-            os.makedirs(path, exist_ok=True) if parents else os.mkdir(path)
+            os.makedirs(path, exist_ok=True) if "p" in given else os.mkdir(path)
+            if "m" in given:
+                os.chmod(path, int(given.last("m"), 8))
+            if "v" in given:
+                print(f"created directory: '{path}'")
         except OSError as error:
             code = _fail("mkdir", f"cannot create directory '{path}'", error)
+        except ValueError:
+            raise Refused(f"invalid mode '{given.last('m')}'") from None
     return code
 
 
 def rm_(argv: list[str]) -> int:
-    """Delete files; `-r` directories as well, `-f` ignores missing ones."""
-    flags = "".join(word[1:] for word in argv[1:] if word.startswith("-"))
+    """Delete files; `-r` directories as well, `-f` ignores missing ones; `-v`."""
+    given = taken(argv, "rRfiv", "", {"recursive": "r", "force": "f", "verbose": "v"})
     code = 0
-    for path in [word for word in argv[1:] if not word.startswith("-")]:
+    for path in given.words:
         try:
-            if "r" in flags and os.path.isdir(path):
+            if given.any("rR") and os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
             else:
                 os.remove(path)
+            if "v" in given:
+                print(f"removed '{path}'")
         except FileNotFoundError as error:
-            if "f" not in flags:
+            if "f" not in given:
                 code = _fail("rm", f"cannot remove '{path}'", error)
         except OSError as error:
             code = _fail("rm", f"cannot remove '{path}'", error)

@@ -28,6 +28,8 @@ UNARY: dict[str, Callable[[str], bool]] = {
     "-z": lambda text: not text,
     "-h": os.path.islink,
     "-L": os.path.islink,
+    "-G": lambda path: _owners(path)[1] == os.getegid(),
+    "-O": lambda path: _owners(path)[0] == os.geteuid(),
     "-r": lambda path: os.access(path, os.R_OK),
     "-s": lambda path: os.path.exists(path) and os.path.getsize(path) > 0,
     "-t": lambda number: os.isatty(int(number)),
@@ -90,6 +92,15 @@ def _number(text: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"{text}: bad number") from None
+
+
+def _owners(path: str) -> tuple[int, int]:
+    """User and group; -1 for what is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return -1, -1
+    return found.st_uid, found.st_gid
 
 
 def _changed(path: str) -> float:

@@ -40,7 +40,8 @@ class _Search:
 def grep_(argv: list[str]) -> int:
     """Lines that fit: -c -E -F -G -P -h -H -i -l -L -n -o -q -r -s -v -w -x -a,
     -e PATTERN, -f FILE, -m MOST, -A -B -C LINES."""
-    words = [re.sub(r"^-(\d+)$", r"-C\1", word) for word in argv]
+    plain = [word for word in argv if not re.fullmatch(r"--colou?r(=\w+)?", word)]
+    words = [re.sub(r"^-(\d+)$", r"-C\1", word) for word in plain]
     given = taken(words, "cEFGPhHilLnoqrRsvwxayu", "efmABCIX", _LONG, usage=2)
     patterns = _patterns(given)
     context = given.number("C", 0)

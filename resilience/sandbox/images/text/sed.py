@@ -7,6 +7,7 @@ number, `$` and /expression/, ranges, `!`.
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from dataclasses import dataclass, field
 
@@ -33,7 +34,8 @@ class _Command:
 
 def sed_(argv: list[str]) -> int:
     """Edit a stream: -n, -e SCRIPT, -f FILE, -i in place, -E or -r extended expressions."""
-    scripts, words = _scripts(argv)
+    plain, suffix = _without_suffix(argv)
+    scripts, words = _scripts(plain)
     given = taken(["sed", *words], "nEris", "", {"quiet": "n", "silent": "n", "in-place": "i",
                                                 "regexp-extended": "E"})  # fmt: skip
     rest = given.words
@@ -48,12 +50,25 @@ def sed_(argv: list[str]) -> int:
     for paths in groups:
         text = [line for _, line in lines("sed", paths, failed)]
         out = _edited(commands, text, silent="n" in given)
+        if suffix:
+            shutil.copy2(paths[0], paths[0] + suffix)
         if "i" in given:
             with open(paths[0], "w") as file:
                 file.writelines(out)
         else:
             sys.stdout.writelines(out)
     return max(failed, default=0)
+
+
+def _without_suffix(words: list[str]) -> tuple[list[str], str]:
+    """`-i.bak` and `--in-place=.bak` as `-i`, and the suffix of the copy."""
+    found = ""
+    for number, word in enumerate(words):
+        match = re.fullmatch(r"-([nErs]*)i(\.\S+)|--in-place=(\S+)", word)
+        if match:
+            found = match[2] or match[3]
+            words = [*words[:number], f"-{match[1] or ''}i", *words[number + 1 :]]
+    return words, found
 
 
 def _scripts(argv: list[str]) -> tuple[list[str], list[str]]:
@@ -68,7 +83,7 @@ def _scripts(argv: list[str]) -> tuple[list[str], list[str]]:
             words.append(word[:-1])
             scripts.append(next(ahead, ""))
         else:
-            words.append(word if not word.startswith("-i") else "-i")
+            words.append(word)
     return scripts, words
 
 
