@@ -35,8 +35,10 @@ that an undo is done may be late or lost: repeating the undo does no harm."""
 
 
 class JournalMap:
-    """A sink. `lines` are the existing lines of a journal that is taken over. While `mute` is set
-    (the lock is lost), nothing is written."""
+    """A sink. `lines` are the existing lines of a journal that is taken over. `patient` is the same
+    cluster for lines that must be durable: there an API server that is away is waited for, while
+    other lines do not delay the end of a run. While `mute` is set (the lock is lost), nothing is
+    written."""
 
     def __init__(
         self,
@@ -44,11 +46,13 @@ class JournalMap:
         run: str,
         namespace: str = NAMESPACE,
         *,
+        patient: Cluster | None = None,
         lines: int = 0,
         maps: int = 0,
     ) -> None:
         self.mute = False
         self._cluster = cluster
+        self._patient = patient or cluster
         self._run = run
         self._namespace = namespace
         self._count = lines
@@ -63,10 +67,11 @@ class JournalMap:
         self._count += 1
         text = json.dumps(line, separators=(",", ":"), sort_keys=True)
         self._late[f"{self._count:06d}.json"] = text
+        binding = line["op"] in BINDING
         try:
-            self._flush()
+            self._flush(self._patient if binding else self._cluster)
         except ClusterError:
-            if line["op"] in BINDING:
+            if binding:
                 raise
 
     def close(self, *, finished: bool) -> None:
@@ -78,13 +83,13 @@ class JournalMap:
             for each in _maps(self._cluster, self._namespace, f"{RUN_LABEL}={self._run}"):
                 _delete(self._cluster, each)
 
-    def _flush(self) -> None:
+    def _flush(self, cluster: Cluster) -> None:
         data = dict(self._late)
         size = sum(len(key) + len(text) for key, text in data.items())
         if self._size + size > FULL:
-            self._begin(data)
+            self._begin(cluster, data)
         else:
-            self._cluster.patch(CONFIGMAPS, self._name, {"data": data}, self._namespace)
+            cluster.patch(CONFIGMAPS, self._name, {"data": data}, self._namespace)
         self._size += size
         self._late.clear()
 
@@ -92,15 +97,15 @@ class JournalMap:
     def _name(self) -> str:
         return f"{self._run}-{self._maps}"
 
-    def _begin(self, data: Mapping[str, str]) -> None:
+    def _begin(self, cluster: Cluster, data: Mapping[str, str]) -> None:
         self._maps += 1
         labels = {objects.MANAGED_BY: objects.OURS, RUN_LABEL: self._run}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "data": dict(data),
                 "metadata": {"name": self._name, "labels": labels}}  # fmt: skip
         try:
-            self._cluster.create(CONFIGMAPS, body, self._namespace)
+            cluster.create(CONFIGMAPS, body, self._namespace)
         except Conflict:  # its answer was lost: the name is that of this run alone
-            self._cluster.patch(CONFIGMAPS, self._name, {"data": dict(data)}, self._namespace)
+            cluster.patch(CONFIGMAPS, self._name, {"data": dict(data)}, self._namespace)
         except ClusterError:
             self._maps -= 1
             raise

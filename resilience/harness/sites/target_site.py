@@ -100,7 +100,7 @@ class TargetSite:
         locks = Locks(books, journal, names(agreed.reach), holder(wanted.run), clock, shared.tell)
         locks.acquire(settings.lock_wait)
         waiting = patient(self.clock, settings.lock_wait, shared.tell, writes=True)
-        sink = JournalMap(books.through(waiting), wanted.run, journal)
+        sink = JournalMap(books, wanted.run, journal, patient=books.through(waiting))
 
         def under_locks(run: Wanted, limits: Limits) -> Guarded:
             terms = Terms(agreed=agreed, limits=limits, locks=locks, sink=sink)

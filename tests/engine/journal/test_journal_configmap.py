@@ -24,6 +24,7 @@ from resilience.model.values import Reference, RunId
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from resilience.verbs.catalogue import catalogue
+from tests.engine.fakes import FakeCluster
 from tests.engine.helpers import MemorySink, World, scaling, step, world
 
 
@@ -235,6 +236,28 @@ def test_a_configmap_that_could_not_be_created_is_tried_again_under_its_name(her
     assert maps(here) == ["r1-1"]
     [one] = found(here.cluster)
     assert [undo.id for undo in one.story.undos] == ["u1", "u2"]
+
+
+def test_only_lines_that_must_be_durable_wait_for_the_api_server(here: World) -> None:
+    waited: list[str] = []
+
+    class Waiting(FakeCluster):
+        def patch(self, *arguments: Any, **more: Any) -> Any:
+            waited.append("patch")
+            return here.cluster.patch(*arguments, **more)
+
+        def create(self, *arguments: Any, **more: Any) -> Any:
+            waited.append("create")
+            return here.cluster.create(*arguments, **more)
+
+    sink = JournalMap(here.cluster, "r1", patient=Waiting(here.clock))
+    sink.append({"op": "begin", "run": "r1"})
+    sink.append(LINE)
+    assert waited == ["create", "patch"]
+    sink.append({"op": "undoing", "id": "u1"})
+    assert waited == ["create", "patch"]
+    [one] = found(here.cluster)
+    assert one.lines == 3
 
 
 def test_a_configmap_whose_creation_was_not_answered_holds_every_line(here: World) -> None:
