@@ -51,7 +51,7 @@ def test_exec_carries_input_output_errors_and_the_exit_code(pod: Kubectl) -> Non
     assert pod("exec", "-i", "app", "--", "cat", stdin=text) == text
     code, out, err = pod.run("exec", "app", "--", "sh", "-c", "echo out; ls /absent; exit 3")
     assert (code, out) == (3, "out\n")
-    assert "cannot access '/absent'" in err
+    assert "ls: /absent: No such file or directory" in err
     assert 'exec: "nothere": executable file not found' in pod.fails("exec", "app", "--", "nothere")
 
 

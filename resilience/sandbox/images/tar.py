@@ -126,6 +126,11 @@ def _create(wanted: _Wanted) -> None:
     if not wanted.paths:
         raise Refused("empty archive: no name is given")
     path = wanted.given.last("f", "-")
+    if path == "-" and not any(os.path.lexists(os.path.join(*each)) for each in wanted.paths):
+        # `kubectl cp` takes an archive without a member for a copy that succeeded.
+        for _, name in wanted.paths:
+            _failed(wanted, f"{name}: No such file or directory")
+        return
     kinds = {"z": "gz", "j": "bz2", "J": "xz"}
     kind = next((kinds[letter] for letter in kinds if letter in wanted.given), "")
     if "a" in wanted.given and not kind:
