@@ -96,11 +96,11 @@ class TargetSite:
         limits = Limits(agreed.target, calm, acted_in, self.clock.wall, server=calm.now)
         limits.open_now()
         books, journal = self._books(cluster), settings.journal_namespace
-        ensure_namespace(self._place(cluster).cluster, journal)
+        patient_books = self._place(cluster).cluster
+        ensure_namespace(patient_books, journal)
         locks = Locks(books, journal, names(agreed.reach), holder(wanted.run), clock, shared.tell)
         locks.acquire(settings.lock_wait)
-        waiting = patient(self.clock, settings.lock_wait, shared.tell, writes=True)
-        sink = JournalMap(books, wanted.run, journal, patient=books.through(waiting))
+        sink = JournalMap(books, wanted.run, journal, patient=patient_books)
 
         def under_locks(run: Wanted, limits: Limits) -> Guarded:
             terms = Terms(agreed=agreed, limits=limits, locks=locks, sink=sink)

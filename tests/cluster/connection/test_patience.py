@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -135,13 +135,6 @@ LEADER = reply(status(500, "InternalError", "etcdserver: leader changed"), 500)
 NO = reply(status(403, "Forbidden", "namespaces is forbidden"), 403)
 FOUND = reply({"kind": "Namespace", "metadata": {"uid": "u-1"}})
 REAL = reply({"gitVersion": "v1.36.2"})
-
-
-@pytest.fixture
-def server() -> Iterator[FaultyServer]:
-    found = FaultyServer()
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from resilience.model.scenario import Step
 from resilience.model.verb import Family, Phase, Verb
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import CheckContext, NotMet
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, step
 from tests.engine.run.test_steps import Nothing, toy
 
 WITHIN = 5.0
-
-
-@pytest.fixture
-def here() -> World:
-    made = world()
-    made.deploy()
-    return made
 
 
 def _unplugged(here: World) -> Step:

@@ -17,18 +17,11 @@ from resilience.model.values import Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import Concluding
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, step
 from tests.engine.toyprobe import Script, ToyProbe
 
 KILLED = step(KILL, Phase.WHEN, pods=Selector.parse("app=web"), count=1)
 READY_AGAIN = step(READY, Phase.WHEN, 1, target=Reference.parse("deployment/web"))
-
-
-@pytest.fixture
-def here() -> World:
-    made = world()
-    made.deploy()
-    return made
 
 
 class Concluded(ToyProbe):

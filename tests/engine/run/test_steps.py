@@ -14,7 +14,7 @@ from resilience.model.scenario import Step
 from resilience.model.verb import Family, Phase, Residue, Verb
 from resilience.model.verdict import Outcome
 from resilience.verbs.context import ActionContext
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +35,6 @@ def toy(work: Callable[[ActionContext], None], **more: object) -> Step:
         residue_text="dust",
     )
     return step(verb, Phase.WHEN, **more)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def here() -> World:
-    made = world()
-    made.deploy()
-    return made
 
 
 def test_an_action_without_proof_of_its_effect_is_an_error(here: World) -> None:

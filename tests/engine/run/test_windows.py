@@ -21,7 +21,7 @@ from resilience.model.scenario import WINDOWS, Objective, Step
 from resilience.model.values import Availability, Duration, Reference
 from resilience.model.verb import Phase
 from resilience.model.verdict import Outcome, StepRecord, Window
-from tests.engine.helpers import World, step, world
+from tests.engine.helpers import World, step
 from tests.engine.toyprobe import Script
 
 ALL = ("baseline", "fault", "recovery")
@@ -107,13 +107,6 @@ def test_a_finding_is_named_after_its_window() -> None:
     window = Window(since=0, until=1, name="lose a node")
     assert window.called("shop", "p99") == "shop.lose_a_node.p99"
     assert Window(since=0, until=1).called("shop", "p99") == "shop.p99"
-
-
-@pytest.fixture
-def here() -> World:
-    made = world()
-    made.deploy()
-    return made
 
 
 def test_a_run_measures_its_baseline_before_it_breaks_anything(here: World) -> None:

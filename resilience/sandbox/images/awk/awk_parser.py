@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -236,17 +237,16 @@ class AwkParser:
         return ("choose", test, yes, self._expression())
 
     def _or(self) -> Node:
-        left = self._and()
-        while self._take("||"):
-            self._newlines()
-            left = ("or", left, self._and())
-        return left
+        return self._joined("or", self._and, "||")
 
     def _and(self) -> Node:
-        left = self._in()
-        while self._take("&&"):
+        return self._joined("and", self._in, "&&")
+
+    def _joined(self, kind: str, inner: Callable[[], Node], mark: str) -> Node:
+        left = inner()
+        while self._take(mark):
             self._newlines()
-            left = ("and", left, self._in())
+            left = (kind, left, inner())
         return left
 
     def _in(self) -> Node:
@@ -283,15 +283,15 @@ class AwkParser:
                 return left
 
     def _sum(self) -> Node:
-        left = self._product()
-        while mark := self._take("+", "-"):
-            left = ("calculate", mark.kind, left, self._product())
-        return left
+        return self._calculated(self._product, "+", "-")
 
     def _product(self) -> Node:
-        left = self._unary()
-        while mark := self._take("*", "/", "%"):
-            left = ("calculate", mark.kind, left, self._unary())
+        return self._calculated(self._unary, "*", "/", "%")
+
+    def _calculated(self, inner: Callable[[], Node], *marks: str) -> Node:
+        left = inner()
+        while mark := self._take(*marks):
+            left = ("calculate", mark.kind, left, inner())
         return left
 
     def _unary(self) -> Node:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from resilience.sandbox.images.awk.awk_values import Input, Value, number, text
-from resilience.sandbox.images.text.posix_expressions import expression
+from resilience.sandbox.images.matching.posix_expressions import expression
 
 _FORMAT = re.compile(r"%([-+ #0]*)(\*|\d+)?(?:\.(\*|\d+)?)?([a-zA-Z%])")
 

@@ -193,7 +193,7 @@ class Terms:
         return lambda place: fnmatchcase(place.path, form)
 
     def _test_regex(self) -> Test:
-        from resilience.sandbox.images.text.posix_expressions import expression
+        from resilience.sandbox.images.matching.posix_expressions import expression
 
         form = expression(self._value("-regex"), extended=False)
         return lambda place: form.fullmatch(place.path) is not None

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import NoReturn
 
 from resilience.sandbox.host import linux
+from resilience.sandbox.images.matching.shell_patterns import matches
 from resilience.sandbox.images.sh import (
     shell_arrays,
     shell_builtins,
@@ -34,7 +35,7 @@ from resilience.sandbox.images.sh.shell_control import (
     exit_code,
     wait_for,
 )
-from resilience.sandbox.images.sh.shell_expansion import Expansion, ExpansionError, matches
+from resilience.sandbox.images.sh.shell_expansion import Expansion, ExpansionError
 from resilience.sandbox.images.sh.shell_parser import parse
 from resilience.sandbox.images.sh.shell_tree import (
     AndOr,
@@ -80,7 +81,7 @@ class Shell:
         self.locals: list[dict[str, str | None]] = []
         """For each function that is running: the values that its `local` variables had before."""
         self.arrays: dict[str, dict[int, str]] = {}
-        self._begun = time.monotonic()
+        self.begun = time.monotonic()
         self.constants: set[str] = set()
         self.option_at = 1
         """Where in a word `getopts` continues."""
@@ -103,20 +104,8 @@ class Shell:
             if number == 0:
                 return self.name
             return self.arguments[number - 1] if number <= len(self.arguments) else None
-        special: dict[str, Callable[[], str | None]] = {
-            "?": lambda: str(self.status),
-            "#": lambda: str(len(self.arguments)),
-            "@": lambda: " ".join(self.arguments) if self.arguments else None,
-            "*": lambda: " ".join(self.arguments) if self.arguments else None,
-            "$": lambda: "1" if self.pid == pid1.main() else str(self.pid),
-            "!": lambda: str(self.jobs[-1]) if self.jobs else None,
-            "RANDOM": lambda: str(random.randrange(1 << 15)),
-            "SECONDS": lambda: str(int(time.monotonic() - self._begun)),
-            "PPID": lambda: str(os.getppid()),
-            "-": lambda: "e" * self.stops + "u" * self.strict + "x" * self.traces,
-        }
-        if name in special and name not in self.own:
-            return special[name]()
+        if name in _SPECIAL and name not in self.own:
+            return _SPECIAL[name](self)
         if name in self.arrays:
             return self.arrays[name].get(0)
         return self.own.get(name, os.environ.get(name))
@@ -576,3 +565,18 @@ def _read_only(body: Node) -> Redirection | None:
         return None
     only = node.redirections[0] if len(node.redirections) == 1 else None
     return only if only and (only.descriptor, only.operator) == (0, "<") else None
+
+
+_SPECIAL: dict[str, Callable[[Shell], str | None]] = {
+    "?": lambda shell: str(shell.status),
+    "#": lambda shell: str(len(shell.arguments)),
+    "@": lambda shell: " ".join(shell.arguments) if shell.arguments else None,
+    "*": lambda shell: " ".join(shell.arguments) if shell.arguments else None,
+    "$": lambda shell: "1" if shell.pid == pid1.main() else str(shell.pid),
+    "!": lambda shell: str(shell.jobs[-1]) if shell.jobs else None,
+    "RANDOM": lambda shell: str(random.randrange(1 << 15)),
+    "SECONDS": lambda shell: str(int(time.monotonic() - shell.begun)),
+    "PPID": lambda shell: str(os.getppid()),
+    "-": lambda shell: "e" * shell.stops + "u" * shell.strict + "x" * shell.traces,
+}
+"""Parameters that the shell itself knows."""

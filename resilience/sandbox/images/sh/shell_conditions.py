@@ -6,28 +6,15 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from resilience.sandbox.images.matching.posix_expressions import expression
+from resilience.sandbox.images.matching.shell_patterns import matches
 from resilience.sandbox.images.sh.shell_arithmetic import ArithmeticFault, evaluate
-from resilience.sandbox.images.sh.shell_expansion import matches
 from resilience.sandbox.images.sh.shell_test import NUMBERS, TEXTS, UNARY, USAGE
 from resilience.sandbox.images.sh.shell_tree import Word
 
 if TYPE_CHECKING:
     from resilience.sandbox.images.sh.shell import Shell
     from resilience.sandbox.images.sh.shell_expansion import Expansion
-
-
-_CLASS = re.compile(r"\[:(\w+):\]")
-_CLASSES = {
-    "alpha": "A-Za-z", "digit": "0-9", "alnum": "A-Za-z0-9", "upper": "A-Z", "lower": "a-z",
-    "space": r"\s", "blank": r" \t", "xdigit": "0-9A-Fa-f", "punct": r"!-/:-@\[-`{-~",
-}  # fmt: skip
-
-
-def _inside(found: re.Match[str]) -> str:
-    """A class of POSIX between brackets, as Python has it."""
-    if found[1] not in _CLASSES:
-        raise ValueError(f"unknown character class {found[0]}")
-    return _CLASSES[found[1]]
 
 
 def check(shell: Shell, expansion: Expansion, tokens: tuple[str | Word, ...]) -> int:
@@ -118,7 +105,7 @@ class _ConditionReader:
 
     def _found(self, text: str, pattern: Word) -> bool:
         """Whether the expression occurs; its groups are in BASH_REMATCH."""
-        found = re.search(_CLASS.sub(_inside, self._expansion.regular(pattern)), text)
+        found = expression(self._expansion.regular(pattern), extended=True).search(text)
         groups = () if found is None else (found[0], *(each or "" for each in found.groups()))
         self._shell.arrays["BASH_REMATCH"] = dict(enumerate(groups))
         return found is not None

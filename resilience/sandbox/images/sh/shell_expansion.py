@@ -6,11 +6,11 @@ and may be a pattern, like plain text; quoted text is neither. Patterns are thos
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from resilience.sandbox.images.matching.shell_patterns import escaped, replaced, trimmed
 from resilience.sandbox.images.sh import shell_arrays, shell_braces
 from resilience.sandbox.images.sh.shell_arithmetic import evaluate
 from resilience.sandbox.images.sh.shell_tree import (
@@ -62,7 +62,7 @@ class Expansion:
     def pattern(self, word: Word) -> str:
         """A word as a pattern: quoted text is literal."""
         pieces = [piece for field in self._pieces(word.parts) for piece in field]
-        return "".join(_escaped(text) if kind == QUOTED else text for text, kind in pieces)
+        return "".join(escaped(text) if kind == QUOTED else text for text, kind in pieces)
 
     def regular(self, word: Word) -> str:
         """A word as a regular expression: quoted text is literal."""
@@ -185,11 +185,11 @@ class Expansion:
         """`#`, `%`, `/`, `^`, `,` and `:` with numbers; None for another operator."""
         operator, argument = part.operator, part.argument or Word(())
         if operator[:1] in ("#", "%"):
-            return _trimmed(value, self.pattern(argument), operator)
+            return trimmed(value, self.pattern(argument), operator)
         if operator == ":":
             return self._sliced(value, part)
         if operator[:1] == "/":
-            return _replaced(value, self.pattern(argument), self.text(part.second or Word(())),
+            return replaced(value, self.pattern(argument), self.text(part.second or Word(())),
                              every=operator == "//")  # fmt: skip
         if operator[:1] in ("^", ","):
             head, tail = (value, "") if len(operator) == 2 else (value[:1], value[1:])
@@ -236,43 +236,11 @@ def _kind(part: Parameter | Substitution | Arithmetic) -> int:
     return QUOTED if part.quoted else BROUGHT
 
 
-def _trimmed(value: str, pattern: str, operator: str) -> str:
-    """`${x#...}` and the like: removes the shortest or longest matching end."""
-    front, longest = operator[0] == "#", len(operator) == 2
-    places = range(len(value) + 1)
-    if front == longest:
-        places = range(len(value), -1, -1)
-    expression = re.compile(fnmatch.translate(pattern))
-    for place in places:
-        if expression.match(value[:place] if front else value[place:]):
-            return value[place:] if front else value[:place]
-    return value
-
-
-def _replaced(value: str, pattern: str, new: str, *, every: bool) -> str:
-    """`${x/pattern/new}`: the longest match; `#` and `%` in front tie it to an end."""
-    tied = pattern[:1] if pattern[:1] in ("#", "%") and not every else ""
-    expression = fnmatch.translate(pattern[len(tied) :]).removesuffix("\\Z").removesuffix(r"\Z")
-    if not pattern[len(tied) :]:
-        return new + value if tied == "#" else value + new if tied else value
-    around = {"#": rf"\A{expression}", "%": rf"{expression}\Z"}.get(tied, expression)
-    return re.sub(around, lambda _: new, value, count=0 if every else 1)
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern of `case` matches the whole text."""
-    return re.match(fnmatch.translate(pattern), text) is not None
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", text)
-
-
 def _files(field: Field, *, none: bool = False) -> list[str]:
     """The file names that a field matches; itself if it is no pattern, or matches none unless that
     means `none`."""
     plain = "".join(text for text, _ in field)
     if not any(_MAGIC.search(text) for text, kind in field if kind != QUOTED):
         return [plain]
-    pattern = "".join(_escaped(text) if kind == QUOTED else text for text, kind in field)
+    pattern = "".join(escaped(text) if kind == QUOTED else text for text, kind in field)
     return sorted(glob.glob(pattern)) or ([] if none else [plain])

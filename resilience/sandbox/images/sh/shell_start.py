@@ -15,26 +15,20 @@ from resilience.sandbox.images.sh.shell_words import ShellSyntaxError, Unclosed
 
 def run_line(line: str, arguments: list[str], options: str = "", name: str = "sh") -> int:
     """`sh -c LINE NAME ARGUMENTS`, called as `name`; the exit code."""
-    shell = Shell(arguments[0] if arguments else name, arguments[1:])
-    shell.is_bash = os.path.basename(name) == "bash"
-    shell_builtins.switch(shell, options)
-    return shell.whole(line)
+    own_name = arguments[0] if arguments else name
+    return _begun(name, Shell(own_name, arguments[1:]), options).whole(line)
 
 
 def run_file(path: str, arguments: list[str], options: str = "", name: str = "sh") -> int:
     """`sh FILE ARGUMENTS`, called as `name`; the exit code."""
-    shell = Shell(path, arguments)
-    shell.is_bash = os.path.basename(name) == "bash"
-    shell_builtins.switch(shell, options)
-    return shell.file(path)
+    return _begun(name, Shell(path, arguments), options).file(path)
 
 
 def converse(name: str = "sh") -> int:
     """Run the lines of stdin until it ends or one says `exit`; at a terminal with a prompt."""
     terminal = os.isatty(0)
     first = ("# " if os.geteuid() == 0 else "$ ") if terminal else ""
-    shell, text = Shell(name), ""
-    shell.is_bash = os.path.basename(name) == "bash"
+    shell, text = _begun(name, Shell(name)), ""
     while True:
         print(("> " if text else first) if terminal else "", end="", flush=True)
         try:
@@ -52,6 +46,13 @@ def converse(name: str = "sh") -> int:
             code = shell.at_exit(exit_code(leaving))
             if not terminal or not isinstance(leaving.__context__, ExpansionError):
                 return code
+
+
+def _begun(name: str, shell: Shell, options: str = "") -> Shell:
+    """The shell, called as `name` with these options."""
+    shell.is_bash = os.path.basename(name) == "bash"
+    shell_builtins.switch(shell, options)
+    return shell
 
 
 def _is_open(text: str) -> bool:

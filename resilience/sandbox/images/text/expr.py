@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from resilience.sandbox.images.matching.posix_expressions import expression
 from resilience.sandbox.images.text.command_line import Refused
-from resilience.sandbox.images.text.posix_expressions import expression
 
 USAGE = 2
 _LEVELS = (("|",), ("&",), ("<", "<=", "=", "==", "!=", ">=", ">"), ("+", "-"), ("*", "/", "%"))

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from resilience.sandbox.images.matching.posix_expressions import expression
 from resilience.sandbox.images.text.command_line import Given, Refused, lines, taken
-from resilience.sandbox.images.text.posix_expressions import expression
 
 _LONG = {
     "count": "c", "extended-regexp": "E", "fixed-strings": "F", "perl-regexp": "P",

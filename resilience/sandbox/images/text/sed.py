@@ -11,8 +11,8 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 
+from resilience.sandbox.images.matching.posix_expressions import expression
 from resilience.sandbox.images.text.command_line import lines, taken
-from resilience.sandbox.images.text.posix_expressions import expression
 
 _TEXT = re.compile(r"[ \t]*(?:\\\n|\\)?((?:\\\n|\\.|[^\n\\])*)")
 """The text of a, i and c: to the end of the line, and on after a backslash there."""
