@@ -56,6 +56,12 @@ t 1
 $ a=(x); a+=y; a[0]+=z; i=1; a[i]=k; echo "${a[@]}" $a
 xyz k xyz
 = 0
+$ IFS=',' read -r -a p <<< "a-0,a-1,a-2"; echo ${#p[@]} ${p[-1]}
+$ read -a q <<< " x  y "; echo "${q[@]}" ${#q[@]}; read -a e <<< ""; echo ${#e[@]}
+3 a-2
+x y 2
+0
+= 0
 $ mapfile -t m < <(printf 'a\nb c\n'); echo ${#m[@]} "${m[1]}"
 2 b c
 = 0
@@ -188,7 +194,14 @@ def test_braces_are_plain_text_for_sh() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["declare -A m", "declare -i n=1", "shopt -s extglob", "mapfile -n 2 a", "trap 'echo' ERR"],
+    [
+        "declare -A m",
+        "declare -i n=1",
+        "shopt -s extglob",
+        "read -Z x < /dev/null",
+        "mapfile -n 2 a",
+        "trap 'echo' ERR",
+    ],
 )
 def test_what_the_sandbox_lacks_of_bash_is_refused(script: str) -> None:
     assert sh("-c", script, name="bash")[1] != 0

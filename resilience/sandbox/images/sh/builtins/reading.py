@@ -18,12 +18,19 @@ def read(shell: Shell, words: list[str]) -> int:
     """One line of stdin, a character at a time: the rest belongs to the next reader.
 
     -r keeps backslashes, -u reads from a descriptor, -p prints a prompt at a terminal; -n ends
-    after so many characters, -t after so many seconds, -d at a character.
+    after so many characters, -t after so many seconds, -d at a character; -a fills an array.
     """
-    given, names = _options(words[1:], "pntud")
+    given, names = _options(words[1:], "pntuda")
+    if refused := [letter for letter in given if letter not in "rspntuda"]:
+        print(f"{shell.name}: read: bad option -{refused[0]}", file=sys.stderr)
+        return 2
     if "p" in given and os.isatty(0):
         print(given["p"], end="", file=sys.stderr, flush=True)
     line, ended = _line(given)
+    if "a" in given:
+        fields = _fields(shell, line, 0)
+        shell.arrays[given["a"]] = dict(enumerate(fields[:-1] if not fields[-1] else fields))
+        return int(not ended)
     parts = _fields(shell, line, len(names)) if names else [line]
     for number, name in enumerate(names or ["REPLY"]):
         shell.assign(name, parts[number] if number < len(parts) else "")
@@ -31,11 +38,11 @@ def read(shell: Shell, words: list[str]) -> int:
 
 
 def _fields(shell: Shell, line: str, most: int) -> list[str]:
-    """The line split at IFS; the last of `most` fields has the rest, without a separator that only
-    ends it."""
+    """The line split at IFS; the last of `most` fields, 0 for all, has the rest, without a
+    separator that only ends it."""
     separator, blanks = shell.separators()
     line = line.strip(blanks) if blanks else line
-    parts = re.split(separator, line, maxsplit=most - 1) if most > 1 else [line]
+    parts = [line] if most == 1 else re.split(separator, line, maxsplit=max(0, most - 1))
     last = re.split(separator, parts[-1])
     if len(parts) == most and len(last) == 2 and not last[1]:
         parts[-1] = last[0]
